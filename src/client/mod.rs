@@ -1,0 +1,1 @@
+//! Talks to a backfill server and feeds the target.

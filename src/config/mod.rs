@@ -1,0 +1,1 @@
+//! What is true: command line, environment, `.env`, file and defaults, merged and checked.

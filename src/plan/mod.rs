@@ -1,0 +1,3 @@
+//! Pure decisions, made before anything is written.
+
+pub mod sanitize;

@@ -1,0 +1,1 @@
+//! Rules: from configuration to SQL expressions.

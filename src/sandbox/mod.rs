@@ -1,0 +1,1 @@
+//! Throwaway MariaDB and MySQL servers for the demo, tests and benches.

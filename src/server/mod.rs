@@ -1,0 +1,1 @@
+//! Hands out dumps over HTTP.

@@ -1,0 +1,5 @@
+//! SQL text: names, literals, statements. Pure; no connection in sight.
+
+pub mod ident;
+
+pub use ident::{Ident, TableName};

@@ -1,0 +1,1 @@
+//! The developer side: the only writer of the target database.

@@ -1,0 +1,1 @@
+//! The only writers to the terminal: progress, tables, prompts, logs.
