@@ -1,5 +1,15 @@
 //! Connections to MySQL and MariaDB: opening them, their session settings, reading rows and schemas, locks.
+//!
+//! Nothing here knows what a connection is for beyond its [`Role`]; who may run which statement is decided by
+//! [`crate::source`] and [`crate::target`].
 
+mod connect;
 mod endpoint;
+pub mod error;
+mod rows;
+mod session;
 
+pub use connect::{Connection, Done};
 pub use endpoint::{Endpoint, Tls, TlsMode};
+pub use rows::{RowCells, Rows};
+pub use session::Role;

@@ -1,0 +1,325 @@
+//! Opening a connection and running statements on it.
+
+use super::endpoint::{Endpoint, TlsMode};
+use super::error::{from_mysql, server_code};
+use super::rows::Rows;
+use super::session::{self, Role};
+use crate::error::{Context, Error, Kind, Result};
+use crate::schema::{Flavour, Version};
+use mysql::consts::CapabilityFlags;
+use mysql::prelude::{FromRow, Queryable};
+use mysql::{Conn, OptsBuilder, SslOpts};
+use std::time::Duration;
+
+/// How long one address may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sent bytes may stay unacknowledged before the connection counts as dead.
+const UNACKNOWLEDGED_MS_MAX: u32 = 60_000;
+/// Result rows may be larger than the server's own packet limit.
+const PACKET_BYTES_MAX: usize = 1 << 30;
+
+/// Numbers that a best-effort setting may be refused with: unknown variable, missing right, read-only variable,
+/// wrong value, cannot change inside this session.
+const SETTING_REFUSED: &[u16] = &[1193, 1227, 1229, 1231, 1238, 1621];
+
+/// What a statement did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Rows changed or inserted.
+    pub affected: u64,
+    /// Warnings raised.
+    pub warnings: u16,
+}
+
+/// A connection with its session settings in place. It never reconnects: what was set or locked would be lost.
+pub struct Connection {
+    conn: Conn,
+    role: Role,
+    flavour: Flavour,
+    version: Version,
+    tag: String,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("role", &self.role)
+            .field("flavour", &self.flavour)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Connects, finds out what the server is, and applies the settings of `role`.
+    ///
+    /// # Errors
+    /// `Source` or `Target` (by role) when the server cannot be reached or is neither MySQL nor MariaDB,
+    /// `Privilege` when it refuses the account.
+    pub fn open(endpoint: &Endpoint, role: Role) -> Result<Self> {
+        Self::open_in(endpoint, role, Some(&endpoint.database))
+    }
+
+    /// As [`Connection::open`] with another default schema, or none.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub fn open_in(endpoint: &Endpoint, role: Role, schema: Option<&str>) -> Result<Self> {
+        let kind = kind_of(role);
+        let mut conn = connect(endpoint, schema)
+            .map_err(|error| connect_error(error, endpoint, kind))
+            .context(|| format!("connecting to {}", endpoint.describe()))?;
+        let (flavour, version) = identify(&mut conn, kind)?;
+        let mut connection = Self { conn, role, flavour, version, tag: "/* backfill */ ".to_owned() };
+        connection.apply_settings().context(|| format!("setting up a session on {}", endpoint.describe()))?;
+        Ok(connection)
+    }
+
+    fn apply_settings(&mut self) -> Result<()> {
+        for setting in session::settings(self.role, self.flavour) {
+            match self.execute(setting.sql) {
+                Ok(_) => {}
+                Err(error)
+                    if !setting.required
+                        && server_code(&error).is_some_and(|c| SETTING_REFUSED.contains(&c)) =>
+                {
+                    tracing::debug!(setting = setting.sql, "the server does not take this setting");
+                }
+                Err(error) => return Err(error.context(setting.sql)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Names the run in a comment before every statement, so that a DBA sees whose it is.
+    pub fn set_run(&mut self, run: &str) {
+        self.tag = format!("/* backfill run={run} */ ");
+    }
+
+    /// The server's family.
+    #[must_use]
+    pub fn flavour(&self) -> Flavour {
+        self.flavour
+    }
+
+    /// The server's version.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The server's number for this connection.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.conn.connection_id()
+    }
+
+    /// Runs exactly one statement without a result set.
+    ///
+    /// # Errors
+    /// The server's, stripped of values; connection failures.
+    pub fn execute(&mut self, sql: &str) -> Result<Done> {
+        let kind = kind_of(self.role);
+        let statement = format!("{}{sql}", self.tag);
+        self.conn.query_drop(statement).map_err(|error| from_mysql(error, kind))?;
+        Ok(Done { affected: self.conn.affected_rows(), warnings: self.conn.warnings() })
+    }
+
+    /// Runs a statement that is already complete (a batch), without a copy for the tag.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    pub fn execute_batch(&mut self, sql: &str) -> Result<Done> {
+        let kind = kind_of(self.role);
+        self.conn.query_drop(sql).map_err(|error| from_mysql(error, kind))?;
+        Ok(Done { affected: self.conn.affected_rows(), warnings: self.conn.warnings() })
+    }
+
+    /// All rows of a small result.
+    ///
+    /// # Errors
+    /// The server's, stripped of values; `Internal` when a row has another shape than `T`.
+    pub fn query<T: FromRow>(&mut self, sql: &str) -> Result<Vec<T>> {
+        let kind = kind_of(self.role);
+        let statement = format!("{}{sql}", self.tag);
+        let mut result = self.conn.query_iter(statement).map_err(|error| from_mysql(error, kind))?;
+        let mut rows = Vec::new();
+        for row in result.by_ref() {
+            let row = row.map_err(|error| from_mysql(error, kind))?;
+            let row = mysql::from_row_opt(row)
+                .map_err(|_| Error::internal("the database answered a query with a row of another shape"))?;
+            rows.push(row);
+        }
+        Ok(rows)
+    }
+
+    /// The first row of a small result.
+    ///
+    /// # Errors
+    /// As [`Connection::query`].
+    pub fn query_first<T: FromRow>(&mut self, sql: &str) -> Result<Option<T>> {
+        Ok(self.query(sql)?.into_iter().next())
+    }
+
+    /// The one row that a query must have.
+    ///
+    /// # Errors
+    /// As [`Connection::query`]; `Internal` without a row.
+    pub fn query_one<T: FromRow>(&mut self, sql: &str) -> Result<T> {
+        self.query_first(sql)?.ok_or_else(|| Error::internal("the database answered a query without a row"))
+    }
+
+    /// A result row by row. It must be read to its end: dropping it early reads the rest from the server.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    pub fn stream(&mut self, sql: &str) -> Result<Rows<'_>> {
+        let kind = kind_of(self.role);
+        let statement = format!("{}{sql}", self.tag);
+        let result = self.conn.query_iter(statement).map_err(|error| from_mysql(error, kind))?;
+        Ok(Rows::new(result, kind))
+    }
+
+    /// Warnings of the last statement as (level, code) without their text, which may quote values.
+    ///
+    /// # Errors
+    /// As [`Connection::query`].
+    pub fn warning_codes(&mut self) -> Result<Vec<(String, u16)>> {
+        let rows: Vec<(String, u16, String)> = self.query("SHOW WARNINGS")?;
+        Ok(rows.into_iter().map(|(level, code, _)| (level, code)).collect())
+    }
+
+    /// Asks whether the server still answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn ping(&mut self) -> Result<()> {
+        let kind = kind_of(self.role);
+        self.conn.ping().map_err(|error| from_mysql(error, kind))
+    }
+}
+
+fn kind_of(role: Role) -> Kind {
+    match role {
+        Role::Source | Role::Workspace => Kind::Source,
+        Role::Target => Kind::Target,
+    }
+}
+
+fn connect(endpoint: &Endpoint, schema: Option<&str>) -> Result<Conn, mysql::Error> {
+    let loopback = endpoint.socket.is_some() || is_loopback(&endpoint.host);
+    match endpoint.tls.mode {
+        TlsMode::Disable => Conn::new(options(endpoint, schema, None)),
+        // Nobody listens in on loopback, and TLS there costs a quarter of the throughput.
+        TlsMode::Prefer if loopback => Conn::new(options(endpoint, schema, None)),
+        TlsMode::Prefer => match Conn::new(options(endpoint, schema, Some(ssl(endpoint)))) {
+            Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) => {
+                Conn::new(options(endpoint, schema, None))
+            }
+            other => other,
+        },
+        TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyIdentity => {
+            Conn::new(options(endpoint, schema, Some(ssl(endpoint))))
+        }
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn ssl(endpoint: &Endpoint) -> SslOpts {
+    let mode = endpoint.tls.mode;
+    SslOpts::default()
+        .with_root_cert_path(endpoint.tls.ca.clone())
+        .with_danger_accept_invalid_certs(matches!(mode, TlsMode::Prefer | TlsMode::Require))
+        .with_danger_skip_domain_validation(!matches!(mode, TlsMode::VerifyIdentity))
+}
+
+fn options(endpoint: &Endpoint, schema: Option<&str>, ssl: Option<SslOpts>) -> OptsBuilder {
+    let base = OptsBuilder::new()
+        .user(Some(endpoint.user.clone()))
+        .pass(Some(endpoint.password.expose()))
+        .db_name(schema)
+        // The driver would otherwise reconnect to whatever socket of that path exists on this machine.
+        .prefer_socket(false)
+        .max_allowed_packet(Some(PACKET_BYTES_MAX))
+        .tcp_connect_timeout(Some(CONNECT_TIMEOUT))
+        .tcp_keepalive_time_ms(Some(30_000))
+        .tcp_user_timeout_ms(Some(UNACKNOWLEDGED_MS_MAX))
+        // An UPDATE then counts the rows it matched, not only those that it changed.
+        .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
+        .connect_attrs(Some(std::collections::HashMap::from([("program_name", "backfill")])))
+        .stmt_cache_size(0)
+        .ssl_opts(ssl);
+    match &endpoint.socket {
+        Some(path) => base.socket(Some(path.to_string_lossy().into_owned())),
+        None => base.ip_or_hostname(Some(endpoint.host.clone())).tcp_port(endpoint.port),
+    }
+}
+
+fn connect_error(error: mysql::Error, endpoint: &Endpoint, kind: Kind) -> Error {
+    let error = from_mysql(error, kind);
+    match server_code(&error) {
+        Some(1045 | 1698) => error.hint("check the user name and password in DATABASE_URL or DB_*"),
+        Some(1044) => error.hint(format!(
+            "the account has no right on the database; GRANT SELECT ON {}.* TO it",
+            crate::sql::Ident::new(endpoint.database.as_str())
+        )),
+        Some(1049) => error.hint("check the database name in DATABASE_URL or DB_DATABASE"),
+        Some(_) => error,
+        None => error.hint("check host and port, and that the database server is running"),
+    }
+}
+
+/// Which family and version the server is, by its own word.
+fn identify(conn: &mut Conn, kind: Kind) -> Result<(Flavour, Version)> {
+    let row: Option<(String, String)> =
+        conn.query_first("SELECT @@version, @@version_comment").map_err(|error| from_mysql(error, kind))?;
+    let (version, comment) = row.ok_or_else(|| Error::new(kind, "the server does not tell its version"))?;
+    let known = parse_version(&version, &comment);
+    known.ok_or_else(|| {
+        Error::new(
+            kind,
+            format!("the server is neither MySQL nor MariaDB (it says `{version}`, `{comment}`)"),
+        )
+        .hint("backfill reads and writes MySQL 5.7 or newer and MariaDB 10.3 or newer")
+    })
+}
+
+/// Servers that speak the protocol without being MySQL or MariaDB, by what their version strings contain.
+const OTHERS: &[&str] =
+    &["tidb", "vitess", "planetscale", "clickhouse", "oceanbase", "starrocks", "doris", "singlestore"];
+
+fn parse_version(version: &str, comment: &str) -> Option<(Flavour, Version)> {
+    let both = format!("{version} {comment}").to_lowercase();
+    if OTHERS.iter().any(|name| both.contains(name)) {
+        return None;
+    }
+    let flavour = if both.contains("mariadb") { Flavour::Mariadb } else { Flavour::Mysql };
+    // Old MariaDB servers hide behind `5.5.5-` where replication of MySQL would choke on a higher number.
+    let plain = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let mut numbers = plain.split(['.', '-']).map(|part| part.parse::<u16>().ok());
+    let version = Version(numbers.next()??, numbers.next()??, numbers.next().flatten().unwrap_or(0));
+    Some((flavour, version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_are_told_apart_by_their_own_word() {
+        let table = [
+            ("9.7.0", "MySQL Community Server - GPL", Some((Flavour::Mysql, Version(9, 7, 0)))),
+            ("8.0.36-28", "Percona Server (GPL)", Some((Flavour::Mysql, Version(8, 0, 36)))),
+            ("10.11.6-MariaDB-0+deb12u1", "Debian 12", Some((Flavour::Mariadb, Version(10, 11, 6)))),
+            ("5.5.5-10.3.39-MariaDB", "", Some((Flavour::Mariadb, Version(10, 3, 39)))),
+            ("8.0.11-TiDB-v7.5.0", "TiDB Server", None),
+            ("rubbish", "", None),
+        ];
+        for (version, comment, expected) in table {
+            assert_eq!(parse_version(version, comment), expected, "{version}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Session settings: one list per role, applied to every connection right after it is opened.
+//!
+//! A *required* setting that the server refuses ends the connection; a *best effort* one is tried and let go when
+//! the server does not know it or the account may not set it (the other flavour says 1193, an ordinary account
+//! gets 1227).
+
+use crate::schema::Flavour;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Reads production. Text arrives as stored (`character_set_results=NULL`).
+    Source,
+    /// Writes to a run's workspace, reads production only inside `INSERT … SELECT`.
+    Workspace,
+    /// Reads and writes the developer's database.
+    Target,
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setting {
+    pub(super) sql: &'static str,
+    pub(super) required: bool,
+}
+
+const fn required(sql: &'static str) -> Setting {
+    Setting { sql, required: true }
+}
+
+const fn best_effort(sql: &'static str) -> Setting {
+    Setting { sql, required: false }
+}
+
+/// Settings of every role.
+const COMMON: &[Setting] = &[
+    required("SET NAMES utf8mb4"),
+    required("SET SESSION time_zone = '+00:00'"),
+    required("SET SESSION autocommit = 1"),
+    required("SET SESSION completion_type = 0"),
+    // A global limit silently cuts every result.
+    required("SET SESSION sql_select_limit = DEFAULT"),
+    required("SET SESSION sql_safe_updates = 0"),
+    required("SET SESSION sql_big_selects = 1"),
+    required("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"),
+    best_effort("SET SESSION net_write_timeout = 3600"),
+    best_effort("SET SESSION net_read_timeout = 3600"),
+    best_effort("SET SESSION group_concat_max_len = 1048576"),
+];
+
+const SOURCE: &[Setting] = &[
+    required("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"),
+    required("SET SESSION character_set_results = NULL"),
+    required("SET SESSION lock_wait_timeout = 5"),
+    required("SET SESSION innodb_lock_wait_timeout = 5"),
+];
+
+const WORKSPACE: &[Setting] = &[
+    required("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'"),
+    required("SET SESSION character_set_results = NULL"),
+    required("SET SESSION lock_wait_timeout = 5"),
+    required("SET SESSION innodb_lock_wait_timeout = 5"),
+    required("SET SESSION foreign_key_checks = 0"),
+    best_effort("SET SESSION explicit_defaults_for_timestamp = 1"),
+    best_effort("SET SESSION sql_generate_invisible_primary_key = 0"),
+    best_effort("SET SESSION sql_require_primary_key = 0"),
+    best_effort("SET SESSION innodb_strict_mode = 0"),
+];
+
+const TARGET: &[Setting] = &[
+    required("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'"),
+    required("SET SESSION foreign_key_checks = 0"),
+    required("SET SESSION lock_wait_timeout = 3"),
+    required("SET SESSION innodb_lock_wait_timeout = 3"),
+    best_effort("SET SESSION explicit_defaults_for_timestamp = 1"),
+    best_effort("SET SESSION sql_generate_invisible_primary_key = 0"),
+    best_effort("SET SESSION sql_require_primary_key = 0"),
+    best_effort("SET SESSION innodb_strict_mode = 0"),
+];
+
+const MYSQL: &[Setting] = &[best_effort("SET SESSION max_execution_time = 0")];
+const MYSQL_TARGET: &[Setting] = &[
+    best_effort("SET SESSION restrict_fk_on_non_standard_key = 0"),
+    best_effort("SET SESSION innodb_ddl_buffer_size = 16777216"),
+];
+const MARIADB: &[Setting] = &[best_effort("SET SESSION max_statement_time = 0")];
+
+/// The settings of `role` on a server of `flavour`, in order.
+pub(super) fn settings(role: Role, flavour: Flavour) -> impl Iterator<Item = &'static Setting> {
+    let own = match role {
+        Role::Source => SOURCE,
+        Role::Workspace => WORKSPACE,
+        Role::Target => TARGET,
+    };
+    let flavoured = match flavour {
+        Flavour::Mysql => MYSQL,
+        Flavour::Mariadb => MARIADB,
+    };
+    let extra = match (role, flavour) {
+        (Role::Target, Flavour::Mysql) => MYSQL_TARGET,
+        _ => &[],
+    };
+    COMMON.iter().chain(own).chain(flavoured).chain(extra)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_role_pins_what_changes_the_meaning_of_rows() {
+        for role in [Role::Source, Role::Workspace, Role::Target] {
+            for flavour in [Flavour::Mysql, Flavour::Mariadb] {
+                for needle in ["sql_mode", "time_zone", "NAMES", "sql_select_limit"] {
+                    let found = settings(role, flavour).find(|s| s.sql.contains(needle));
+                    assert!(found.is_some_and(|s| s.required), "{role:?} {flavour:?} {needle}");
+                }
+            }
+        }
+    }
+}
