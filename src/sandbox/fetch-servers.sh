@@ -29,7 +29,7 @@ own_server() {
 }
 
 # Prints "URI SUITE SIGNED-BY" (`-` where no keyring is named) of the first entry of this machine's apt sources
-# that is a whole archive with the component main: not the security or the backports one.
+# that is Debian's whole archive with the component main: not security, backports, or somebody else's.
 # Reads both formats: stanzas in *.sources, single lines in sources.list and *.list.
 archive() {
     local files=()
@@ -38,16 +38,16 @@ archive() {
     done
     [ ${#files[@]} -gt 0 ] || return 0
     awk '
-        function offer(types, uris, suites, components, key,    i, n, part, wanted) {
-            if (done || types !~ /(^| )deb( |$)/ || components !~ /(^| )main( |$)/) return
+        function offer(types, uris, suites, components, key,    i, n, part, uri, score) {
+            if (types !~ /(^| )deb( |$)/ || components !~ /(^| )main( |$)/) return
             split(uris, part, " ")
-            wanted = part[1]
-            if (wanted == "" || wanted !~ /debian/) return
+            uri = part[1]
+            # Debian itself, not somebody who offers packages for it.
+            score = key ~ /debian-archive/ ? 3 : uri ~ /debian\/?$/ ? (key ~ /^\// ? 1 : 2) : 0
             n = split(suites, part, " ")
-            for (i = 1; i <= n; i++) if (part[i] !~ /[-\/]/) {
-                print wanted, part[i], (key ~ /^\// ? key : "-")
-                done = 1
-                return
+            for (i = 1; i <= n; i++) if (part[i] !~ /[-\/]/ && score > best) {
+                best = score
+                found = uri " " part[i] " " (key ~ /^\// ? key : "-")
             }
         }
         function close_stanza() {
@@ -82,7 +82,7 @@ archive() {
             for (i = 4; i <= n; i++) components = components " " word[i]
             offer("deb", word[2], word[3], components, key)
         }
-        END { if (stanzas) close_stanza() }
+        END { if (stanzas) close_stanza(); if (found != "") print found }
     ' "${files[@]}"
 }
 
@@ -111,12 +111,19 @@ unpack() {
     local options="target=Packages arch=$(dpkg --print-architecture)"
     [ "$key" = - ] || options+=" signed-by=$key"
     printf 'deb [%s] %s %s main\n' "$options" "$uri" "$suite" >"$apt/sources.list"
-    local get=(apt-get -qq -o "Dir::Etc::SourceList=$apt/sources.list" -o Dir::Etc::SourceParts=-
-        -o "Dir::Etc::Preferences=$apt/none" -o "Dir::Etc::PreferencesParts=$apt/none" -o "Dir::State=$apt" -o "Dir::State::Lists=$apt/lists"
-        -o "Dir::State::status=$apt/status" -o "Dir::Cache=$apt/cache" -o "Dir::Cache::Archives=$apt/cache/archives"
-        -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= -o Debug::NoLocking=1 -o "APT::Sandbox::User=$(id -un)"
-        -o APT::Install-Recommends=false -o APT::Get::Assume-Yes=true -o Acquire::Languages=none
-        -o Acquire::Retries=3 -o Dpkg::Use-Pty=0)
+    # Read after the system's configuration, whose proxies and credentials still count; its hooks do not.
+    cat >"$apt/apt.conf" <<-CONF
+	Dir::Etc { SourceList "$apt/sources.list"; SourceParts "-"; Preferences "$apt/none"; PreferencesParts "$apt/none"; };
+	Dir::State "$apt"; Dir::State::Lists "$apt/lists"; Dir::State::status "$apt/status";
+	Dir::Cache "$apt/cache"; Dir::Cache::Archives "$apt/cache/archives"; Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";
+	APT::Sandbox::User "$(id -un)"; APT::Install-Recommends "false"; APT::Get::Assume-Yes "true";
+	Acquire::Languages "none"; Acquire::Retries "3";
+	#clear APT::Update::Pre-Invoke;
+	#clear APT::Update::Post-Invoke;
+	#clear APT::Update::Post-Invoke-Success;
+	#clear DPkg::Post-Invoke;
+	CONF
+    local get=(apt-get -qq -c "$apt/apt.conf")
     "${get[@]}" update || fail "apt cannot read the lists of $uri $suite" \
         "Is the network there? A proxy is taken from apt's own configuration." "$(own_server "$flavour")"
     "${get[@]}" install --download-only "$@" || fail "apt cannot download $* from $suite" \
@@ -135,11 +142,14 @@ unpack() {
     say "$flavour is in $servers/$flavour"
 }
 
-# Whether PROGRAM on PATH is what its name says: on Debian `mysqld` may be MariaDB's.
+# Whether the server on PATH runs and is what its name says: on Debian `mysqld` may be MariaDB's.
 on_path() {
-    case $1 in
-    mariadb) command -v mariadbd >/dev/null ;;
-    mysql) command -v mysqld >/dev/null && ! mysqld --no-defaults --version 2>/dev/null | grep -qi mariadb ;;
+    local program=mysqld version
+    [ "$1" = mysql ] || program=mariadbd
+    version=$("$program" --no-defaults --version 2>/dev/null) || return 1
+    case $version in
+    *MariaDB*) [ "$1" = mariadb ] ;;
+    *) [ "$1" = mysql ] ;;
     esac
 }
 
