@@ -265,7 +265,7 @@ fn serve_checks_the_meaning_of_its_keys() {
         ),
         (
             "allow_ips = [\"10.0.0.1\", \"10.0.0.1/8\"]",
-            format!("`server.allow_ips` {at} entry 2: is not an address or a range of addresses"),
+            format!("`server.allow_ips` {at}: entry 2 is not an address or a range of addresses"),
         ),
     ];
     for (server, message) in table {
@@ -315,7 +315,7 @@ fn tokens_are_long_and_fit_a_header() {
         (format!("\"{TOKEN}é\""), Some(format!("`token` (backfill.toml line 1) {odd}"))),
         (
             format!("[\"{TOKEN}\", \"short\"]"),
-            Some(format!("`token` (backfill.toml line 1) entry 2: {short}")),
+            Some(format!("`token` (backfill.toml line 1): entry 2 {short}")),
         ),
         ("[]".to_owned(), Some("`token` (backfill.toml line 1) is an empty list".to_owned())),
         ("\"\"".to_owned(), Some(format!("`token` (backfill.toml line 1) {short}"))),
