@@ -6,6 +6,7 @@
 mod connect;
 mod endpoint;
 pub mod error;
+pub mod introspect;
 mod rows;
 mod session;
 
