@@ -409,6 +409,8 @@ pub(super) mod tests {
             ("-?[0-9]\\.[0-9]{1,16}(e-?[0-9]{1,3})?").prop_map(|text| (Form::Float, text.into_bytes())),
             ("[0-9a-f:. -]{0,40}").prop_map(|text| (Form::Quoted, text.into_bytes())),
             any::<String>().prop_map(|text| (Form::Utf8, text.into_bytes())),
+            ("[\0\n\r\x1a'\\\\é]?[a-z]{0,40}[\0\n\r\x1a'\\\\é]?")
+                .prop_map(|text| (Form::Utf8, text.into_bytes())),
             (
                 proptest::sample::select(vec![
                     Form::Hex,

@@ -227,6 +227,20 @@ fn the_stream_of_one_chunk_holds_that_chunk() {
 }
 
 #[test]
+fn a_chunk_without_any_batch_is_noticed() {
+    let mut packer = Packer::new(1).unwrap();
+    let session = packer.session("größe", 0).unwrap();
+    let later = packer.batch(FrameId { table: "größe", chunk: 1, seq: 1 }, 1, b"x").unwrap();
+    let mut totals = Totals::new();
+    totals.add(session.rows, &session.digest);
+    let nothing = [session.bytes.clone(), totals.end().unwrap()].concat();
+    assert!(refused(&nothing).what().contains("before its first batch"));
+    totals.add(later.rows, &later.digest);
+    let skipped = [session.bytes, later.bytes, totals.end().unwrap()].concat();
+    assert!(refused(&skipped).what().contains("out of order"));
+}
+
+#[test]
 fn a_stream_of_another_table_is_refused() {
     let mut reader = FrameReader::new(GOLDEN, "users", Scope::Table, CAPS).unwrap();
     let error = reader.next_event().unwrap_err();
@@ -307,6 +321,19 @@ fn a_size_that_zstd_does_not_confirm_is_refused() {
     assert!(refused(&assemble(id, 0, sql, &short).unwrap().bytes).what().contains("size announced"));
     let two = [zstd::bulk::compress(sql, 1).unwrap(), zstd::bulk::compress(b"", 1).unwrap()].concat();
     assert!(refused(&assemble(id, 0, sql, &two).unwrap().bytes).what().contains("one zstd frame"));
+}
+
+#[test]
+fn rows_without_text_and_text_without_rows_are_refused() {
+    let mut packer = Packer::new(1).unwrap();
+    let session = packer.session("größe", 0).unwrap().bytes;
+    for (rows, sql) in [(0, &b"x"[..]), (1, b"")] {
+        let packed = zstd::bulk::compress(sql, 1).unwrap();
+        let id = FrameId { table: "größe", chunk: 0, seq: 1 };
+        let frame = assemble(id, rows, sql, &packed).unwrap();
+        let error = refused(&[session.clone(), frame.bytes].concat());
+        assert!(error.what().ends_with(&format!("{rows} rows in {} bytes", sql.len())), "{error}");
+    }
 }
 
 #[test]
