@@ -34,23 +34,12 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// Where the server is and how to talk to it.
 #[derive(Debug, Clone)]
 pub struct Remote {
-    /// `https://app.example`, with or without a path, without a query.
-    pub source_url: String,
-    /// `api/backfill`: what stands between the URL and the API's paths.
-    pub route_prefix: String,
+    /// The address before every endpoint: `https://app.example/api/backfill`, with or without a slash at its end.
+    pub base: String,
     /// The bearer token.
     pub token: Secret,
     /// How long one request may go without progress.
     pub timeout: Duration,
-}
-
-impl Remote {
-    /// `https://app.example/api/backfill`.
-    fn base(&self) -> String {
-        let url = self.source_url.trim_end_matches('/');
-        let prefix = self.route_prefix.trim_matches('/');
-        if prefix.is_empty() { url.to_owned() } else { format!("{url}/{prefix}") }
-    }
 }
 
 /// A server that can be asked. Cloning shares its connections.
@@ -71,7 +60,7 @@ impl Api {
     /// Prepares to talk to the server; nothing is sent yet.
     #[must_use]
     pub fn new(remote: &Remote) -> Self {
-        Self { agent: agent(remote), base: remote.base().into(), token: Arc::new(remote.token.clone()) }
+        Self { agent: agent(remote), base: remote.base.trim_end_matches('/').into(), token: Arc::new(remote.token.clone()) }
     }
 
     /// The address of the API, for messages.
@@ -231,7 +220,7 @@ fn agent(remote: &Remote) -> Agent {
         .build();
     Agent::config_builder()
         .tls_config(tls)
-        .https_only(remote.source_url.starts_with("https://"))
+        .https_only(remote.base.starts_with("https://"))
         .proxy(None)
         .max_redirects(0)
         .http_status_as_error(false)

@@ -57,8 +57,7 @@ fn api(address: SocketAddr) -> Api {
 
 fn remote(address: SocketAddr) -> Remote {
     Remote {
-        source_url: format!("http://{address}/"),
-        route_prefix: "/api/backfill/".into(),
+        base: format!("http://{address}/api/backfill/"),
         token: Secret::new("t".repeat(32)),
         timeout: Duration::from_millis(300),
     }
@@ -148,8 +147,7 @@ fn a_closed_port_asks_whether_serve_runs() {
 #[test]
 fn a_name_that_does_not_exist_is_said_so() {
     let remote = Remote {
-        source_url: "http://no-such-host.invalid".into(),
-        route_prefix: "api".into(),
+        base: "http://no-such-host.invalid/api".into(),
         token: Secret::new("t"),
         timeout: Duration::from_secs(5),
     };
