@@ -1,0 +1,235 @@
+//! What `serve` needs to know.
+
+use super::keys;
+use super::layers::{Choice, Setting};
+use super::{Config, IpRange, Patterns, Rule, env};
+use crate::db::Endpoint;
+use crate::error::{Error, Kind, Result};
+use crate::secret::Secret;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+const MIB: u64 = 1 << 20;
+
+/// Longest name of a schema on either server, in characters.
+const SCHEMA_NAME_MAX: usize = 64;
+
+/// Schemas of the servers themselves.
+const SYSTEM_SCHEMAS: [&str; 4] = ["mysql", "information_schema", "performance_schema", "sys"];
+
+/// The configuration of `serve`, checked.
+#[derive(Debug, Clone)]
+pub struct ServeConfig {
+    /// The source.
+    pub database: Endpoint,
+    /// Any of these opens the door; at least one, each of [`super::TOKEN_MIN`] characters or more.
+    pub tokens: Vec<Secret>,
+    /// Tables that are not served.
+    pub exclude_tables: Patterns,
+    /// How columns are masked, in the order of the file; checked in shape only.
+    pub rules: Vec<Rule>,
+    /// What happens to columns without a rule.
+    pub policy: Policy,
+    /// Where to listen. Not loopback only if `server.allow_http` is set.
+    pub bind: SocketAddr,
+    /// Path before every endpoint, without slashes around it.
+    pub route_prefix: String,
+    /// Source connections in use over all runs.
+    pub threads: usize,
+    /// Where copies are kept.
+    pub temp_strategy: TempStrategy,
+    /// This schema instead of a new one; never the source.
+    pub temp_database: Option<String>,
+    /// Most rows of one batch.
+    pub chunk_size: u32,
+    /// Who may ask; empty: anybody. See [`ServeConfig::allows`].
+    pub allow_ips: Vec<IpRange>,
+    /// Runs at a time.
+    pub max_runs: usize,
+    /// A run that nobody asks about for so long ends.
+    pub idle_timeout: Duration,
+    /// A stream that nobody reads for so long ends.
+    pub stall_timeout: Duration,
+    /// Bytes of sanitized frames that may wait for clients.
+    pub spool_max: u64,
+    /// When columns are masked.
+    pub mask_at: MaskAt,
+    /// zstd's.
+    pub compression_level: i32,
+}
+
+impl ServeConfig {
+    /// Whether `allow_ips` lets this address in.
+    #[must_use]
+    pub fn allows(&self, address: std::net::IpAddr) -> bool {
+        self.allow_ips.is_empty() || self.allow_ips.iter().any(|range| range.contains(address))
+    }
+}
+
+/// `privacy.policy`: what happens to columns without a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// They are served, and nothing is said.
+    Open,
+    /// They are served; those that look sensitive are named.
+    Warn,
+}
+
+/// `server.temp_strategy`: where the copies of a run are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TempStrategy {
+    /// In a schema of their own on the source's server.
+    Database,
+}
+
+/// `server.mask_at`: when columns are masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaskAt {
+    /// By `UPDATE` on the copy.
+    Update,
+    /// While copying.
+    Copy,
+}
+
+impl Config {
+    /// What `serve` needs, all of it checked.
+    ///
+    /// # Errors
+    /// `Kind::Config` with the key or variable, its place, and what to do; `Kind::Usage` for flags.
+    pub fn serve(&self) -> Result<ServeConfig> {
+        if !self.layers.boolean(&[env::SERVER_ENABLED], "server.enabled", false)? {
+            return Err(Error::config("the server is not enabled here: `server.enabled` is false").hint(
+                "set enabled = true in [server], or BACKFILL_SERVER_ENABLED=true, where data may be served",
+            ));
+        }
+        let tokens = self.tokens()?;
+        let policy = self.policy()?;
+        let database = self.database()?;
+        let temp_strategy = self.temp_strategy()?;
+        let temp_database = self.temp_database(&database)?;
+        let layers = &self.layers;
+        let seconds = |path, default| self.seconds(path, default);
+        let mask_words = [("update", MaskAt::Update), ("copy", MaskAt::Copy)];
+        Ok(ServeConfig {
+            tokens,
+            exclude_tables: self.exclude_tables()?,
+            rules: self.rules().to_vec(),
+            policy,
+            bind: self.bind()?,
+            route_prefix: self.route_prefix()?,
+            threads: layers.number(
+                self.overrides.threads.map(|n| ("--threads", n)),
+                "server.threads",
+                8,
+                1..=256,
+            )?,
+            temp_strategy,
+            temp_database,
+            database,
+            chunk_size: layers.number(None, "server.chunk_size", 5000, 1..=1_000_000)?,
+            allow_ips: self.allow_ips()?,
+            max_runs: layers.number(None, "server.max_runs", 2, 1..=1000)?,
+            idle_timeout: seconds("server.idle_timeout", 900)?,
+            stall_timeout: seconds("server.stall_timeout", 120)?,
+            spool_max: layers.size("server.spool_max", 1024 * MIB, MIB)?,
+            mask_at: layers.choice(&[], "server.mask_at", &mask_words)?.unwrap_or(MaskAt::Update),
+            compression_level: layers.number(None, "server.compression_level", 1, 1..=19)?,
+        })
+    }
+
+    /// A number of seconds, from one to a week.
+    pub(super) fn seconds(&self, path: &'static str, default: u32) -> Result<Duration> {
+        let seconds: u32 = self.layers.number(None, path, default, 1..=7 * 24 * 3600)?;
+        Ok(Duration::from_secs(seconds.into()))
+    }
+
+    fn policy(&self) -> Result<Policy> {
+        let words = [
+            ("open", Choice::Built(Policy::Open)),
+            ("warn", Choice::Built(Policy::Warn)),
+            ("strict", Choice::NotYet(&keys::STRICT)),
+        ];
+        let policy = self.layers.choice_built(&[], "privacy.policy", &words)?.unwrap_or(Policy::Warn);
+        if self.rules().is_empty() && policy != Policy::Open {
+            return Err(Error::config("there is no sanitize rule, so every column would be served as it is")
+                .hint(
+                    "write rules in [sanitize.TABLE], or policy = \"open\" in [privacy] if that is meant",
+                ));
+        }
+        Ok(policy)
+    }
+
+    fn temp_strategy(&self) -> Result<TempStrategy> {
+        let words = [
+            ("database", Choice::Built(TempStrategy::Database)),
+            ("tables", Choice::NotYet(&keys::STRATEGIES)),
+            ("select", Choice::NotYet(&keys::STRATEGIES)),
+        ];
+        let strategy = self.layers.choice_built(&[env::TEMP_STRATEGY], "server.temp_strategy", &words)?;
+        Ok(strategy.unwrap_or(TempStrategy::Database))
+    }
+
+    fn temp_database(&self, source: &Endpoint) -> Result<Option<String>> {
+        let setting = self.layers.text(&[env::TEMP_DATABASE], "server.temp_database")?;
+        let Some(Setting { value, origin }) = setting else { return Ok(None) };
+        let name = value.expose().trim();
+        let lower = name.to_lowercase();
+        let wrong = |what: &str| {
+            Err(origin
+                .error(what)
+                .hint("name a schema that is for nothing else, or leave it out: one is made per run"))
+        };
+        if name.is_empty() {
+            wrong("must not be empty")
+        } else if lower == source.database.to_lowercase() {
+            // Schema names differ by case on some servers and not on others; the source is never written to.
+            wrong("is the source database, which is never written to")
+        } else if SYSTEM_SCHEMAS.contains(&lower.as_str()) {
+            wrong("is a schema of the server itself")
+        } else if lower.starts_with("_backfill_") {
+            wrong("begins with `_backfill_`, and such schemas are dropped as leftovers")
+        } else if name.chars().count() > SCHEMA_NAME_MAX || name.chars().any(char::is_control) {
+            wrong("is not a name that a schema can have")
+        } else {
+            Ok(Some(name.to_owned()))
+        }
+    }
+
+    fn bind(&self) -> Result<SocketAddr> {
+        let allow_http = self.layers.boolean(&[], "server.allow_http", false)?;
+        let written = self.layers.text(&[], "server.bind")?;
+        let (address, subject, kind) = match (self.overrides.bind, written) {
+            (Some(address), _) => (address, "`--bind`".to_owned(), Kind::Usage),
+            (None, None) => return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 8765))),
+            (None, Some(Setting { value, origin })) => {
+                let address = value.expose().trim().parse().map_err(|_| {
+                    origin
+                        .error("must be an IP address and a port")
+                        .hint("such as 127.0.0.1:8765, 0.0.0.0:8765 or [::1]:8765")
+                })?;
+                (address, origin.to_string(), Kind::Config)
+            }
+        };
+        if !allow_http && !address.ip().to_canonical().is_loopback() {
+            let what = format!("{subject} is not a loopback address, and this version serves no HTTPS");
+            return Err(Error::new(kind, what).hint(
+                "put a proxy that speaks HTTPS in front and set allow_http = true in [server]; or stay on 127.0.0.1",
+            ));
+        }
+        Ok(address)
+    }
+
+    fn allow_ips(&self) -> Result<Vec<IpRange>> {
+        let Some(Setting { value, origin }) = self.layers.list(&[], "server.allow_ips") else {
+            return Ok(Vec::new());
+        };
+        let parse = |(at, text): (usize, &Secret)| {
+            IpRange::parse(text.expose().trim()).ok_or_else(|| {
+                origin
+                    .error(format!("entry {}: is not an address or a range of addresses", at + 1))
+                    .hint("such as \"192.0.2.7\" or \"10.0.0.0/8\", with no bits set after the prefix")
+            })
+        };
+        value.iter().enumerate().map(parse).collect()
+    }
+}

@@ -1,0 +1,127 @@
+//! The `backfill.toml` that `install --print-config` prints: every key that this version has, with its default.
+
+/// The commented configuration file. As it stands it sets nothing.
+#[must_use]
+pub fn template() -> &'static str {
+    TEMPLATE
+}
+
+const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
+# One file may serve both sides. Every key below is commented out and shows its default or an example.
+# Layers: flag > environment > .env > this file > default. Secrets belong in the environment or in .env.
+
+# The shared secret of both sides, 32 characters at least (openssl rand -hex 32). BACKFILL_TOKEN.
+# While it is changed, a list: the server takes every one of them, the client sends the first.
+# token = "..."
+
+# What this machine is called. BACKFILL_ENV, APP_ENV or RAILS_ENV. Unset means production.
+# environment = "production"
+
+# Tables that are not copied; * is any run of characters. Names that do not exist are fine.
+# exclude_tables = ["telescope_*", "failed_jobs"]
+
+# The source for serve, the target for pull.
+[database]
+
+# DATABASE_URL, DB_URL, or DB_HOST, DB_PORT, DB_DATABASE, DB_USERNAME, DB_PASSWORD, DB_SOCKET.
+# url = "mysql://user:password@127.0.0.1:3306/app"
+
+# Encryption: disable, prefer, require, verify-ca or verify-identity.
+# tls = "prefer"
+
+# A PEM file with the authorities to trust; only with verify-ca and verify-identity.
+# ca = "ca.pem"
+
+# The machine beside the production database.
+[server]
+
+# serve refuses to start without it. BACKFILL_SERVER_ENABLED.
+# enabled = false
+
+# Where to listen. Another address than loopback needs allow_http, because this version serves no HTTPS.
+# bind = "127.0.0.1:8765"
+
+# Set it only when a proxy that speaks HTTPS is in front.
+# allow_http = false
+
+# Path before every endpoint. The client uses it too.
+# route_prefix = "api/backfill"
+
+# Connections to the source in use over all runs.
+# threads = 8
+
+# Where the copies of a run are kept: a schema of their own. BACKFILL_TEMP_STRATEGY.
+# temp_strategy = "database"
+
+# This schema instead of a new one: created when missing, never dropped. BACKFILL_TEMP_DATABASE.
+# temp_database = "backfill_work"
+
+# Rows per batch.
+# chunk_size = 5000
+
+# Addresses that may ask; an empty list lets everybody ask who has the token.
+# allow_ips = []
+
+# Runs at a time; more are told to come back later.
+# max_runs = 2
+
+# Seconds until a run that nobody asks about ends.
+# idle_timeout = 900
+
+# Seconds until a stream that nobody reads ends.
+# stall_timeout = 120
+
+# Sanitized data that may wait for slow clients.
+# spool_max = "1GiB"
+
+# update: mask by UPDATE on the copy; copy: mask while copying.
+# mask_at = "update"
+
+# zstd level, 1 to 19.
+# compression_level = 1
+
+# The developer's machine.
+[client]
+
+# The server, without the route prefix; https, or http to this machine. BACKFILL_SOURCE_URL.
+# source_url = "https://app.example"
+
+# Allows plain http to another machine: only where nobody can listen on the way.
+# allow_http = false
+
+# pull works only where the environment is one of these.
+# allowed_environments = ["local", "staging"]
+
+# Seconds without progress on one request.
+# timeout = 300
+
+# Connections to the target.
+# parallel = 4
+
+# Rows per batch; the smaller of both sides' numbers holds.
+# chunk_size = 5000
+
+# The history of pulls; relative to this file.
+# state_file = "backfill-state.json"
+
+# Create tables that the target lacks.
+# create_missing_tables = true
+
+# Tables that are not replaced where they exist.
+# keep_tables = ["migrations", "schema_migrations", "ar_internal_metadata", "django_migrations", "flyway_schema_history", "alembic_version", "_prisma_migrations", "knex_migrations*", "phinxlog", "doctrine_migration_versions"]
+
+# The target's binlog while loading: auto, off or on.
+# binlog = "auto"
+
+[privacy]
+
+# open: columns without a rule are served; warn: those that look sensitive are named too.
+# policy = "warn"
+
+# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip.
+# Values that match a pattern of `exclude` stay; `unusable` makes a hash that no password matches.
+# [sanitize.users]
+# email = { type = "email", exclude = ["*@yourcompany.com"] }
+# name = "name"
+# password = { type = "hash", unusable = true }
+"##;
