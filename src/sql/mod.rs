@@ -1,5 +1,8 @@
 //! SQL text: names, literals, statements. Pure; no connection in sight.
 
 pub mod ident;
+pub mod insert;
+pub mod literal;
+pub mod scan;
 
 pub use ident::{Ident, TableName};
