@@ -1,0 +1,372 @@
+//! What a failed request means: every way in which a server can be wrong, absent or hidden behind something else,
+//! as an error with a hint. Pure, so that each case has a test.
+
+use crate::error::{Error, Kind, Result};
+use crate::wire::PROTOCOL;
+use crate::wire::api::Code;
+use serde::Deserialize;
+
+/// Longest text of a server that is repeated, in characters.
+const REPEATED_CHARS_MAX: usize = 500;
+
+/// The head of an answer, as far as it decides anything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) content_type: Option<String>,
+    pub(super) location: Option<String>,
+    pub(super) retry_after: Option<String>,
+    pub(super) protocol: Option<String>,
+}
+
+/// [`crate::wire::api::ErrorBody`] with a code that a newer server may have invented.
+#[derive(Debug, Deserialize)]
+struct LooseBody {
+    error: String,
+    code: String,
+    #[serde(default)]
+    request_id: String,
+}
+
+/// Marks the error of a run that has ended already.
+#[derive(Debug)]
+struct Gone;
+
+impl std::fmt::Display for Gone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HTTP 410")
+    }
+}
+
+impl std::error::Error for Gone {}
+
+/// Whether the error says that the run is no more.
+pub(super) fn is_gone(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Gone>)
+}
+
+fn remote(what: impl Into<String>) -> Error {
+    Error::new(Kind::Remote, what)
+}
+
+/// No answer at all.
+pub(super) fn unreachable(error: ureq::Error, base: &str) -> Error {
+    match error {
+        ureq::Error::HostNotFound => no_host(base),
+        ureq::Error::Timeout(_) => timed_out(base),
+        ureq::Error::Io(error) => broken(&error, base),
+        ureq::Error::ConnectionFailed => {
+            remote(format!("cannot connect to {base}")).hint(START_HINT).retryable()
+        }
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) | ureq::Error::TlsRequired => {
+            remote(format!("no TLS connection with {base}")).source(error).hint(TLS_HINT)
+        }
+        ureq::Error::RequireHttpsOnly(_) | ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
+            Error::config(format!("{base} is not an address that can be asked"))
+                .source(error)
+                .hint("check client.source_url and server.route_prefix")
+        }
+        ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => {
+            remote(format!("{base} does not answer as an HTTP server does"))
+                .source(error)
+                .hint("check host, port and http/https of client.source_url")
+        }
+        error => remote(format!("the request to {base} failed")).source(error).retryable(),
+    }
+}
+
+const START_HINT: &str =
+    "is `backfill serve` running there? check host and port of client.source_url (BACKFILL_SOURCE_URL)";
+const TLS_HINT: &str = "check http/https and the host name in client.source_url; a certificate of an own authority \
+     must be trusted by this machine";
+
+fn no_host(base: &str) -> Error {
+    remote(format!("the host name of {base} is not known here"))
+        .hint("check client.source_url (BACKFILL_SOURCE_URL) and your network or VPN")
+}
+
+fn timed_out(base: &str) -> Error {
+    remote(format!("{base} did not answer in time"))
+        .hint("check that the server is up; a slow one may need a larger client.timeout")
+        .retryable()
+}
+
+/// An I/O error while connecting, sending or reading.
+pub(super) fn broken(error: &std::io::Error, base: &str) -> Error {
+    use std::io::ErrorKind as Io;
+    if let Some(inner) = error.get_ref() {
+        if matches!(inner.downcast_ref::<ureq::Error>(), Some(ureq::Error::Timeout(_))) {
+            return timed_out(base);
+        }
+        if let Some(tls) = inner.downcast_ref::<rustls::Error>() {
+            return remote(format!("no TLS connection with {base}: {tls}")).hint(TLS_HINT);
+        }
+    }
+    match error.kind() {
+        Io::ConnectionRefused => remote(format!("connection refused by {base}")).hint(START_HINT).retryable(),
+        Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown => {
+            remote(format!("{base} is not reachable from here")).hint("check your network or VPN").retryable()
+        }
+        Io::TimedOut | Io::WouldBlock => timed_out(base),
+        // The standard library has no kind for this.
+        _ if error.to_string().starts_with("failed to lookup address") => no_host(base),
+        _ => remote(format!("the connection with {base} broke ({error})"))
+            .hint("the server or something between may have been restarted; try again")
+            .retryable(),
+    }
+}
+
+/// The server's protocol version, if it told one, must be ours. An answer without one is not judged here: it is
+/// of a proxy, or its content type will tell.
+pub(super) fn expect_protocol(answer: &Answer, base: &str) -> Result<()> {
+    match answer.protocol.as_deref().map(str::trim) {
+        None => Ok(()),
+        Some(text) => match text.parse::<u32>() {
+            Ok(version) => same_protocol(version, base),
+            Err(_) => Err(remote(format!("{base} names a protocol version that is no number"))),
+        },
+    }
+}
+
+/// Says which side is behind.
+pub(super) fn same_protocol(theirs: u32, base: &str) -> Result<()> {
+    let error = |hint: &str| {
+        Err(remote(format!("{base} speaks protocol {theirs}, this backfill speaks {PROTOCOL}")).hint(hint))
+    };
+    match theirs.cmp(&PROTOCOL) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => error("update backfill on this machine"),
+        std::cmp::Ordering::Less => error("update backfill on the server"),
+    }
+}
+
+/// A success must carry what was asked for.
+pub(super) fn expect_type(answer: &Answer, expected: &str, base: &str) -> Result<()> {
+    let found = answer.content_type.as_deref().unwrap_or("nothing");
+    if media_type(found).eq_ignore_ascii_case(expected) {
+        return Ok(());
+    }
+    Err(remote(format!("{base} answered with {} instead of {expected}", cut(media_type(found))))
+        .hint("something else answers there (a login page, a proxy, another program); check client.source_url and server.route_prefix"))
+}
+
+fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// A success whose JSON cannot be read. The text of serde's error may quote what was read, so only its place is
+/// repeated.
+pub(super) fn unreadable_json(error: &serde_json::Error, base: &str) -> Error {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    match error.classify() {
+        serde_json::error::Category::Io => {
+            let io = std::io::Error::from(error.io_error_kind().unwrap_or(std::io::ErrorKind::Other));
+            broken(&io, base)
+        }
+        serde_json::error::Category::Eof => {
+            remote(format!("the answer of {base} was cut short at {place}")).retryable()
+        }
+        serde_json::error::Category::Syntax => remote(format!("the answer of {base} is not JSON ({place})"))
+            .hint("something between may change answers; check client.source_url and the proxy"),
+        serde_json::error::Category::Data => {
+            remote(format!("the answer of {base} is not what this version of backfill reads ({place})"))
+                .hint("bring both sides to the same version of backfill")
+        }
+    }
+}
+
+/// An answer that is not a success.
+pub(super) fn refused(answer: &Answer, body: &[u8], base: &str) -> Error {
+    if (300..400).contains(&answer.status) {
+        let to = answer.location.as_deref().map_or_else(String::new, |to| format!(" to {}", cut(to)));
+        return remote(format!("{base} redirects{to}; redirects are not followed"))
+            .hint("set client.source_url to the final address");
+    }
+    let parsed = serde_json::from_slice::<LooseBody>(body).ok();
+    match parsed {
+        Some(body) => {
+            let code = serde_json::from_value::<Code>(serde_json::Value::String(body.code.clone())).ok();
+            by_code(code, answer, &body, base)
+        }
+        None => by_status(answer, base),
+    }
+}
+
+/// The answer of a backfill server.
+fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) -> Error {
+    let request = match body.request_id.as_str() {
+        "" => String::new(),
+        id => format!(", request {}", cut(id)),
+    };
+    let what = format!("{base} says: {} ({}{request})", cut(&body.error), cut(&body.code));
+    match code {
+        Some(Code::Unauthorized) => remote(what).hint(TOKEN_HINT),
+        Some(Code::AddressDenied) => {
+            remote(what).hint("add this machine's address to server.allow_ips on the server")
+        }
+        Some(Code::TableExcluded | Code::TableUnknown) => {
+            Error::usage(what).hint("`backfill pull --dry-run` lists the tables that can be pulled")
+        }
+        Some(Code::ProtocolMismatch) => remote(what).hint("bring both sides to the same version of backfill"),
+        Some(Code::TooManyRuns) => busy(what, answer),
+        Some(Code::SourceUnavailable) => {
+            remote(what).hint("the server cannot reach its database; look into its log").retryable()
+        }
+        Some(Code::RunGone | Code::RunEnded) => remote(what)
+            .source(Gone)
+            .hint("the run was ended by the server (stopped, restarted or idle for too long); start again"),
+        Some(Code::NotFound) => remote(what).hint(PREFIX_HINT),
+        Some(Code::ConfigInvalid) => {
+            remote(what).hint("the server's configuration has to be corrected; its log says where")
+        }
+        Some(Code::SchemaChanged) => {
+            remote(what).hint("a migration ran on the source meanwhile; start again when it is done")
+        }
+        Some(Code::RowTooLarge) => {
+            remote(what).hint("raise max_allowed_packet of both databases, or exclude the table")
+        }
+        Some(Code::Internal) => remote(what).hint("the server's log has the details under that request id"),
+        Some(Code::BadRequest | Code::MethodNotAllowed) | None => {
+            remote(what).hint("bring both sides to the same version of backfill")
+        }
+    }
+}
+
+const TOKEN_HINT: &str = "check `token` (BACKFILL_TOKEN): it must be the same on both sides";
+const PREFIX_HINT: &str =
+    "this is not a backfill server's API; check server.route_prefix (both sides) and client.source_url";
+
+/// An error answer of something else, or of a server that had no time for a body.
+fn by_status(answer: &Answer, base: &str) -> Error {
+    let status = answer.status;
+    let what = format!("{base} answered with HTTP {status}");
+    match status {
+        401 | 407 => remote(what).hint(TOKEN_HINT),
+        403 => remote(what).hint("a proxy or firewall in front of the server refuses this machine"),
+        404 | 405 => remote(what).hint(PREFIX_HINT),
+        410 => remote(what).source(Gone),
+        413 => {
+            remote(what).hint("a proxy in front of the server limits request bodies; allow at least 1 MiB")
+        }
+        426 => remote(what).hint("bring both sides to the same version of backfill"),
+        429 | 503 => busy(what, answer),
+        502 | 504 => remote(what)
+            .hint("the proxy in front cannot reach the server; is `backfill serve` running?")
+            .retryable(),
+        500.. => remote(what).hint("look into the server's log").retryable(),
+        _ => remote(what).hint(PREFIX_HINT),
+    }
+}
+
+fn busy(what: String, answer: &Answer) -> Error {
+    let when = match answer.retry_after.as_deref().and_then(|text| text.trim().parse::<u32>().ok()) {
+        Some(seconds) => format!("try again in {seconds} seconds"),
+        None => "try again later".to_owned(),
+    };
+    Error::new(Kind::Busy, what).hint(when).retryable()
+}
+
+/// Text of a server, short enough to print.
+fn cut(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().count() <= REPEATED_CHARS_MAX {
+        return text;
+    }
+    text.chars().take(REPEATED_CHARS_MAX).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: &str = "https://app.example/api/backfill";
+
+    fn answer(status: u16) -> Answer {
+        Answer { status, ..Answer::default() }
+    }
+
+    #[test]
+    fn every_code_has_a_kind_and_says_what_to_do() {
+        let table = [
+            ("unauthorized", 401, Kind::Remote, false, "BACKFILL_TOKEN"),
+            ("address_denied", 403, Kind::Remote, false, "allow_ips"),
+            ("table_excluded", 403, Kind::Usage, false, "--dry-run"),
+            ("table_unknown", 404, Kind::Usage, false, "--dry-run"),
+            ("not_found", 404, Kind::Remote, false, "route_prefix"),
+            ("run_gone", 410, Kind::Remote, false, "start again"),
+            ("protocol_mismatch", 426, Kind::Remote, false, "same version"),
+            ("config_invalid", 500, Kind::Remote, false, "configuration"),
+            ("internal", 500, Kind::Remote, false, "log"),
+            ("source_unavailable", 503, Kind::Remote, true, "database"),
+            ("too_many_runs", 503, Kind::Busy, true, "try again in 7 seconds"),
+            ("invented_later", 418, Kind::Remote, false, "same version"),
+        ];
+        for (code, status, kind, retryable, hint) in table {
+            let body = format!(r#"{{"error":"no\u001b[2J","code":"{code}","request_id":"r1"}}"#);
+            let head = Answer { retry_after: Some("7".into()), ..answer(status) };
+            let error = refused(&head, body.as_bytes(), BASE);
+            assert_eq!(error.kind(), kind, "{code}");
+            assert_eq!(error.is_retryable(), retryable, "{code}");
+            assert!(error.hint_text().unwrap().contains(hint), "{code}: {:?}", error.hint_text());
+            assert!(error.what().contains(code) && error.what().contains("request r1"), "{error}");
+            assert!(!error.what().contains('\u{1b}'), "{error}");
+        }
+    }
+
+    #[test]
+    fn statuses_without_a_body_of_ours_are_explained() {
+        let table = [
+            (401, Kind::Remote, false, "BACKFILL_TOKEN"),
+            (403, Kind::Remote, false, "firewall"),
+            (404, Kind::Remote, false, "route_prefix"),
+            (413, Kind::Remote, false, "limits"),
+            (426, Kind::Remote, false, "same version"),
+            (429, Kind::Busy, true, "later"),
+            (502, Kind::Remote, true, "backfill serve"),
+            (503, Kind::Busy, true, "later"),
+            (500, Kind::Remote, true, "log"),
+        ];
+        for (status, kind, retryable, hint) in table {
+            let error = refused(&answer(status), b"<html>sorry</html>", BASE);
+            assert_eq!((error.kind(), error.is_retryable()), (kind, retryable), "{status}");
+            assert!(error.hint_text().unwrap().contains(hint), "{status}: {:?}", error.hint_text());
+        }
+    }
+
+    #[test]
+    fn a_redirect_names_where_it_leads() {
+        let head = Answer { location: Some("https://www.app.example/login".into()), ..answer(302) };
+        let error = refused(&head, b"", BASE);
+        assert!(error.what().contains("https://www.app.example/login"), "{error}");
+        assert!(error.hint_text().unwrap().contains("source_url"));
+    }
+
+    #[test]
+    fn only_a_gone_run_counts_as_gone() {
+        let body = br#"{"error":"x","code":"run_gone","request_id":"r"}"#;
+        assert!(is_gone(&refused(&answer(410), body, BASE)));
+        assert!(is_gone(&refused(&answer(410), b"", BASE)));
+        assert!(!is_gone(&refused(&answer(404), b"", BASE)));
+    }
+
+    #[test]
+    fn the_side_that_is_behind_is_named() {
+        let newer = expect_protocol(&Answer { protocol: Some("2".into()), ..answer(200) }, BASE).unwrap_err();
+        assert_eq!(newer.hint_text(), Some("update backfill on this machine"));
+        let older = same_protocol(0, BASE).unwrap_err();
+        assert_eq!(older.hint_text(), Some("update backfill on the server"));
+        assert!(expect_protocol(&answer(200), BASE).is_ok());
+        assert!(expect_protocol(&Answer { protocol: Some("1".into()), ..answer(200) }, BASE).is_ok());
+        assert!(expect_protocol(&Answer { protocol: Some("x".into()), ..answer(200) }, BASE).is_err());
+    }
+
+    #[test]
+    fn html_where_json_was_asked_for_is_named() {
+        let html = Answer { content_type: Some("text/html; charset=utf-8".into()), ..answer(200) };
+        let error = expect_type(&html, "application/json", BASE).unwrap_err();
+        assert!(error.what().contains("text/html"), "{error}");
+        let json = Answer { content_type: Some("Application/JSON;charset=utf-8".into()), ..answer(200) };
+        assert!(expect_type(&json, "application/json", BASE).is_ok());
+        assert!(expect_type(&answer(200), "application/json", BASE).is_err());
+    }
+}

@@ -1,0 +1,95 @@
+//! Tables of text.
+
+use comfy_table::{CellAlignment, ColumnConstraint, Table as Grid, Width, presets};
+
+/// A preset of `comfy-table` (one character per component) with nothing but the line below the heading.
+const RULE_BELOW_HEADING: &str = "     ──            ";
+
+/// Where the cells of a column stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    /// Words.
+    Left,
+    /// Numbers.
+    Right,
+}
+
+/// A table that is being put together.
+#[derive(Debug, Clone)]
+pub struct Table {
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these headings.
+    #[must_use]
+    pub fn new(columns: &[(&'static str, Align)]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row; it has as many cells as there are headings.
+    pub fn row(&mut self, cells: Vec<String>) {
+        debug_assert_eq!(cells.len(), self.columns.len());
+        self.rows.push(cells);
+    }
+
+    /// As text, lines without trailing blanks. On a terminal of `width` columns with a rule below the heading
+    /// and long cells wrapped; without one with plain columns that a script can cut.
+    #[must_use]
+    pub fn render(&self, width: Option<u16>) -> String {
+        let mut grid = Grid::new();
+        grid.load_preset(if width.is_some() { RULE_BELOW_HEADING } else { presets::NOTHING });
+        grid.set_header(self.columns.iter().map(|(heading, _)| *heading));
+        for row in &self.rows {
+            // A line end inside a cell would make two rows of one.
+            grid.add_row(row.iter().map(|cell| super::format::plain(cell).replace(['\n', '\t'], " ")));
+        }
+        if let Some(width) = width {
+            grid.set_width(width).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
+        }
+        let last = self.columns.len().saturating_sub(1);
+        for (index, (_, align)) in self.columns.iter().enumerate() {
+            let Some(column) = grid.column_mut(index) else { continue };
+            if *align == Align::Right {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+            // Only the last column (a note, a moment) may wrap as long as the others fit.
+            if width.is_some() && index != last {
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(4)));
+            }
+            column.set_padding((u16::from(index > 0), 1));
+        }
+        let text = grid.to_string();
+        text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Table {
+        let mut table = Table::new(&[("Table", Align::Left), ("Rows", Align::Right), ("Note", Align::Left)]);
+        table.row(vec!["users".into(), "1,000".into(), String::new()]);
+        table.row(vec!["or\nders".into(), "~5".into(), "new".into()]);
+        table
+    }
+
+    #[test]
+    fn without_a_terminal_there_are_no_rules() {
+        assert_eq!(
+            sample().render(None),
+            "Table    Rows  Note\nusers    1,000\nor ders     ~5  new"
+                .replace("Table    Rows", "Table     Rows")
+        );
+    }
+
+    #[test]
+    fn on_a_terminal_a_rule_stands_below_the_heading() {
+        let text = sample().render(Some(80));
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 4, "{text}");
+        assert!(lines[1].chars().all(|c| c == '─'), "{text}");
+    }
+}
