@@ -1,5 +1,6 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
+use crate::cli::ServeArgs;
 use crate::commands::Context;
 use crate::config::{Overrides, Policy, ServeConfig};
 use crate::db::Role;
@@ -37,9 +38,12 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 /// # Errors
 /// `Config` when the configuration is invalid or does not fit the database; `Source` and `Privilege` when the database
 /// cannot be used; `Busy` when the connection that holds the server's locks is lost.
-pub fn run(overrides: Overrides, context: &Context) -> Result<()> {
+pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
+    let overrides = Overrides { bind: args.bind, threads: args.threads.map(usize::from), parallel: None };
     let config = context.load(overrides)?.serve()?;
-    net::raise_file_limit();
+    if let Err(error) = net::raise_file_limit() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let keeper = LockKeeper::open(&config.database, Role::Workspace)?;
     let settings = catalog_settings(&config)?;
     let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;
@@ -58,7 +62,7 @@ pub fn run(overrides: Overrides, context: &Context) -> Result<()> {
     let (tables, ruled) = catalog.counts();
     let service = Arc::new(service(&config, settings, keeper)?);
     let server = Server::start(listener, http_options(&config), Arc::new(Endpoints(Arc::clone(&service))))?;
-    context.screen.line(&format!(
+    context.screen.result(&format!(
         "listening on http://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
         server.local_addr(),
         config.route_prefix,

@@ -6,7 +6,8 @@ use crate::db::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::plan::run::{MaskAt, Selection, TablePlan};
 use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
-use crate::schema::{ForeignKey, Schema, Table, graph};
+use crate::schema::graph::KeyGraph;
+use crate::schema::{ForeignKey, Schema, Table};
 use crate::source::survey::Survey;
 use crate::wire::PROTOCOL;
 use crate::wire::api::{RunRequest, RunTable};
@@ -14,6 +15,9 @@ use crate::wire::manifest::{LeftOut, Manifest, NotCopied, SourceIdentity, TableE
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+
+/// `max_allowed_packet` where a server does not tell it: the smallest default of any version.
+const PACKET_BYTES_DEFAULT: u64 = 4 << 20;
 
 /// What a catalog is made by.
 #[derive(Debug, Clone)]
@@ -70,7 +74,7 @@ impl Catalog {
         survey.probe_masks(&sanitize)?;
         Ok(Self {
             identity: survey.facts.identity(&settings.nonce),
-            packet_bytes_max: survey.facts.max_allowed_packet,
+            packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
             server_time: survey.server_time,
             schema: survey.schema,
             selection,
@@ -117,7 +121,6 @@ impl Catalog {
     #[must_use]
     pub fn manifest(&self) -> Manifest {
         let foreign_keys = self.foreign_keys();
-        let names: Vec<String> = self.selection.served.keys().cloned().collect();
         Manifest {
             protocol: PROTOCOL,
             backfill: env!("CARGO_PKG_VERSION").to_owned(),
@@ -126,7 +129,7 @@ impl Catalog {
             version: self.schema.version,
             server_time: self.server_time.clone(),
             identity: self.identity.clone(),
-            table_order: graph::table_order(&names, &foreign_keys),
+            table_order: KeyGraph::new(self.selection.served.keys().map(String::as_str), &foreign_keys).table_order(),
             tables: self.selection.served.values().map(|table| self.entry(table)).collect(),
             foreign_keys,
             excluded: self.selection.excluded.clone(),

@@ -38,9 +38,10 @@ pub struct Endpoints(pub Arc<Service>);
 impl Handler for Endpoints {
     fn handle(&self, request: Request) -> Reply {
         let service = &self.0;
-        let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
-        let inside = path.strip_prefix(&*service.prefix.iter().map(String::as_str).collect::<Vec<_>>());
-        if inside == Some(&["health"]) {
+        let path = request.path.clone();
+        let inside: Option<Vec<&str>> =
+            path.strip_prefix(service.prefix.as_slice()).map(|inside| inside.iter().map(String::as_str).collect());
+        if inside.as_deref() == Some(&["health"]) {
             return service.health(&request);
         }
         if let Err(denied) = service.access.check(&request) {
@@ -48,7 +49,7 @@ impl Handler for Endpoints {
             return Reply::error(denied.code, denied.message, &request.request_id);
         }
         let Some(inside) = inside else { return not_found(&request) };
-        match (inside, request.method.as_str()) {
+        match (inside.as_slice(), request.method.as_str()) {
             (["manifest"], "GET") => later(service, request, Service::manifest),
             (["runs"], "POST") => later(service, request, Service::begin_run),
             (["runs", id], "GET") => service.clone().run_status(id, &request),

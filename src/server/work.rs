@@ -5,12 +5,11 @@ use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan, is_transactional};
-use crate::schema::ddl;
 use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
-use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
+use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table, table};
 use crate::sql::TableName;
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
@@ -181,7 +180,7 @@ fn copy(
     let mut writer = Writer::open(&shared.endpoint, workspace, &run.id)?;
     // A raw value that is written to a logged workspace is on every replica and in every backup.
     let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };
-    writer.create_table(&workspace_ddl(plan, place)?)?;
+    writer.create_table(&workspace_ddl(plan, place))?;
     let order = CopyOrder {
         table: &plan.table,
         from: TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str()),
@@ -198,8 +197,8 @@ fn copy(
     })
 }
 
-fn workspace_ddl(plan: &TablePlan, place: &TableName) -> Result<String> {
+fn workspace_ddl(plan: &TablePlan, place: &TableName) -> String {
     let checks = plan.masks.as_ref().map(|masks| masks.checks.clone()).unwrap_or_default();
     let row_number = plan.needs_row_number().then_some(ROW_NUMBER_COLUMN);
-    ddl::workspace_table(&plan.table, place, &plan.copy_walk().columns, row_number, &checks)
+    table::definition(&plan.table, place, &plan.copy_walk().columns, row_number, &checks)
 }
