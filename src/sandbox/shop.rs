@@ -4,6 +4,7 @@
 //! alone, so every load of one [`Scale`] is the same, on both flavours. Mail addresses are under names reserved
 //! for examples, phone numbers in ranges reserved for fiction.
 
+mod insert;
 mod people;
 mod rows;
 
@@ -15,7 +16,7 @@ use mysql::prelude::Queryable;
 
 const TABLES: &str = include_str!("../../testdata/shop.sql");
 
-/// How many rows of what there are. Tables not named here follow from these.
+/// How many rows of what there are; orders and activity need users. Tables not named here follow from these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scale {
     /// Rows of `users`; the first [`Scale::STAFF`] are staff with addresses at `yourcompany.com`.
@@ -177,17 +178,19 @@ mod tests {
 
     #[test]
     fn mail_addresses_are_unique_and_reserved() {
-        let inserts: String = statements(&small()).filter(|s| s.starts_with("INSERT INTO `users`")).collect();
+        let inserts: String = statements(&Scale { users: 3000, ..small() })
+            .filter(|s| s.starts_with("INSERT INTO `users`"))
+            .collect();
         let addresses: Vec<&str> =
             inserts.split('\'').filter(|text| text.contains('@') && !text.contains(' ')).collect();
-        assert_eq!(addresses.len(), 60);
-        assert_eq!(addresses.iter().collect::<HashSet<_>>().len(), 60);
+        assert_eq!(addresses.len(), 3000);
+        assert_eq!(addresses.iter().collect::<HashSet<_>>().len(), 3000);
         let staff = addresses.iter().filter(|address| address.ends_with("@yourcompany.com")).count();
         assert_eq!(staff as u64, Scale::STAFF);
         let reserved = |address: &&&str| {
             [".example", "@example.org", "@example.net"].iter().any(|end| address.ends_with(end))
         };
-        assert_eq!(addresses.iter().filter(reserved).count() + staff, 60);
+        assert_eq!(addresses.iter().filter(reserved).count() + staff, 3000);
     }
 
     #[test]

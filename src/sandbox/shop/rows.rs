@@ -1,10 +1,10 @@
 //! The rows of the shop, as multi-row inserts.
 
 use super::Scale;
+use super::insert::Rows;
 use super::people::{Dice, Person, address, ip, nickname, password, phone};
 use jiff::ToSpan;
 use std::collections::VecDeque;
-use std::fmt::{Display, Write};
 
 /// A statement ends with the row that takes it over this size, in bytes.
 const STATEMENT: usize = 512 * 1024;
@@ -73,12 +73,8 @@ pub(super) fn inserts(scale: &Scale) -> impl Iterator<Item = String> + use<> {
     let mut done = 0;
     std::iter::from_fn(move || {
         while let Some(table) = tables.front() {
-            let mut rows = Rows {
-                sql: format!("INSERT INTO {} ({}) VALUES", table.name, table.columns),
-                started: false,
-            };
-            let empty = rows.sql.len();
-            while done < table.times && rows.sql.len() < STATEMENT {
+            let mut rows = Rows::new(table.name, table.columns);
+            while done < table.times && rows.len() < STATEMENT {
                 done += 1;
                 (table.rows)(&world, done, &mut rows);
             }
@@ -86,8 +82,8 @@ pub(super) fn inserts(scale: &Scale) -> impl Iterator<Item = String> + use<> {
                 tables.pop_front();
                 done = 0;
             }
-            if rows.sql.len() > empty {
-                return Some(rows.sql);
+            if let Some(statement) = rows.finish() {
+                return Some(statement);
             }
         }
         None
@@ -139,75 +135,6 @@ fn tables(world: &World) -> [Table; 13] {
         table("`activity_log`", "user_id, action, payload, ip, created_at", scale.activity, activity),
         table("`page_views`", "viewed_on, path, seconds", scale.page_views, page_view),
     ]
-}
-
-/// The text of rows as it grows.
-struct Rows {
-    sql: String,
-    started: bool,
-}
-
-impl Rows {
-    fn row(&mut self) -> Row<'_> {
-        self.sql.push_str(if self.started { ",\n(" } else { "\n(" });
-        self.started = true;
-        Row { sql: &mut self.sql, started: false }
-    }
-}
-
-/// One row: its values in the order of the columns, then [`Row::end`].
-struct Row<'a> {
-    sql: &'a mut String,
-    started: bool,
-}
-
-impl Row<'_> {
-    /// A number, or whatever else needs no quotes.
-    fn raw(&mut self, value: impl Display) -> &mut Self {
-        if self.started {
-            self.sql.push_str(", ");
-        }
-        self.started = true;
-        // Writing to a String cannot fail.
-        let _ = write!(self.sql, "{value}");
-        self
-    }
-
-    fn text(&mut self, value: impl Display) -> &mut Self {
-        let value = value.to_string().replace('\\', "\\\\").replace('\'', "''").replace('\0', "\\0");
-        self.raw(format_args!("'{value}'"))
-    }
-
-    fn hex(&mut self, bytes: &[u8]) -> &mut Self {
-        let mut digits = String::with_capacity(bytes.len() * 2);
-        for byte in bytes {
-            let _ = write!(digits, "{byte:02x}");
-        }
-        self.raw(format_args!("x'{digits}'"))
-    }
-
-    /// The value, or NULL.
-    fn text_or_null(&mut self, value: Option<impl Display>) -> &mut Self {
-        match value {
-            Some(value) => self.text(value),
-            None => self.raw("NULL"),
-        }
-    }
-
-    fn raw_or_null(&mut self, value: Option<impl Display>) -> &mut Self {
-        match value {
-            Some(value) => self.raw(value),
-            None => self.raw("NULL"),
-        }
-    }
-
-    fn time(&mut self, value: jiff::civil::DateTime) -> &mut Self {
-        self.text(value.strftime("%Y-%m-%d %H:%M:%S"))
-    }
-
-    fn end(&mut self) {
-        self.sql.push(')');
-    }
 }
 
 fn migration(_: &World, n: u64, rows: &mut Rows) {
