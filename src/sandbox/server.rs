@@ -185,7 +185,7 @@ impl Server {
             .prefer_socket(false)
             .tcp_connect_timeout(Some(Duration::from_secs(10)));
         Conn::new(options).map_err(|error| {
-            let what = format!("connecting to {} at {}:{}", self.flavour, self.host, self.port);
+            let what = format!("connecting to the server at {}:{}", self.host, self.port);
             Error::new(Kind::Source, what).source(error)
         })
     }
