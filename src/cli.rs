@@ -213,10 +213,9 @@ fn man(name: Option<&str>, screen: &Screen) -> Result<()> {
     program.build();
     let command = match name {
         None => program,
-        Some(name) => program
-            .find_subcommand(name)
-            .cloned()
-            .ok_or_else(|| Error::usage(format!("there is no command `{name}`")).hint("see `backfill --help`"))?,
+        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
+            Error::usage(format!("there is no command `{name}`")).hint("see `backfill --help`")
+        })?,
     };
     let mut page = Vec::new();
     clap_mangen::Man::new(command)

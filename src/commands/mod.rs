@@ -1,6 +1,5 @@
 //! One verb each: configuration in, result out.
 
-
 pub mod install;
 pub mod serve;
 pub mod status;

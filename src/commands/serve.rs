@@ -116,7 +116,8 @@ fn http_options(config: &ServeConfig) -> HttpOptions {
 
 fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
     let mut nonce = [0u8; 16];
-    getrandom::fill(&mut nonce).map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
+    getrandom::fill(&mut nonce)
+        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
     let rules = config
         .rules
         .iter()
@@ -138,14 +139,17 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
             crate::config::MaskAt::Copy => MaskAt::Copy,
         },
         warn: config.policy == Policy::Warn,
-        nonce: format!("backfill:source:{}", nonce.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        nonce: format!(
+            "backfill:source:{}",
+            nonce.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        ),
     })
 }
 
 /// Waits for a signal, and meanwhile ends idle runs and sweeps.
 fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM]).map_err(|error| Error::internal("listening for signals").source(error))?;
+    let mut signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|error| Error::internal("listening for signals").source(error))?;
     let (sender, receiver) = channel();
     std::thread::Builder::new()
         .name("signals".to_owned())

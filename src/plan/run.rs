@@ -67,10 +67,19 @@ impl TablePlan {
     ///
     /// # Errors
     /// `Usage` when a column does not exist or is generated; `Schema` when a type cannot be sent.
-    pub fn new(table: &Table, columns: Option<&[String]>, masks: Option<&TableMasks>, mask_at: MaskAt) -> Result<Self> {
+    pub fn new(
+        table: &Table,
+        columns: Option<&[String]>,
+        masks: Option<&TableMasks>,
+        mask_at: MaskAt,
+    ) -> Result<Self> {
         let walk = walk_key(table);
         let keyless_and_large = walk.is_none() && table.bytes > KEYLESS_BYTES_MAX;
-        let route = if masks.is_some() || keyless_and_large { Route::Copy(mask_at_for(table, masks, mask_at)) } else { Route::Direct };
+        let route = if masks.is_some() || keyless_and_large {
+            Route::Copy(mask_at_for(table, masks, mask_at))
+        } else {
+            Route::Direct
+        };
         Ok(Self {
             columns: planned_columns(table, columns)?,
             walk,
@@ -105,8 +114,9 @@ impl TablePlan {
 /// A table whose walking key has a rule is masked while it is copied: afterwards the key that says which rows a range
 /// had would be gone.
 fn mask_at_for(table: &Table, masks: Option<&TableMasks>, wanted: MaskAt) -> MaskAt {
-    let key_is_ruled = walk_key(table)
-        .is_some_and(|key| key.columns.iter().any(|name| masks.is_some_and(|masks| masks.column(name).is_some())));
+    let key_is_ruled = walk_key(table).is_some_and(|key| {
+        key.columns.iter().any(|name| masks.is_some_and(|masks| masks.column(name).is_some()))
+    });
     if key_is_ruled { MaskAt::Copy } else { wanted }
 }
 
@@ -120,12 +130,14 @@ fn planned_columns(table: &Table, wanted: Option<&[String]>) -> Result<Vec<(Stri
     };
     let mut columns = Vec::with_capacity(wanted.len());
     for name in wanted {
-        let column = table
-            .stored_columns()
-            .find(|column| column.name == *name)
-            .ok_or_else(|| Error::usage(format!("table `{}` has no column `{name}` that can be sent", table.name)))?;
+        let column = table.stored_columns().find(|column| column.name == *name).ok_or_else(|| {
+            Error::usage(format!("table `{}` has no column `{name}` that can be sent", table.name))
+        })?;
         if columns.iter().any(|(seen, _)| seen == name) {
-            return Err(Error::usage(format!("column `{name}` of table `{}` is asked for twice", table.name)));
+            return Err(Error::usage(format!(
+                "column `{name}` of table `{}` is asked for twice",
+                table.name
+            )));
         }
         columns.push(planned(column)?);
     }
@@ -134,8 +146,19 @@ fn planned_columns(table: &Table, wanted: Option<&[String]>) -> Result<Vec<(Stri
 
 /// Engines whose rows are kept by the server itself. Others (MERGE, FEDERATED, CONNECT, SPIDER, S3…) are windows on
 /// something else: a copy of them may be the original.
-const ENGINES: &[&str] =
-    &["InnoDB", "MyISAM", "Aria", "MEMORY", "ROCKSDB", "TokuDB", "CSV", "ARCHIVE", "ndbcluster", "XtraDB", "ColumnStore"];
+const ENGINES: &[&str] = &[
+    "InnoDB",
+    "MyISAM",
+    "Aria",
+    "MEMORY",
+    "ROCKSDB",
+    "TokuDB",
+    "CSV",
+    "ARCHIVE",
+    "ndbcluster",
+    "XtraDB",
+    "ColumnStore",
+];
 
 /// Engines that take part in a snapshot.
 const TRANSACTIONAL: &[&str] = &["InnoDB", "ROCKSDB", "TokuDB", "XtraDB"];
@@ -197,7 +220,10 @@ impl Selection {
             return Ok(table);
         }
         if self.excluded.iter().any(|table| table.name == name) {
-            return Err(Error::new(Kind::Guard, format!("table `{name}` is excluded by the server's configuration")));
+            return Err(Error::new(
+                Kind::Guard,
+                format!("table `{name}` is excluded by the server's configuration"),
+            ));
         }
         if let Some((_, reason)) = self.left_out.iter().find(|(left_out, _)| left_out == name) {
             return Err(Error::new(Kind::Guard, format!("table `{name}` is not served: {reason}")));

@@ -60,8 +60,10 @@ impl Catalog {
         let selection = Selection::new(&survey.schema, |name| settings.exclude.is_match(name));
         let salt = random_salt()?;
         let ruled: BTreeSet<&str> = settings.rules.iter().map(|rule| rule.table.as_str()).collect();
-        let widest = survey.widest_ids(selection.served.values().filter(|table| ruled.contains(table.name.as_str())))?;
-        let excluded = settings.rules.iter().map(|rule| &rule.table).filter(|name| settings.exclude.is_match(name));
+        let widest = survey
+            .widest_ids(selection.served.values().filter(|table| ruled.contains(table.name.as_str())))?;
+        let excluded =
+            settings.rules.iter().map(|rule| &rule.table).filter(|name| settings.exclude.is_match(name));
         let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
         let facts = Facts {
             salt: &salt,
@@ -94,27 +96,48 @@ impl Catalog {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = if self.warn { self.sanitize.warnings().to_vec() } else { Vec::new() };
-        warnings.extend(self.selection.left_out.iter().map(|(name, reason)| format!("table `{name}` is not served: {reason}")));
+        warnings.extend(
+            self.selection
+                .left_out
+                .iter()
+                .map(|(name, reason)| format!("table `{name}` is not served: {reason}")),
+        );
         warnings.extend(self.foreign_keys().iter().filter_map(|key| self.not_followed(key)));
         warnings
     }
 
     fn not_followed(&self, key: &ForeignKey) -> Option<String> {
         if let Some(schema) = &key.references_schema {
-            return Some(format!("foreign key `{}` of `{}` leads into database `{schema}` and is left out", key.name, key.table));
+            return Some(format!(
+                "foreign key `{}` of `{}` leads into database `{schema}` and is left out",
+                key.name, key.table
+            ));
         }
         let left = !self.selection.served.contains_key(&key.references);
-        left.then(|| format!("foreign key `{}` of `{}` leads to `{}`, which is not served", key.name, key.table, key.references))
+        left.then(|| {
+            format!(
+                "foreign key `{}` of `{}` leads to `{}`, which is not served",
+                key.name, key.table, key.references
+            )
+        })
     }
 
     fn foreign_keys(&self) -> Vec<ForeignKey> {
-        self.schema.foreign_keys.iter().filter(|key| self.selection.served.contains_key(&key.table)).cloned().collect()
+        self.schema
+            .foreign_keys
+            .iter()
+            .filter(|key| self.selection.served.contains_key(&key.table))
+            .cloned()
+            .collect()
     }
 
     /// How many tables are served, and how many of them have rules.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
-        (self.selection.served.len(), self.sanitize.tables().filter(|t| self.selection.served.contains_key(&t.table)).count())
+        (
+            self.selection.served.len(),
+            self.sanitize.tables().filter(|t| self.selection.served.contains_key(&t.table)).count(),
+        )
     }
 
     /// The manifest.
@@ -129,7 +152,8 @@ impl Catalog {
             version: self.schema.version,
             server_time: self.server_time.clone(),
             identity: self.identity.clone(),
-            table_order: KeyGraph::new(self.selection.served.keys().map(String::as_str), &foreign_keys).table_order(),
+            table_order: KeyGraph::new(self.selection.served.keys().map(String::as_str), &foreign_keys)
+                .table_order(),
             tables: self.selection.served.values().map(|table| self.entry(table)).collect(),
             foreign_keys,
             excluded: self.selection.excluded.clone(),
@@ -151,13 +175,18 @@ impl Catalog {
 
     fn entry(&self, table: &Table) -> TableEntry {
         let masks = self.sanitize.for_table(&table.name);
-        let sanitized_columns: Vec<String> =
-            masks.map(|masks| masks.columns.iter().map(|column| column.name.clone()).collect()).unwrap_or_default();
+        let sanitized_columns: Vec<String> = masks
+            .map(|masks| masks.columns.iter().map(|column| column.name.clone()).collect())
+            .unwrap_or_default();
         TableEntry {
             has_timestamps: table.has_timestamps(),
             has_limit: false,
             has_sanitization: masks.is_some(),
-            digest: digest(table, &sanitized_columns, masks.map(|masks| masks.columns.as_slice()).unwrap_or_default()),
+            digest: digest(
+                table,
+                &sanitized_columns,
+                masks.map(|masks| masks.columns.as_slice()).unwrap_or_default(),
+            ),
             sanitized_columns,
             table: table.clone(),
         }
@@ -206,8 +235,16 @@ fn digest(table: &Table, sanitized: &[String], masks: &[crate::plan::sanitize::M
         indexes: &'a [crate::schema::Index],
         rules: Vec<(&'a str, &'a str, Vec<&'a str>)>,
     }
-    let rules = sanitized.iter().zip(masks).map(|(name, masked)| (name.as_str(), masked.mask.name(), masked.exclude().collect()));
-    let digested = Digested { columns: &table.columns, primary_key: &table.primary_key, indexes: &table.indexes, rules: rules.collect() };
+    let rules = sanitized
+        .iter()
+        .zip(masks)
+        .map(|(name, masked)| (name.as_str(), masked.mask.name(), masked.exclude().collect()));
+    let digested = Digested {
+        columns: &table.columns,
+        primary_key: &table.primary_key,
+        indexes: &table.indexes,
+        rules: rules.collect(),
+    };
     // Plain structures of text and numbers always serialize.
     let json = serde_json::to_vec(&digested).unwrap_or_default();
     Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -215,6 +252,7 @@ fn digest(table: &Table, sanitized: &[String], masks: &[crate::plan::sanitize::M
 
 fn random_salt() -> Result<String> {
     let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -117,7 +117,13 @@ struct Walk {
 }
 
 impl<'a> Dump<'a> {
-    fn new(encoder: &'a Encoder, what: &Dumpable<'_>, plan: &'a TablePlan, run: &'a Arc<Run>, at: usize) -> Result<Self> {
+    fn new(
+        encoder: &'a Encoder,
+        what: &Dumpable<'_>,
+        plan: &'a TablePlan,
+        run: &'a Arc<Run>,
+        at: usize,
+    ) -> Result<Self> {
         let mut list = select_list(&plan.table, &plan.columns)?;
         let walk = what.walk(plan).map(|key| Walk::new(key, plan, &mut list)).transpose()?;
         if list.is_empty() {
@@ -197,7 +203,8 @@ impl<'a> Dump<'a> {
 
     /// Ends the chunk: every row read so far is in it. A chunk without rows has an empty batch.
     fn seal(&mut self, mut open: OpenChunk) -> Result<()> {
-        let rest = self.batch.finish().or_else(|| open.is_empty().then(|| Batch { sql: Vec::new(), rows: 0 }));
+        let rest =
+            self.batch.finish().or_else(|| open.is_empty().then(|| Batch { sql: Vec::new(), rows: 0 }));
         if let Some(rest) = rest {
             open.submit(self.encoder, &self.plan.table.name, rest)?;
         }
@@ -242,7 +249,8 @@ fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>>
     columns
         .iter()
         .map(|(name, _)| {
-            let column = table.column(name).ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
+            let column =
+                table.column(name).ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
             Ok(Form::select_expression(column))
         })
         .collect()
@@ -279,7 +287,10 @@ fn too_large(plan: &TablePlan, row: &mysql::Row, bytes: usize) -> Error {
     };
     Error::new(
         Kind::Integrity,
-        format!("{which} of table `{}` takes {bytes} bytes or more as a statement, more than a packet may have", plan.table.name),
+        format!(
+            "{which} of table `{}` takes {bytes} bytes or more as a statement, more than a packet may have",
+            plan.table.name
+        ),
     )
     .hint("raise max_allowed_packet on the target (and on the source), or exclude the table")
 }

@@ -70,7 +70,13 @@ pub enum Next {
 impl Run {
     /// A run about to begin.
     #[must_use]
-    pub fn new(id: String, peer: String, tables: Vec<TablePlan>, batch: BatchSize, spool: Arc<Spool>) -> Self {
+    pub fn new(
+        id: String,
+        peer: String,
+        tables: Vec<TablePlan>,
+        batch: BatchSize,
+        spool: Arc<Spool>,
+    ) -> Self {
         let states = tables
             .iter()
             .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new() })
@@ -82,7 +88,13 @@ impl Run {
             batch,
             spool,
             begun: Instant::now(),
-            state: Mutex::new(State { version: 1, phase: RunPhase::Running, tables: states, error: None, ended: false }),
+            state: Mutex::new(State {
+                version: 1,
+                phase: RunPhase::Running,
+                tables: states,
+                error: None,
+                ended: false,
+            }),
             changed: Condvar::new(),
             cancelled: AtomicBool::new(false),
             asked: Mutex::new(Instant::now()),
@@ -261,10 +273,18 @@ impl Run {
         (rows, self.bytes_sent.load(Ordering::Relaxed), self.begun.elapsed())
     }
 
-    /// The phase the run is in.
+    /// How the run stands, in a word for the log.
     #[must_use]
-    pub fn phase(&self) -> RunPhase {
-        self.lock().phase
+    pub fn outcome(&self) -> &'static str {
+        let state = self.lock();
+        match state.phase {
+            RunPhase::Failed => "failed",
+            RunPhase::Complete => "complete",
+            RunPhase::Running if state.tables.iter().all(|table| table.phase == TablePhase::Done) => {
+                "complete"
+            }
+            RunPhase::Running => "cut short",
+        }
     }
 
     fn touch(&self) {

@@ -5,7 +5,6 @@ use crate::plan::run::TablePlan;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::Spool;
 use crate::server::work::{self, Shared};
-use crate::wire::api::RunPhase;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -62,8 +61,11 @@ impl Registry {
     pub fn begin(&self, peer: String, tables: Vec<TablePlan>, batch: BatchSize) -> Result<Arc<Run>> {
         let mut runs = self.lock();
         if runs.len() >= self.limits.runs_max {
-            return Err(Error::new(Kind::Busy, format!("{} runs are going on, more are not allowed", runs.len()))
-                .hint("wait for one to end, or raise server.max_runs"));
+            return Err(Error::new(
+                Kind::Busy,
+                format!("{} runs are going on, more are not allowed", runs.len()),
+            )
+            .hint("wait for one to end, or raise server.max_runs"));
         }
         let share = u64::try_from(self.limits.runs_max.max(1)).unwrap_or(1);
         let spool = Spool::new(self.limits.spool_bytes_max / share, SPOOL_MEMORY_BYTES / share);
@@ -76,7 +78,10 @@ impl Registry {
             })
             .map_err(|error| Error::internal("starting a run's thread").source(error))?;
         tracing::info!(run = run.id, peer = run.peer, tables = run.tables.len(), "run begun");
-        runs.insert(run.id.clone(), Alive { run: Arc::clone(&run), begun: Instant::now(), thread: Some(thread) });
+        runs.insert(
+            run.id.clone(),
+            Alive { run: Arc::clone(&run), begun: Instant::now(), thread: Some(thread) },
+        );
         Ok(run)
     }
 
@@ -101,7 +106,8 @@ impl Registry {
             .filter_map(|(id, alive)| {
                 let idle = alive.run.idle().is_some_and(|idle| idle >= self.limits.idle_timeout);
                 let old = alive.begun.elapsed() >= RUN_AGE_MAX;
-                (idle || old).then(|| (id.clone(), if old { "too old" } else { "nobody asked about it any more" }))
+                (idle || old)
+                    .then(|| (id.clone(), if old { "too old" } else { "nobody asked about it any more" }))
             })
             .collect();
         for (id, why) in forgotten {
@@ -132,17 +138,12 @@ impl Registry {
 }
 
 fn finish(mut alive: Alive, why: &str) {
-    let phase = alive.run.phase();
+    let outcome = alive.run.outcome();
     let (rows, bytes, took) = alive.run.bill();
     alive.run.end();
     if alive.thread.take().is_some_and(|thread| thread.join().is_err()) {
         tracing::error!(run = alive.run.id, "the run's thread panicked");
     }
-    let outcome = match phase {
-        RunPhase::Complete => "complete",
-        RunPhase::Running => "cut short",
-        RunPhase::Failed => "failed",
-    };
     tracing::info!(
         run = alive.run.id,
         peer = alive.run.peer,
@@ -158,6 +159,7 @@ fn finish(mut alive: Alive, why: &str) {
 
 fn random_id() -> Result<String> {
     let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -39,8 +39,9 @@ impl Handler for Endpoints {
     fn handle(&self, request: Request) -> Reply {
         let service = &self.0;
         let path = request.path.clone();
-        let inside: Option<Vec<&str>> =
-            path.strip_prefix(service.prefix.as_slice()).map(|inside| inside.iter().map(String::as_str).collect());
+        let inside: Option<Vec<&str>> = path
+            .strip_prefix(service.prefix.as_slice())
+            .map(|inside| inside.iter().map(String::as_str).collect());
         if inside.as_deref() == Some(&["health"]) {
             return service.health(&request);
         }
@@ -58,9 +59,11 @@ impl Handler for Endpoints {
                 Reply::later(move || service.end_run(&id, &request.request_id))
             }
             (["dump", table], "GET") => service.clone().dump(table, request),
-            (["manifest" | "runs"] | ["runs" | "dump", _], _) => {
-                Reply::error(Code::MethodNotAllowed, "this path does not take that method", &request.request_id)
-            }
+            (["manifest" | "runs"] | ["runs" | "dump", _], _) => Reply::error(
+                Code::MethodNotAllowed,
+                "this path does not take that method",
+                &request.request_id,
+            ),
             _ => not_found(&request),
         }
     }
@@ -71,9 +74,15 @@ fn not_found(request: &Request) -> Reply {
 }
 
 /// Work that asks the source, on a thread of its own.
-fn later(service: &Arc<Service>, request: Request, work: fn(&Service, &Request) -> Result<Reply, Refusal>) -> Reply {
+fn later(
+    service: &Arc<Service>,
+    request: Request,
+    work: fn(&Service, &Request) -> Result<Reply, Refusal>,
+) -> Reply {
     let service = Arc::clone(service);
-    Reply::later(move || work(&service, &request).unwrap_or_else(|refusal| refusal.reply(&request.request_id)))
+    Reply::later(move || {
+        work(&service, &request).unwrap_or_else(|refusal| refusal.reply(&request.request_id))
+    })
 }
 
 impl Service {
@@ -92,8 +101,9 @@ impl Service {
     }
 
     fn begin_run(&self, request: &Request) -> Result<Reply, Refusal> {
-        let wanted: RunRequest = serde_json::from_slice(&request.body)
-            .map_err(|error| Refusal::bad_request(format!("the body is not a run request ({})", shape_only(&error))))?;
+        let wanted: RunRequest = serde_json::from_slice(&request.body).map_err(|error| {
+            Refusal::bad_request(format!("the body is not a run request ({})", shape_only(&error)))
+        })?;
         let run = self.start(&wanted, request)?;
         let tables = run.tables.iter().map(|plan| RunTable {
             name: plan.table.name.clone(),
@@ -115,18 +125,26 @@ impl Service {
     /// The smaller of both sides' sizes.
     fn batch_size(&self, wanted: &RunRequest, packet_bytes_max: u64) -> Result<BatchSize, Refusal> {
         let rows_max = wanted.batch_rows.unwrap_or(u32::MAX).min(self.batch_rows_max);
-        let bytes = wanted.batch_bytes.unwrap_or(u64::MAX).min(packet_bytes_max.saturating_sub(STATEMENT_MARGIN));
+        let bytes =
+            wanted.batch_bytes.unwrap_or(u64::MAX).min(packet_bytes_max.saturating_sub(STATEMENT_MARGIN));
         if rows_max == 0 || bytes < STATEMENT_MARGIN {
             return Err(Refusal::bad_request("batch_rows and batch_bytes are too small".to_owned()));
         }
-        Ok(BatchSize { rows_max: rows_max.into(), statement_bytes_max: usize::try_from(bytes).unwrap_or(usize::MAX) })
+        Ok(BatchSize {
+            rows_max: rows_max.into(),
+            statement_bytes_max: usize::try_from(bytes).unwrap_or(usize::MAX),
+        })
     }
 
     fn run_status(self: Arc<Self>, id: &str, request: &Request) -> Reply {
         let Some(run) = self.runs.get(id) else { return run_gone(&request.request_id) };
         let number = |name: &str| request.query_value(name).map(str::parse::<u64>).transpose();
         let (Ok(wait), Ok(seen)) = (number("wait"), number("seen")) else {
-            return Reply::error(Code::BadRequest, "`wait` and `seen` are whole numbers", &request.request_id);
+            return Reply::error(
+                Code::BadRequest,
+                "`wait` and `seen` are whole numbers",
+                &request.request_id,
+            );
         };
         let wait = Duration::from_secs(wait.unwrap_or(0)).min(WAIT_MAX);
         let request_id = request.request_id.clone();
@@ -152,9 +170,11 @@ impl Service {
                 Some(run) => dump_of(run, table, part, &request),
                 None => run_gone(&request.request_id),
             },
-            None if part != Part::Table => {
-                Reply::error(Code::BadRequest, "a chunk belongs to a run: name it with `run`", &request.request_id)
-            }
+            None if part != Part::Table => Reply::error(
+                Code::BadRequest,
+                "a chunk belongs to a run: name it with `run`",
+                &request.request_id,
+            ),
             None => {
                 let table = table.to_owned();
                 Reply::later(move || self.dump_alone(&table, &request))
@@ -174,7 +194,12 @@ impl Service {
             Ok(run) => run,
             Err(refusal) => return refusal.reply(&request.request_id),
         };
-        let ended = { let run = Arc::clone(&run); move || { self.runs.end(&run.id, "its stream ended"); } };
+        let ended = {
+            let run = Arc::clone(&run);
+            move || {
+                self.runs.end(&run.id, "its stream ended");
+            }
+        };
         Reply::Stream(stream::reply(run, 0, Part::Table, request.request_id.clone(), ended))
     }
 }
@@ -192,7 +217,9 @@ fn part(request: &Request) -> Result<Part, Refusal> {
 
 fn refuse_after(request: &Request) -> Result<(), Refusal> {
     match request.query_value("after") {
-        Some(_) => Err(Refusal::bad_request("`after` (delta pulls) is not supported by this version".to_owned())),
+        Some(_) => {
+            Err(Refusal::bad_request("`after` (delta pulls) is not supported by this version".to_owned()))
+        }
         None => Ok(()),
     }
 }

@@ -83,7 +83,14 @@ impl Spool {
             return Err(Error::new(Kind::Busy, "the run has ended"));
         }
         drop(used);
-        Ok(ChunkWriter { spool: Arc::clone(self), frames: Vec::new(), summary: Vec::new(), bytes: 0, memory: 0, file: None })
+        Ok(ChunkWriter {
+            spool: Arc::clone(self),
+            frames: Vec::new(),
+            summary: Vec::new(),
+            bytes: 0,
+            memory: 0,
+            file: None,
+        })
     }
 
     /// Wakes whoever waits for room; no chunk begins any more.
@@ -237,8 +244,9 @@ impl Chunk {
                 Stored::Memory(bytes) => each(bytes)?,
                 Stored::File { file, at, len } => {
                     buffer.resize(*len, 0);
-                    file.read_exact_at(&mut buffer, *at)
-                        .map_err(|error| Error::internal("reading a frame back from the spool").source(error))?;
+                    file.read_exact_at(&mut buffer, *at).map_err(|error| {
+                        Error::internal("reading a frame back from the spool").source(error)
+                    })?;
                     each(&buffer)?;
                 }
             }
@@ -277,11 +285,12 @@ mod tests {
 
     fn contents(chunk: &Chunk) -> Vec<u8> {
         let mut all = Vec::new();
-        chunk.for_each_frame(|bytes| {
-            all.extend_from_slice(bytes);
-            Ok(())
-        })
-        .unwrap();
+        chunk
+            .for_each_frame(|bytes| {
+                all.extend_from_slice(bytes);
+                Ok(())
+            })
+            .unwrap();
         all
     }
 

@@ -22,7 +22,13 @@ pub enum Part {
 }
 
 /// The answer that streams `part` of a run's table. `done` is called when the stream has ended, however.
-pub fn reply(run: Arc<Run>, table: usize, part: Part, request_id: String, done: impl FnOnce() + Send + 'static) -> StreamReply {
+pub fn reply(
+    run: Arc<Run>,
+    table: usize,
+    part: Part,
+    request_id: String,
+    done: impl FnOnce() + Send + 'static,
+) -> StreamReply {
     let name = run.tables[table].table.name.clone();
     StreamReply {
         content_type: "application/zstd",

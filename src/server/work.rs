@@ -53,16 +53,22 @@ pub fn drive(shared: &Shared, run: &Arc<Run>) {
 /// What a caller is told: our own words about rules and rows, never a host, an account or a server's message.
 fn for_caller(error: &Error) -> (Code, String) {
     if is_schema_change(error) {
-        return (Code::SchemaChanged, "a table changed its definition while it was read; pull again".to_owned());
+        return (
+            Code::SchemaChanged,
+            "a table changed its definition while it was read; pull again".to_owned(),
+        );
     }
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
         Kind::Integrity => (Code::RowTooLarge, error.to_string()),
-        Kind::Source => (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned()),
-        Kind::Busy => (Code::RunEnded, "the run was ended".to_owned()),
-        Kind::Privilege => {
-            (Code::Internal, "the server's database account lacks a right; the server's log says which".to_owned())
+        Kind::Source => {
+            (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())
         }
+        Kind::Busy => (Code::RunEnded, "the run was ended".to_owned()),
+        Kind::Privilege => (
+            Code::Internal,
+            "the server's database account lacks a right; the server's log says which".to_owned(),
+        ),
         _ => (Code::Internal, "the server failed; its log says why".to_owned()),
     }
 }
@@ -70,7 +76,12 @@ fn for_caller(error: &Error) -> (Code, String) {
 fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
     let copies = run.tables.iter().any(|plan| matches!(plan.route, Route::Copy(_)));
     let workspace = match copies {
-        true => Some(Workspace::create(&shared.endpoint, shared.temp_database.as_deref(), &shared.keeper, &run.id)?),
+        true => Some(Workspace::create(
+            &shared.endpoint,
+            shared.temp_database.as_deref(),
+            &shared.keeper,
+            &run.id,
+        )?),
         false => None,
     };
     let result = run_workers(shared, run, workspace);
@@ -155,7 +166,9 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
         }
         (Route::Direct, _, _) => {
             run.enter(at, TablePhase::Dump);
-            let unruled = plan.unruled().ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
+            let unruled = plan
+                .unruled()
+                .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
             let mut reader = Reader::open(&shared.endpoint, &run.id)?;
             if is_transactional(&plan.table) {
                 reader.open_snapshot()?;

@@ -52,7 +52,11 @@ impl Reader {
     ///
     /// # Errors
     /// The server's, and what `consume` says. After an error inside a snapshot the snapshot must be given up.
-    pub fn read<T>(&mut self, select: &Select, consume: impl FnOnce(&mut Rows<'_>) -> Result<T>) -> Result<T> {
+    pub fn read<T>(
+        &mut self,
+        select: &Select,
+        consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
+    ) -> Result<T> {
         if !self.in_snapshot {
             return consume(&mut self.conn.stream(&select.to_string())?);
         }

@@ -28,7 +28,8 @@ impl Survey {
     /// The server's.
     pub fn take(endpoint: &Endpoint) -> Result<Self> {
         let mut conn = Connection::open(endpoint, Role::Source)?;
-        let schema = load_schema(&mut conn, &endpoint.database).context(|| "reading the schema of the source")?;
+        let schema =
+            load_schema(&mut conn, &endpoint.database).context(|| "reading the schema of the source")?;
         let facts = ServerFacts::load(&mut conn)?;
         let server_time = conn.query_one("SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:%s')")?;
         Ok(Self { schema, facts, server_time, conn })
@@ -38,7 +39,10 @@ impl Survey {
     ///
     /// # Errors
     /// The server's.
-    pub fn widest_ids<'a>(&mut self, tables: impl Iterator<Item = &'a Table>) -> Result<BTreeMap<String, u64>> {
+    pub fn widest_ids<'a>(
+        &mut self,
+        tables: impl Iterator<Item = &'a Table>,
+    ) -> Result<BTreeMap<String, u64>> {
         let mut widest = BTreeMap::new();
         for table in tables {
             let [key] = table.primary_key.as_slice() else { continue };
@@ -70,7 +74,10 @@ impl Survey {
                 .map_err(|error| config_unless_lost(error, &masks.table))
                 .context(|| format!("trying the masks of table `{}`", masks.table))?;
             let Some(probe) = masks.check_probe(&name) else { continue };
-            let row: mysql::Row = self.conn.query_one(&probe).context(|| format!("trying the CHECKs of table `{}`", masks.table))?;
+            let row: mysql::Row = self
+                .conn
+                .query_one(&probe)
+                .context(|| format!("trying the CHECKs of table `{}`", masks.table))?;
             for (at, check) in masks.checks.iter().enumerate() {
                 let refused: u64 = row.get_opt(at).and_then(Result::ok).unwrap_or(0);
                 if refused > 0 {
@@ -78,7 +85,10 @@ impl Survey {
                         "masked values of table `{}` break its CHECK `{}`",
                         masks.table, check.name
                     ))
-                    .hint(format!("choose other types under [sanitize.{}] for the columns that the CHECK is about", masks.table)));
+                    .hint(format!(
+                        "choose other types under [sanitize.{}] for the columns that the CHECK is about",
+                        masks.table
+                    )));
                 }
             }
         }

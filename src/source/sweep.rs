@@ -3,8 +3,8 @@
 use crate::db::{Connection, Endpoint, Role, lock};
 use crate::error::{Context, Result};
 use crate::source::workspace::{WorkspaceName, drop_schema};
-use crate::sql::ident::string_literal;
 use crate::sql::TableName;
+use crate::sql::ident::string_literal;
 use std::collections::BTreeMap;
 
 /// A workspace without a live run.
@@ -45,8 +45,9 @@ pub fn list(endpoint: &Endpoint, temp_database: Option<&str>, age_min: i64) -> R
     }
     if let Some(schema) = temp_database {
         let literal = string_literal(schema);
-        let tables: Vec<String> = conn
-            .query(&format!("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {literal}"))?;
+        let tables: Vec<String> = conn.query(&format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {literal}"
+        ))?;
         for table in tables {
             if let Some(name) = WorkspaceName::parse_table(&table) {
                 found.entry(name).or_default().push(TableName::qualified(schema, table));
@@ -92,7 +93,9 @@ pub fn sweep(endpoint: &Endpoint, temp_database: Option<&str>) -> Result<usize> 
                 dropped += 1;
             }
             Ok(false) => {}
-            Err(error) => tracing::warn!(workspace = %orphan.name, %error, "could not drop an orphaned workspace"),
+            Err(error) => {
+                tracing::warn!(workspace = %orphan.name, %error, "could not drop an orphaned workspace")
+            }
         }
     }
     Ok(dropped)

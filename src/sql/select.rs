@@ -153,8 +153,12 @@ mod tests {
             (key(&["a"]), None, bound(&["9"]), "`a` <= 9"),
             (key(&["a", "b"]), bound(&["1", "'x'"]), None, "(`a` > 1) OR (`a` = 1 AND `b` > 'x')"),
             (key(&["a", "b"]), None, bound(&["1", "2"]), "(`a` < 1) OR (`a` = 1 AND `b` <= 2)"),
-            (key(&["a", "b", "c"]), bound(&["1", "2", "3"]), None,
-             "(`a` > 1) OR (`a` = 1 AND `b` > 2) OR (`a` = 1 AND `b` = 2 AND `c` > 3)"),
+            (
+                key(&["a", "b", "c"]),
+                bound(&["1", "2", "3"]),
+                None,
+                "(`a` > 1) OR (`a` = 1 AND `b` > 2) OR (`a` = 1 AND `b` = 2 AND `c` > 3)",
+            ),
         ];
         for (key, after, up_to, expected) in table {
             assert_eq!(key.condition(&Range { after, up_to }).as_deref(), Some(expected));
@@ -171,7 +175,8 @@ mod tests {
             Range { after: bound(&["7"]), up_to: None },
             10,
         );
-        let text = "SELECT `a`, `f`*1e0 FROM `app`.`t` FORCE INDEX (`PRIMARY`) WHERE `a` > 7 ORDER BY `a` LIMIT 10";
+        let text =
+            "SELECT `a`, `f`*1e0 FROM `app`.`t` FORCE INDEX (`PRIMARY`) WHERE `a` > 7 ORDER BY `a` LIMIT 10";
         assert_eq!(step.to_string(), text);
         let copy = InsertSelect {
             into: TableName::qualified("ws", "t"),

@@ -21,7 +21,6 @@ const COPY_GOAL: Duration = Duration::from_millis(80);
 /// Most rows of one range.
 const COPY_ROWS_MAX: u64 = 20_000;
 
-
 /// What to copy, and how.
 #[derive(Debug)]
 pub struct CopyOrder<'a> {
@@ -82,7 +81,11 @@ struct RawRange {
 /// # Errors
 /// The server's, naming the table; `Config` when a masked value does not fit its column or a CHECK; `Busy` when
 /// `go_on` says no.
-pub fn copy_table(writer: &mut Writer, order: &CopyOrder<'_>, mut go_on: impl FnMut(u64) -> bool) -> Result<Sanitized> {
+pub fn copy_table(
+    writer: &mut Writer,
+    order: &CopyOrder<'_>,
+    mut go_on: impl FnMut(u64) -> bool,
+) -> Result<Sanitized> {
     let mut rows = 0;
     match &order.walk {
         None => {
@@ -176,8 +179,11 @@ fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: RawRange) -> Resul
     if raw.rows == 0 {
         return Ok(0);
     }
-    let assignments: Vec<String> =
-        masks.update_assignments()?.into_iter().map(|(column, value)| format!("{column} = {value}")).collect();
+    let assignments: Vec<String> = masks
+        .update_assignments()?
+        .into_iter()
+        .map(|(column, value)| format!("{column} = {value}"))
+        .collect();
     // The copy is walked by its own key: the source's, or a number of its own over one whole range.
     let masked = writer
         .update(&order.into, &assignments.join(", "), &order.copy_walk, &raw.range)
@@ -211,7 +217,9 @@ pub fn key_forms(table: &Table, key: &WalkKey) -> Result<Vec<Form>> {
     key.columns
         .iter()
         .map(|name| {
-            let column = table.column(name).ok_or_else(|| Error::internal(format!("key column `{name}` is missing")))?;
+            let column = table
+                .column(name)
+                .ok_or_else(|| Error::internal(format!("key column `{name}` is missing")))?;
             Form::of(column)
         })
         .collect()

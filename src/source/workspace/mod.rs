@@ -35,7 +35,12 @@ impl Workspace {
     ///
     /// # Errors
     /// `Privilege` with the GRANT that is missing; the server's.
-    pub fn create(endpoint: &Endpoint, temp_database: Option<&str>, keeper: &LockKeeper, run: &str) -> Result<Self> {
+    pub fn create(
+        endpoint: &Endpoint,
+        temp_database: Option<&str>,
+        keeper: &LockKeeper,
+        run: &str,
+    ) -> Result<Self> {
         if let Some(schema) = temp_database {
             refuse_source(endpoint, schema)?;
         }
@@ -73,7 +78,9 @@ impl Workspace {
     /// make a name longer than 64 characters.
     pub fn place(&mut self, table: &str) -> TableName {
         let place = match &self.shared_schema {
-            Some(schema) => TableName::qualified(schema.as_str(), format!("{}_{}", self.name, self.tables.len())),
+            Some(schema) => {
+                TableName::qualified(schema.as_str(), format!("{}_{}", self.name, self.tables.len()))
+            }
             None => TableName::qualified(self.name.as_str(), table),
         };
         self.tables.push(place.clone());
@@ -132,8 +139,9 @@ fn refuse_source(endpoint: &Endpoint, schema: &str) -> Result<()> {
 
 fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
     let literal = string_literal(schema);
-    let found: Option<String> = conn
-        .query_first(&format!("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal}"))?;
+    let found: Option<String> = conn.query_first(&format!(
+        "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal}"
+    ))?;
     if found.is_some() {
         return Ok(());
     }

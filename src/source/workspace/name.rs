@@ -26,7 +26,8 @@ impl WorkspaceName {
     pub fn parse(text: &str) -> Option<Self> {
         let (unix, random) = text.strip_prefix(PREFIX)?.split_once('_')?;
         let digits = |part: &str, hex: bool| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit() || (hex && (b'a'..=b'f').contains(&b)))
+            !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_digit() || (hex && (b'a'..=b'f').contains(&b)))
         };
         if !digits(unix, false) || random.len() != RANDOM_DIGITS || !digits(random, true) {
             return None;
@@ -78,9 +79,16 @@ mod tests {
     fn only_whole_names_are_recognised() {
         assert!(WorkspaceName::parse("_backfill_temp_1763824000_00ab12cd").is_some());
         for other in [
-            "_backfill_temp_1763824000_00AB12CD", "xbackfill_temp_1_00ab12cd", "_backfill_temp_1_00ab12c",
-            "_backfill_temp_1_00ab12cd9", "_backfill_temp__00ab12cd", "_backfill_temp_1x_00ab12cd",
-            "_backfill_temp_1_00ab12cd_0", "app", "_backfill_temp_99999999999999999999_00ab12cd", "_backfill_load_1_00ab12cd",
+            "_backfill_temp_1763824000_00AB12CD",
+            "xbackfill_temp_1_00ab12cd",
+            "_backfill_temp_1_00ab12c",
+            "_backfill_temp_1_00ab12cd9",
+            "_backfill_temp__00ab12cd",
+            "_backfill_temp_1x_00ab12cd",
+            "_backfill_temp_1_00ab12cd_0",
+            "app",
+            "_backfill_temp_99999999999999999999_00ab12cd",
+            "_backfill_load_1_00ab12cd",
         ] {
             assert_eq!(WorkspaceName::parse(other), None, "{other}");
         }

@@ -8,7 +8,13 @@ use crate::sql::{Ident, TableName};
 /// `CREATE TABLE` for a copy of `table`: its stored columns, `key` as the primary key, the given CHECKs. With
 /// `row_number`, a column of that name numbers the rows and is the key instead.
 #[must_use]
-pub fn definition(table: &Table, place: &TableName, key: &[String], row_number: Option<&str>, checks: &[Check]) -> String {
+pub fn definition(
+    table: &Table,
+    place: &TableName,
+    key: &[String],
+    row_number: Option<&str>,
+    checks: &[Check],
+) -> String {
     let mut parts: Vec<String> = table.stored_columns().map(column_definition).collect();
     match row_number {
         Some(name) => {
@@ -17,8 +23,12 @@ pub fn definition(table: &Table, place: &TableName, key: &[String], row_number: 
         None => parts.push(format!("PRIMARY KEY ({})", column_list(key))),
     }
     // Generated columns are not copied, so what mentions one cannot be checked here; the target checks it again.
-    let computed: Vec<&str> =
-        table.columns.iter().filter(|column| column.generated != Generated::No).map(|column| column.name.as_str()).collect();
+    let computed: Vec<&str> = table
+        .columns
+        .iter()
+        .filter(|column| column.generated != Generated::No)
+        .map(|column| column.name.as_str())
+        .collect();
     let checkable = |check: &&Check| !computed.iter().any(|name| check.expression.contains(name));
     parts.extend(checks.iter().filter(checkable).map(|check| format!("CHECK ({})", check.expression)));
     format!(
@@ -52,9 +62,21 @@ mod tests {
     fn column(name: &str, column_type: &str, nullable: bool) -> Column {
         let data_type = column_type.split('(').next().unwrap_or_default().to_owned();
         Column {
-            name: name.into(), data_type, column_type: column_type.into(), charset: None, collation: None, nullable,
-            default: Some("1".into()), on_update: Some("current_timestamp()".into()), generated: Generated::No,
-            expression: None, invisible: true, auto_increment: true, max_length: None, srid: None, comment: "x".into(),
+            name: name.into(),
+            data_type,
+            column_type: column_type.into(),
+            charset: None,
+            collation: None,
+            nullable,
+            default: Some("1".into()),
+            on_update: Some("current_timestamp()".into()),
+            generated: Generated::No,
+            expression: None,
+            invisible: true,
+            auto_increment: true,
+            max_length: None,
+            srid: None,
+            comment: "x".into(),
         }
     }
 
@@ -64,11 +86,20 @@ mod tests {
         let mut sum = column("sum", "int(11)", true);
         sum.generated = Generated::Virtual;
         Table {
-            name: "t".into(), kind: TableKind::SystemVersioned, engine: "MyISAM".into(), charset: "utf8mb4".into(),
+            name: "t".into(),
+            kind: TableKind::SystemVersioned,
+            engine: "MyISAM".into(),
+            charset: "utf8mb4".into(),
             collation: "utf8mb4_bin".into(),
             columns: vec![column("id", "int(11)", false), email, sum, column("at", "timestamp", false)],
-            primary_key: vec!["id".into()], indexes: vec![], checks: vec![], row_count: 0, bytes: 0, partitioned: true,
-            comment: String::new(), created: None,
+            primary_key: vec!["id".into()],
+            indexes: vec![],
+            checks: vec![],
+            row_count: 0,
+            bytes: 0,
+            partitioned: true,
+            comment: String::new(),
+            created: None,
         }
     }
 

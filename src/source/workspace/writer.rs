@@ -3,8 +3,8 @@
 use super::{Workspace, grant_hint};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
-use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::TableName;
+use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 
 /// Whether rows written to a workspace reach the binlog, and with it replicas and backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,8 @@ impl Writer {
         let mut rows = self.conn.stream(&select.to_string())?;
         let mut position = None;
         while let Some(row) = rows.next_row()? {
-            let cells = (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
+            let cells =
+                (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
             position = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
         }
         Ok(position)
@@ -80,7 +81,13 @@ impl Writer {
     ///
     /// # Errors
     /// The server's.
-    pub fn update(&mut self, table: &TableName, assignments: &str, key: &WalkKey, range: &Range) -> Result<u64> {
+    pub fn update(
+        &mut self,
+        table: &TableName,
+        assignments: &str,
+        key: &WalkKey,
+        range: &Range,
+    ) -> Result<u64> {
         let mut statement = format!("UPDATE {table} SET {assignments}");
         if let Some(condition) = key.condition(range) {
             statement.push_str(&format!(" WHERE {condition}"));
@@ -96,7 +103,8 @@ pub(super) fn quiet_binlog(conn: &mut Connection) -> Result<Logging> {
         return Ok(Logging::Off);
     }
     let format: String = conn.query_one("SELECT @@binlog_format")?;
-    if format.eq_ignore_ascii_case("STATEMENT") && conn.execute("SET SESSION binlog_format = 'ROW'").is_err() {
+    if format.eq_ignore_ascii_case("STATEMENT") && conn.execute("SET SESSION binlog_format = 'ROW'").is_err()
+    {
         return Err(Error::new(
             Kind::Privilege,
             "the server logs statements (binlog_format=STATEMENT), under which a copy without locks is not possible",
