@@ -24,9 +24,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How well a collation fits for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fit {
-    /// The very same.
+    /// The very same, perhaps under another name.
     Same,
-    /// Another name; equal but for characters that came after Unicode 9.
+    /// Equal but for characters that came after Unicode 9.
     Equal,
     /// Tells more values apart: unique keys hold, some searches find less.
     Finer,
@@ -253,7 +253,7 @@ fn translate(name: &str, target: Target) -> Option<Mapped> {
         }
         ("nopad_bin", true) => {
             let (name, pads) = target.by_code_point(charset, false);
-            Some(Mapped { name, fit: if pads { Fit::Padded } else { Fit::Equal } })
+            Some(Mapped { name, fit: if pads { Fit::Padded } else { Fit::Same } })
         }
         (_, true) if rest.contains("_nopad_") => {
             Some(Mapped { name: name.replacen("_nopad_", "_", 1), fit: Fit::Padded })
@@ -291,8 +291,9 @@ impl<'a> Uca<'a> {
         let language =
             LANGUAGES.iter().find(|(_, maria)| *maria == language).map_or(language, |(mysql, _)| mysql);
         let parts = Self::strength(strength)?;
-        Self { charset, language, pads, ..parts }
-            .known(before.is_empty() && !parts.kana && !parts.by_code_point)
+        let unicode = matches!(charset, "utf8mb3" | "utf8mb4" | "ucs2" | "utf16" | "utf32");
+        let plain = before.is_empty() && !parts.kana && !parts.by_code_point;
+        Self { charset, language, pads, ..parts }.known(unicode && plain)
     }
 
     fn known(self, holds: bool) -> Option<Self> {
@@ -374,7 +375,7 @@ impl<'a> Uca<'a> {
         let (name, pads) = target.by_code_point(self.charset, self.pads);
         let fit = match (pads && !self.pads, exact) {
             (true, _) => Fit::Padded,
-            (false, true) => Fit::Equal,
+            (false, true) => Fit::Same,
             (false, false) => Fit::Finer,
         };
         Mapped { name, fit }
@@ -459,7 +460,7 @@ mod tests {
         for (name, (flavour, version), expected, fit) in [
             ("utf8mb4_0900_ai_ci", MARIA, "utf8mb4_uca1400_nopad_ai_ci", Equal),
             ("utf8mb4_0900_as_cs", MARIA, "utf8mb4_uca1400_nopad_as_cs", Equal),
-            ("utf8mb4_0900_bin", MARIA, "utf8mb4_nopad_bin", Equal),
+            ("utf8mb4_0900_bin", MARIA, "utf8mb4_nopad_bin", Same),
             ("utf8mb4_de_pb_0900_ai_ci", MARIA, "utf8mb4_uca1400_german2_nopad_ai_ci", Equal),
             ("utf8mb4_es_trad_0900_as_cs", MARIA, "utf8mb4_uca1400_spanish2_nopad_as_cs", Equal),
             ("utf8mb4_bs_0900_ai_ci", MARIA, "utf8mb4_uca1400_croatian_nopad_ai_ci", Equal),
@@ -483,7 +484,7 @@ mod tests {
             ("utf8mb3_uca1400_as_cs", MYSQL, "utf8mb3_bin", Finer),
             ("utf8mb3_uca1400_nopad_as_cs", MYSQL, "utf8mb3_bin", Padded),
             ("utf8_general_ci", MYSQL, "utf8mb3_general_ci", Same),
-            ("utf8mb4_nopad_bin", MYSQL, "utf8mb4_0900_bin", Equal),
+            ("utf8mb4_nopad_bin", MYSQL, "utf8mb4_0900_bin", Same),
             ("utf8mb4_nopad_bin", MYSQL_8, "utf8mb4_bin", Padded),
             ("utf8mb4_0900_bin", MYSQL_8, "utf8mb4_bin", Padded),
             ("utf8mb4_nb_0900_ai_ci", MYSQL_8, "utf8mb4_da_0900_ai_ci", Equal),
