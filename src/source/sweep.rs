@@ -94,7 +94,7 @@ pub fn sweep(endpoint: &Endpoint, temp_database: Option<&str>) -> Result<usize> 
             }
             Ok(false) => {}
             Err(error) => {
-                tracing::warn!(workspace = %orphan.name, %error, "could not drop an orphaned workspace")
+                tracing::warn!(workspace = %orphan.name, %error, "could not drop an orphaned workspace");
             }
         }
     }

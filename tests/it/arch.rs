@@ -16,7 +16,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("source", &["db", "error", "plan", "schema", "sql", "source"]),
     ("target", &["db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     ("server", &["config", "db", "error", "plan", "schema", "secret", "source", "sql", "wire", "server"]),
-    ("client", &["config", "db", "error", "fault", "plan", "schema", "secret", "sql", "target", "wire", "client"]),
+    (
+        "client",
+        &["config", "db", "error", "fault", "plan", "schema", "secret", "sql", "target", "wire", "client"],
+    ),
     ("sandbox", &["db", "error", "schema", "secret", "sandbox"]),
     ("fault", &["error"]),
 ];
@@ -40,9 +43,14 @@ fn layers() {
             for (number, line) in text.lines().enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
                 for used in code.split("crate::").skip(1) {
-                    let used: String = used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                    let used: String =
+                        used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
                     if !used.is_empty() && used != *module && !allowed.contains(&used.as_str()) {
-                        wrong.push(format!("{}:{}: `{module}` must not use `{used}`", file.display(), number + 1));
+                        wrong.push(format!(
+                            "{}:{}: `{module}` must not use `{used}`",
+                            file.display(),
+                            number + 1
+                        ));
                     }
                 }
             }
@@ -58,7 +66,12 @@ fn purity() {
             let text = std::fs::read_to_string(&file).unwrap();
             // Tests may read golden files.
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            wrong.extend(IMPURE.iter().filter(|word| code.contains(**word)).map(|word| format!("{}: {word}", file.display())));
+            wrong.extend(
+                IMPURE
+                    .iter()
+                    .filter(|word| code.contains(**word))
+                    .map(|word| format!("{}: {word}", file.display())),
+            );
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

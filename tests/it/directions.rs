@@ -9,19 +9,25 @@ pub fn tests(add: &mut Add<'_>) {
     for source in FLAVOURS {
         for target in FLAVOURS {
             let direction = format!("{}_to_{}", short(source), short(target));
-            add(format!("directions::everything_arrives::{direction}"), Box::new(move |servers| {
-                let site = Site::new(servers, source, target);
-                fixture::load(&mut site.source_conn(), 1200);
-                site.configure_server("", RULES);
-                everything_arrives(&site);
-            }));
-            add(format!("directions::existing_tables_are_replaced::{direction}"), Box::new(move |servers| {
-                let site = Site::new(servers, source, target);
-                fixture::load(&mut site.source_conn(), 60);
-                fixture::load(&mut site.target_conn(), 25);
-                site.configure_server("", RULES);
-                everything_arrives(&site);
-            }));
+            add(
+                format!("directions::everything_arrives::{direction}"),
+                Box::new(move |servers| {
+                    let site = Site::new(servers, source, target);
+                    fixture::load(&mut site.source_conn(), 1200);
+                    site.configure_server("", RULES);
+                    everything_arrives(&site);
+                }),
+            );
+            add(
+                format!("directions::existing_tables_are_replaced::{direction}"),
+                Box::new(move |servers| {
+                    let site = Site::new(servers, source, target);
+                    fixture::load(&mut site.source_conn(), 60);
+                    fixture::load(&mut site.target_conn(), 25);
+                    site.configure_server("", RULES);
+                    everything_arrives(&site);
+                }),
+            );
         }
     }
 }

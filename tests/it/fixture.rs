@@ -107,5 +107,12 @@ last_ip = "local_ip"
 
 /// The columns that [`RULES`] mask.
 pub const RULED: &[&str] = &[
-    "users.email", "users.name", "users.phone", "users.password", "users.notes", "users.token", "users.home", "users.last_ip",
+    "users.email",
+    "users.name",
+    "users.phone",
+    "users.password",
+    "users.notes",
+    "users.token",
+    "users.home",
+    "users.last_ip",
 ];

@@ -34,7 +34,10 @@ pub struct Servers {
 impl Servers {
     /// Starts all four.
     pub fn start() -> Result<Self> {
-        let source = Options { arguments: vec!["--log-bin=bin".into(), "--server-id=11".into()], ..Options::default() };
+        let source = Options {
+            arguments: vec!["--log-bin=bin".into(), "--server-id=11".into()],
+            ..Options::default()
+        };
         let target = Options { arguments: vec!["--server-id=12".into()], ..Options::default() };
         Ok(Self {
             sources: [Server::start(Flavour::Mariadb, &source)?, Server::start(Flavour::Mysql, &source)?],
@@ -86,8 +89,14 @@ impl<'a> Site<'a> {
         let (source, target) = (servers.source(source), servers.target(target));
         let (source_db, target_db) = (format!("prod_{number}"), format!("dev_{number}"));
         let site = Self { source, target, source_db, target_db, folder: tempfile::tempdir().unwrap() };
-        exec(&mut source.connect().unwrap(), &format!("CREATE DATABASE {} CHARACTER SET utf8mb4", site.source_db));
-        exec(&mut target.connect().unwrap(), &format!("CREATE DATABASE {} CHARACTER SET utf8mb4", site.target_db));
+        exec(
+            &mut source.connect().unwrap(),
+            &format!("CREATE DATABASE {} CHARACTER SET utf8mb4", site.source_db),
+        );
+        exec(
+            &mut target.connect().unwrap(),
+            &format!("CREATE DATABASE {} CHARACTER SET utf8mb4", site.target_db),
+        );
         std::fs::create_dir(site.path("server")).unwrap();
         std::fs::create_dir(site.path("client")).unwrap();
         site.configure_server("", "[privacy]\npolicy = \"open\"\n");
@@ -140,7 +149,10 @@ impl<'a> Site<'a> {
     /// The binary, in one side's folder, with an environment of its own.
     pub fn command(&self, side: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_backfill"));
-        command.current_dir(self.path(side)).env_clear().env("PATH", std::env::var("PATH").unwrap_or_default());
+        command
+            .current_dir(self.path(side))
+            .env_clear()
+            .env("PATH", std::env::var("PATH").unwrap_or_default());
         command.stdin(Stdio::null());
         command
     }
@@ -156,7 +168,12 @@ impl<'a> Site<'a> {
     pub fn pull(&self, serve: &Serve) -> String {
         let output = self.pull_command(&serve.url, &["--yes"]).output().unwrap();
         let text = both(&output);
-        assert!(output.status.success(), "pull failed ({:?}):\n{text}\nserver:\n{}", output.status.code(), serve.log());
+        assert!(
+            output.status.success(),
+            "pull failed ({:?}):\n{text}\nserver:\n{}",
+            output.status.code(),
+            serve.log()
+        );
         text
     }
 }
@@ -208,7 +225,8 @@ pub fn connect(server: &Server, database: &str) -> Conn {
 
 /// Runs one statement of a fixture.
 pub fn exec(conn: &mut Conn, sql: &str) {
-    conn.query_drop(sql).unwrap_or_else(|error| panic!("{error}\nin: {}", sql.chars().take(300).collect::<String>()));
+    conn.query_drop(sql)
+        .unwrap_or_else(|error| panic!("{error}\nin: {}", sql.chars().take(300).collect::<String>()));
 }
 
 /// A running `backfill serve`; killed when dropped.

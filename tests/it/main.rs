@@ -4,7 +4,7 @@
 //! that cannot be had is a failure, never a skip.
 
 mod arch;
-mod bad_input;
+
 mod directions;
 mod fixture;
 mod harness;
@@ -45,6 +45,6 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
         }));
     };
     directions::tests(&mut add);
-    bad_input::tests(&mut add);
+
     trials
 }

@@ -28,7 +28,8 @@ pub fn rows(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<String> {
     let list: Vec<String> = columns.iter().map(Column::expression).collect();
     let quoted = table.replace('`', "``");
     let mut rows: Vec<String> = Vec::new();
-    let query = format!("SELECT {} FROM `{quoted}`", if list.is_empty() { "1".into() } else { list.join(", ") });
+    let query =
+        format!("SELECT {} FROM `{quoted}`", if list.is_empty() { "1".into() } else { list.join(", ") });
     for row in conn.query_iter(query).unwrap() {
         let row = row.unwrap();
         let cells = columns.iter().enumerate().map(|(at, column)| {
@@ -44,11 +45,16 @@ pub fn rows(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<String> {
 /// One number and one digest for a large table: order does not matter, every cell does.
 pub fn digest(conn: &mut Conn, table: &str, except: Except<'_>) -> (u64, String) {
     let columns = columns(conn, table, except);
-    let cells: Vec<String> = columns.iter().map(|column| format!("IFNULL({}, 'N')", column.expression())).collect();
+    let cells: Vec<String> =
+        columns.iter().map(|column| format!("IFNULL({}, 'N')", column.expression())).collect();
     let row = format!("SHA2(CONCAT_WS('|', {}), 256)", cells.join(", "));
-    let sum = |from: u32| format!("CAST(SUM(CAST(CONV(SUBSTR({row}, {from}, 12), 16, 10) AS UNSIGNED)) AS CHAR)");
+    let sum =
+        |from: u32| format!("CAST(SUM(CAST(CONV(SUBSTR({row}, {from}, 12), 16, 10) AS UNSIGNED)) AS CHAR)");
     let query = format!("SELECT COUNT(*), CONCAT({}, '-', {}) FROM `{table}`", sum(1), sum(13));
-    conn.query_first::<(u64, Option<String>), _>(query).unwrap().map(|(n, d)| (n, d.unwrap_or_default())).unwrap()
+    conn.query_first::<(u64, Option<String>), _>(query)
+        .unwrap()
+        .map(|(n, d)| (n, d.unwrap_or_default()))
+        .unwrap()
 }
 
 struct Column {
@@ -66,8 +72,8 @@ impl Column {
             "double" => format!("CAST({name} AS CHAR)"),
             "bit" => format!("HEX({name}+0)"),
             "uuid" | "inet4" | "inet6" => format!("CAST({name} AS CHAR)"),
-            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring" | "multipolygon"
-            | "geometrycollection" | "geomcollection" | "vector" => format!("HEX({name})"),
+            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+            | "multipolygon" | "geometrycollection" | "geomcollection" | "vector" => format!("HEX({name})"),
             _ => format!("HEX(CAST({name} AS BINARY))"),
         }
     }

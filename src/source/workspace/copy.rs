@@ -90,7 +90,7 @@ pub fn copy_table(
     match &order.walk {
         None => {
             let raw = copy_whole(writer, order)?;
-            rows += mask_rows(writer, order, raw)?;
+            rows += mask_rows(writer, order, &raw)?;
         }
         Some(key) => {
             let forms = key_forms(order.table, key)?;
@@ -102,7 +102,7 @@ pub fn copy_table(
                 let last = up_to.is_none();
                 let raw = copy_range(writer, order, key, Range { after, up_to: up_to.clone() })?;
                 pace.learn(begun);
-                rows += mask_rows(writer, order, raw)?;
+                rows += mask_rows(writer, order, &raw)?;
                 if last {
                     break;
                 }
@@ -172,7 +172,7 @@ fn select_list(order: &CopyOrder<'_>) -> Vec<String> {
 
 /// Masks the rows of a range that were copied raw; says how many rows it had. The rows are counted, so that no row
 /// slips through unmasked.
-fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: RawRange) -> Result<u64> {
+fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: &RawRange) -> Result<u64> {
     let (Some(masks), MaskAt::Update) = (order.masks, order.mask_at) else {
         return Ok(raw.rows);
     };
