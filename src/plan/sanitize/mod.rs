@@ -11,6 +11,8 @@ mod fixture;
 mod identity;
 mod mentions;
 mod nearest;
+#[cfg(test)]
+mod on_servers;
 mod pattern;
 mod probe;
 mod problem;
@@ -25,7 +27,7 @@ pub use sensitive::looks_sensitive;
 pub use types::Mask;
 
 use crate::error::{Error, Result};
-use crate::schema::{ForeignKey, Schema};
+use crate::schema::{Column, ForeignKey, Schema, Table};
 use problem::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,6 +112,16 @@ pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<Saniti
     let mut warnings = report.warnings;
     warnings.extend(sensitive::warnings(schema, facts, &tables));
     Ok(SanitizePlan { tables, warnings })
+}
+
+/// The column whose widest value decides how long masks with identity get: measure it for
+/// [`Facts::widest_id_digits`]. None where the identity is not a number.
+#[must_use]
+pub fn measured_column(table: &Table) -> Option<&Column> {
+    match identity::Identity::of(table, |_| false, None) {
+        identity::Identity::Number { column, .. } => table.column(&column),
+        _ => None,
+    }
 }
 
 /// What checks find.
