@@ -210,4 +210,23 @@ mod tests {
         let error = plan(&rules, &schema, &Facts { by_update: true, ..facts() }).unwrap_err();
         assert!(error.what().contains("read each other"), "{error}");
     }
+
+    #[test]
+    fn keeping_everything_is_a_warning() {
+        let mut rule = rule("users", "email", Mask::Email);
+        for (pattern, warned) in [("*", true), ("**", true), ("*@example.com", false)] {
+            rule.exclude = vec!["x".into(), pattern.into()];
+            let plan = plan(std::slice::from_ref(&rule), &users(), &facts()).unwrap();
+            let warning = "[sanitize.users] email: exclude = [\"*\"] keeps every value";
+            assert_eq!(plan.warnings().iter().any(|text| text.starts_with(warning)), warned, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn only_numbers_are_measured() {
+        let name = |table: &Table| measured_column(table).map(|column| column.name.clone());
+        assert_eq!(name(&users().tables["users"]).as_deref(), Some("id"));
+        let natural = table("t", vec![column("k", "varchar(9)")]).key(&["k"]).done();
+        assert_eq!(name(&natural), None);
+    }
 }
