@@ -75,10 +75,9 @@ fn forwarded(backend: &mut UnixStream) -> String {
 /// Writes until the gate closes its end; false when it just took too long.
 fn writes_until_closed(backend: &mut UnixStream) -> bool {
     loop {
-        match backend.write(&[b'x'; 1 << 16]) {
-            Ok(_) => {}
-            // A reset when the gate had not read all, a broken pipe otherwise.
-            Err(error) => return matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
+        // A reset when the gate had not read all, a broken pipe otherwise.
+        if let Err(error) = backend.write_all(&[b'x'; 1 << 16]) {
+            return matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset);
         }
     }
 }
