@@ -1,5 +1,6 @@
 //! One verb each: configuration in, result out.
 
+pub mod demo;
 pub mod install;
 pub mod serve;
 pub mod status;
