@@ -61,9 +61,10 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
     let service = Arc::new(service(&config, settings, keeper)?);
-    let server = Server::start(listener, http_options(&config), Arc::new(Endpoints(Arc::clone(&service))))?;
+    let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
     context.screen.result(&format!(
-        "listening on http://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
+        "listening on {}://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
+        if config.tls.is_some() { "https" } else { "http" },
         server.local_addr(),
         config.route_prefix,
         config.database.database
@@ -107,11 +108,10 @@ fn service(config: &ServeConfig, settings: CatalogSettings, keeper: LockKeeper) 
     })
 }
 
-fn http_options(config: &ServeConfig) -> HttpOptions {
-    HttpOptions {
-        gate: GateOptions { stall_timeout: config.stall_timeout, ..GateOptions::default() },
-        ..HttpOptions::default()
-    }
+fn http_options(config: &ServeConfig) -> Result<HttpOptions> {
+    let tls = config.tls.as_ref().map(|files| gate::tls::load(&files.certificate, &files.key)).transpose()?;
+    let gate = GateOptions { stall_timeout: config.stall_timeout, tls, ..GateOptions::default() };
+    Ok(HttpOptions { gate, ..HttpOptions::default() })
 }
 
 fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
