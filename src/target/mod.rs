@@ -1,1 +1,5 @@
 //! The developer side: the only writer of the target database.
+
+pub mod definition;
+pub mod names;
+pub mod trigger;
