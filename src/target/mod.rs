@@ -2,4 +2,5 @@
 
 pub mod definition;
 pub mod names;
+mod pool;
 pub mod trigger;

@@ -4,12 +4,10 @@
 //! there are two schemas, `_backfill_load_{id}` and `_backfill_old_{id}`, whose tables keep their names; on the
 //! second, tables inside the target's own schema, numbered because a name has 64 characters at most.
 
+use crate::plan::load::RESERVED;
 use crate::sql::TableName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// Everything of ours on a target begins with this; a pulled table may not.
-pub const RESERVED: &str = "_backfill_";
 
 /// What a pull is called: the database's clock and 32 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
