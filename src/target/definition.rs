@@ -4,6 +4,7 @@
 //! Only used on what the target itself prints under our session settings (backticks, backslash escapes).
 
 use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// The parts of one table's definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub enum Element {
     Check {
         /// Its name.
         name: String,
-        /// The whole text.
+        /// Everything after the name: `CHECK (…)`.
         text: String,
     },
     /// A foreign key; the catalog says more reliably what it is.
@@ -45,7 +46,7 @@ pub enum Element {
 }
 
 /// An index other than the primary key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexDefinition {
     /// Its name.
     pub name: String,
@@ -189,7 +190,7 @@ fn element(text: &str) -> Option<Element> {
     if let Some(rest) = text.strip_prefix("CONSTRAINT ") {
         let (name, rest) = identifier(rest)?;
         return Some(if rest.trim_start().starts_with("CHECK") {
-            Element::Check { name, text: text.to_owned() }
+            Element::Check { name, text: rest.trim().to_owned() }
         } else {
             Element::ForeignKey
         });
