@@ -98,6 +98,12 @@ impl LoadPlan {
         Ok(Self { database: schema.database.clone(), tables, keys, outside, notes })
     }
 
+    /// Foreign keys of other tables to the plan's as `schema` has them now.
+    #[must_use]
+    pub fn outside_now(&self, schema: &Schema, elsewhere: Vec<OutsideKey>) -> Vec<OutsideKey> {
+        outside(schema, &self.tables, elsewhere)
+    }
+
     /// The number of a table.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<usize> {
@@ -175,6 +181,7 @@ fn outside(schema: &Schema, tables: &[PlannedTable], elsewhere: Vec<OutsideKey>)
             key.references_schema.as_ref().is_none_or(|other| *other == schema.database)
                 && replaced(&key.references)
                 && !pulled(&key.table)
+                && !key.table.to_lowercase().starts_with(RESERVED)
         })
         .map(|key| OutsideKey { schema: schema.database.clone(), key: key.clone() });
     let there = elsewhere.into_iter().filter(|other| replaced(&other.key.references));

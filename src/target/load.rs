@@ -193,13 +193,22 @@ pub(super) fn batch_bytes_max(site: &Site) -> u64 {
 }
 
 /// Writes rows into staging tables, chunk by chunk, over one connection.
-#[derive(Debug)]
 pub struct Loader {
     conn: Connection,
     pool: LoadPool,
     packet_max: u64,
     statement: String,
     in_chunk: bool,
+}
+
+impl std::fmt::Debug for Loader {
+    // Without the statement, which holds rows.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader")
+            .field("conn", &self.conn)
+            .field("in_chunk", &self.in_chunk)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Loader {

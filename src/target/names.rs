@@ -1,9 +1,11 @@
-//! The names of everything that a pull makes on the target, and where it puts them. Pure.
+//! The names of everything that a pull makes on the target, and where it puts them.
 //!
 //! One id `{unix}_{rand}` names a pull's staging, its old tables and its lock. On the first rung of the ladder
 //! there are two schemas, `_backfill_load_{id}` and `_backfill_old_{id}`, whose tables keep their names; on the
 //! second, tables inside the target's own schema, numbered because a name has 64 characters at most.
 
+use crate::db::Connection;
+use crate::error::Result;
 use crate::plan::load::RESERVED;
 use crate::sql::TableName;
 use serde::{Deserialize, Serialize};
@@ -78,6 +80,13 @@ pub fn parse(name: &str) -> Option<Parsed> {
     }
     let id = StagingId { unix: unix.parse().ok()?, rand: u32::from_str_radix(rand, 16).ok()? };
     Some(Parsed { purpose, id, suffix: suffix.map(str::to_owned) })
+}
+
+/// All schemas of the server whose names are ours.
+pub(super) fn schemas(conn: &mut Connection) -> Result<Vec<(String, Parsed)>> {
+    let names: Vec<String> = conn.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")?;
+    let ours = |name: String| parse(&name).filter(|p| p.suffix.is_none()).map(|parsed| (name, parsed));
+    Ok(names.into_iter().filter_map(ours).collect())
 }
 
 const ABOUT: &str = "about";
