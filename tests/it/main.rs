@@ -8,8 +8,15 @@ mod arch;
 mod directions;
 mod fixture;
 mod harness;
+mod masks;
 mod oracle;
+/// Builders of table structures, shared with the unit tests beside the planner.
+#[allow(dead_code, reason = "each side uses a part of it")]
+#[path = "../../src/plan/sanitize/fixture.rs"]
+mod tables;
 
+// The shared builders name the library's types from the crate root.
+use backfill::schema;
 use harness::Servers;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
@@ -45,6 +52,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
         }));
     };
     directions::tests(&mut add);
+    masks::tests(&mut add);
 
     trials
 }

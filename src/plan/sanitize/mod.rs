@@ -11,8 +11,6 @@ mod fixture;
 mod identity;
 mod mentions;
 mod nearest;
-#[cfg(test)]
-mod on_servers;
 mod pattern;
 mod probe;
 mod problem;
