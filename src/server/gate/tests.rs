@@ -311,10 +311,13 @@ fn a_backend_without_an_answer_gives_an_error_of_the_gate() {
 #[test]
 fn stopping_closes_the_door_and_cutting_ends_the_rest() {
     let (mut gate, backends) = start(GateOptions::default());
+    // Accepted before the next one, and still without a request when the door closes.
+    let mut idle = connect(&gate);
     let mut client = open(&gate, GET);
     let mut backend = backends.recv_timeout(PATIENCE).unwrap();
     forwarded(&mut backend);
     gate.stop_accepting();
+    assert_eq!(rest(&mut idle), "");
     assert_eq!(TcpStream::connect(gate.local_addr()).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     backend.write_all(b"still here").unwrap();
     let mut text = [0; 10];
