@@ -226,4 +226,4 @@ pub fn add_foreign_key(key: &ForeignKey, child: &TableName, parent: &TableName) 
 pub use key::index_definition;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -2,7 +2,7 @@ use super::*;
 use crate::schema::{Index, IndexKind, IndexPart};
 use proptest::prelude::*;
 
-pub(super) fn column(name: &str, column_type: &str) -> Column {
+pub(in crate::schema) fn column(name: &str, column_type: &str) -> Column {
     let data_type: String = column_type.chars().take_while(char::is_ascii_alphanumeric).collect();
     let text =
         matches!(data_type.as_str(), "char" | "varchar" | "enum" | "set") || data_type.ends_with("text");
@@ -25,7 +25,7 @@ pub(super) fn column(name: &str, column_type: &str) -> Column {
     }
 }
 
-fn table(columns: Vec<Column>) -> Table {
+pub(in crate::schema) fn table(columns: Vec<Column>) -> Table {
     Table {
         name: "t".to_owned(),
         kind: TableKind::Base,
@@ -44,7 +44,7 @@ fn table(columns: Vec<Column>) -> Table {
     }
 }
 
-fn index(name: &str, unique: bool, columns: &[&str]) -> Index {
+pub(in crate::schema) fn index(name: &str, unique: bool, columns: &[&str]) -> Index {
     let part = |name: &&str| IndexPart {
         column: Some((*name).to_owned()),
         expression: None,
