@@ -264,7 +264,11 @@ impl Work<'_> {
                     self.add(Severity::Note, table, None, format!("created here: {note}"));
                 }
             }
-            Err(error) => self.add(Severity::Problem, table, None, error.what()),
+            Err(error) => {
+                let prefix = format!("creating table `{}`: ", table.name);
+                let what = error.what().strip_prefix(&prefix).unwrap_or(error.what()).to_owned();
+                self.add(Severity::Problem, table, None, format!("cannot be created here: {what}"));
+            }
         }
         result.columns = table.stored_columns().map(|c| (c.name.clone(), c.name.clone())).collect();
         if result.columns.is_empty() {
