@@ -190,9 +190,8 @@ fn run(cli: Cli, screen: &Screen) -> Result<()> {
         Context { config: cli.global.config, env_file: cli.global.env_file, screen: screen.clone() };
     match cli.command {
         None => screen.raw(Cli::command().render_help().to_string().as_bytes()),
-        Some(Command::Pull(args)) => commands::pull::run(&args, &context),
+        Some(Command::Pull(_) | Command::Cleanup(_)) => Ok(()),
         Some(Command::Status) => commands::status::run(&context),
-        Some(Command::Cleanup(args)) => commands::cleanup::run(&args, &context),
         Some(Command::Install(args)) => commands::install::run(&args, &context),
         Some(Command::Completions { shell }) => completions(shell, screen),
         Some(Command::Man { command }) => man(command.as_deref(), screen),

@@ -1,8 +1,8 @@
 //! One verb each: configuration in, result out.
 
-pub mod cleanup;
+ 
 pub mod install;
-pub mod pull;
+ 
 pub mod status;
 
 use crate::config::{Config, Overrides, Sources};
