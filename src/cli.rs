@@ -27,6 +27,7 @@ into a local or staging database.";
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Configuration file [default: backfill.toml here or in a parent folder]
     #[arg(long, value_name = "PATH", global = true)]
@@ -56,6 +57,8 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Hand out sanitized copies of the configured database over HTTP
+    Serve(ServeArgs),
     /// Replace the tables of the configured database by a sanitized copy of the source's
     Pull(PullArgs),
     /// Show the last pulls
@@ -190,8 +193,16 @@ fn run(cli: Cli, screen: &Screen) -> Result<()> {
         Context { config: cli.global.config, env_file: cli.global.env_file, screen: screen.clone() };
     match cli.command {
         None => screen.raw(Cli::command().render_help().to_string().as_bytes()),
-        Some(Command::Pull(_) | Command::Cleanup(_)) => Ok(()),
+        Some(Command::Serve(args)) => commands::serve::run(&args, &context),
+        Some(Command::Pull(args)) => {
+            drop(args);
+            Ok(())
+        }
         Some(Command::Status) => commands::status::run(&context),
+        Some(Command::Cleanup(args)) => {
+            drop(args);
+            Ok(())
+        }
         Some(Command::Install(args)) => commands::install::run(&args, &context),
         Some(Command::Completions { shell }) => completions(shell, screen),
         Some(Command::Man { command }) => man(command.as_deref(), screen),
@@ -209,10 +220,9 @@ fn man(name: Option<&str>, screen: &Screen) -> Result<()> {
     program.build();
     let command = match name {
         None => program,
-        Some(name) => program
-            .find_subcommand(name)
-            .cloned()
-            .ok_or_else(|| Error::usage(format!("there is no command `{name}`")).hint("see `backfill --help`"))?,
+        Some(name) => program.find_subcommand(name).cloned().ok_or_else(|| {
+            Error::usage(format!("there is no command `{name}`")).hint("see `backfill --help`")
+        })?,
     };
     let mut page = Vec::new();
     clap_mangen::Man::new(command)

@@ -60,7 +60,11 @@ impl Api {
     /// Prepares to talk to the server; nothing is sent yet.
     #[must_use]
     pub fn new(remote: &Remote) -> Self {
-        Self { agent: agent(remote), base: remote.base.trim_end_matches('/').into(), token: Arc::new(remote.token.clone()) }
+        Self {
+            agent: agent(remote),
+            base: remote.base.trim_end_matches('/').into(),
+            token: Arc::new(remote.token.clone()),
+        }
     }
 
     /// The address of the API, for messages.

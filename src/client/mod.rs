@@ -2,6 +2,7 @@
 
 mod api;
 mod failure;
+pub mod fetch;
 mod interrupt;
 mod progress;
 pub mod state;

@@ -1,8 +1,7 @@
 //! One verb each: configuration in, result out.
 
- 
 pub mod install;
- 
+pub mod serve;
 pub mod status;
 
 use crate::config::{Config, Overrides, Sources};

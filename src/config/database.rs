@@ -55,13 +55,13 @@ pub(super) fn endpoint(layers: &Layers, folder: &Path) -> Result<Endpoint> {
     let (mut endpoint, in_url) = address(layers)?;
     // The stricter one holds: a URL out of the environment must not take back what the file demands.
     let mode = tls.into_iter().chain(in_url).max_by_key(|mode| strictness(*mode)).unwrap_or_default();
-    if let Some(ca) = &ca {
-        if strictness(mode) < strictness(TlsMode::VerifyCa) {
-            return Err(ca
-                .origin
-                .error("has no effect, because certificates are not checked")
-                .hint("set tls = \"verify-ca\" or \"verify-identity\" in [database]"));
-        }
+    if let Some(ca) = &ca
+        && strictness(mode) < strictness(TlsMode::VerifyCa)
+    {
+        return Err(ca
+            .origin
+            .error("has no effect, because certificates are not checked")
+            .hint("set tls = \"verify-ca\" or \"verify-identity\" in [database]"));
     }
     endpoint.tls = Tls { mode, ca: ca.map(|ca| folder.join(ca.value.expose())) };
     Ok(endpoint)

@@ -105,29 +105,21 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Vars> {
         let from = taken.get();
         let Some(entry) = entries.next() else { break };
         let (first, raw) = entry_lines(&lines, from, taken.get());
+        let one_line = raw.trim_end().lines().count() == 1;
+        let place = format!("{} line {first}", file.display());
+        let name = NAMES.iter().find(|name| **name == name_of(&raw));
+        if let Some(name) = name.filter(|_| has_bare_dollar(&raw)) {
+            let what = format!("{place}: `{name}` has a `$` that reads as the start of a variable");
+            return Err(Error::config(what).hint("put the value in single quotes"));
+        }
         match entry {
-            Ok((name, value)) => {
-                if NAMES.contains(&name.as_str()) && has_bare_dollar(&raw) {
-                    let what = format!(
-                        "{} line {first}: `{name}` has a `$` that reads as the start of a variable",
-                        file.display()
-                    );
-                    return Err(Error::config(what).hint("put the value in single quotes"));
-                }
-                found.push((name, Secret::new(value)));
-            }
-            Err(_) if raw.trim_end().lines().count() == 1 && !is_ours(name_of(&raw)) => {
-                tracing::debug!(line = first, file = %file.display(), "skipped an unreadable line of another program");
+            Ok((name, value)) => found.push((name, Secret::new(value))),
+            Err(_) if one_line && !may_be_ours(name_of(&raw)) => {
+                tracing::debug!("{place}: skipped an unreadable line that is not about us");
             }
             Err(_) => {
-                let what =
-                    format!("{} line {first}: the line, or the quote it opens, does not end", file.display());
-                let what = if raw.trim_end().lines().count() == 1 {
-                    format!("{} line {first}: this is not NAME=value", file.display())
-                } else {
-                    what
-                };
-                return Err(Error::config(what)
+                let what = if one_line { "this is not NAME=value" } else { "a quote that does not end" };
+                return Err(Error::config(format!("{place}: {what}"))
                     .hint("put values with blanks, quotes or other special characters in single quotes"));
             }
         }
@@ -172,7 +164,7 @@ fn name_of(entry: &str) -> &str {
 }
 
 /// Our variables and what may have been meant as one of them.
-fn is_ours(name: &str) -> bool {
+fn may_be_ours(name: &str) -> bool {
     NAMES.contains(&name) || name.is_empty() || name.starts_with("BACKFILL")
 }
 
@@ -245,10 +237,7 @@ mod tests {
             ("BACKFILL_TOKEN s3cret\n", ".env line 1: this is not NAME=value"),
             ("BACKFILL-TOKEN=s3cret\n", ".env line 1: this is not NAME=value"),
             ("=s3cret\n", ".env line 1: this is not NAME=value"),
-            (
-                "A=1\nAPP_NAME='s3cret\nDB_PASSWORD=s3cret\n",
-                ".env line 2: the line, or the quote it opens, does not end",
-            ),
+            ("A=1\nAPP_NAME='s3cret\nDB_PASSWORD=s3cret\n", ".env line 2: a quote that does not end"),
             (
                 "DB_PASSWORD=s3$cret\n",
                 ".env line 1: `DB_PASSWORD` has a `$` that reads as the start of a variable",

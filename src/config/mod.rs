@@ -227,14 +227,20 @@ impl Config {
             return Err(origin.error("is an empty list").hint(HINT));
         }
         for (at, token) in tokens.iter().enumerate() {
-            let which = if tokens.len() > 1 { format!("entry {}: ", at + 1) } else { String::new() };
+            let wrong = |what: String| {
+                let error = if tokens.len() > 1 {
+                    Error::config(format!("entry {} {what}", at + 1)).context(&origin)
+                } else {
+                    origin.error(what)
+                };
+                Err(error.hint(HINT))
+            };
             let token = token.expose();
             if token.chars().count() < TOKEN_MIN {
-                return Err(origin.error(format!("{which}has fewer than {TOKEN_MIN} characters")).hint(HINT));
+                return wrong(format!("has fewer than {TOKEN_MIN} characters"));
             }
             if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-                let what = format!("{which}has characters that a token cannot have, such as blanks");
-                return Err(origin.error(what).hint(HINT));
+                return wrong("has characters that a token cannot have, such as blanks".to_owned());
             }
         }
         Ok(tokens)

@@ -225,8 +225,8 @@ impl Config {
         };
         let parse = |(at, text): (usize, &Secret)| {
             IpRange::parse(text.expose().trim()).ok_or_else(|| {
-                origin
-                    .error(format!("entry {}: is not an address or a range of addresses", at + 1))
+                Error::config(format!("entry {} is not an address or a range of addresses", at + 1))
+                    .context(&origin)
                     .hint("such as \"192.0.2.7\" or \"10.0.0.0/8\", with no bits set after the prefix")
             })
         };

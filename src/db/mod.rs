@@ -6,6 +6,10 @@
 mod connect;
 mod endpoint;
 pub mod error;
+pub mod flavour;
+pub mod introspect;
+pub mod kill;
+pub mod lock;
 mod rows;
 mod session;
 

@@ -4,6 +4,7 @@
 pub mod collation;
 pub mod ddl;
 pub mod diff;
+pub(crate) mod expression;
 pub mod graph;
 mod model;
 

@@ -85,7 +85,7 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// The primary key's columns in key order; empty without one.
     pub primary_key: Vec<String>,
-    /// All indexes but the primary key, in the server's order.
+    /// All indexes but the primary key: unique ones first, then by name.
     pub indexes: Vec<Index>,
     /// CHECK constraints, table and column level. MariaDB's automatic `json_valid` checks are here too.
     pub checks: Vec<Check>,

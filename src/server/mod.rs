@@ -1,1 +1,27 @@
 //! Hands out dumps over HTTP.
+//!
+//! The network:
+//! - [`gate`]: the only code that faces it; reads and checks one request per connection.
+//! - [`http`]: answers what the gate lets through; streams and long polls run on threads of their own.
+//! - [`auth`]: who may ask. [`net`]: file limits and request ids.
+//!
+//! The endpoints and the work behind them:
+//! - [`service`]: which request gets which answer. [`catalog`]: what there is and what the rules make of it.
+//! - [`runs`], [`run`]: which runs are alive, how far each is. [`work`]: copies and reads, on [`permits`].
+//! - [`encode`]: rows to frames. [`spool`]: where frames wait. [`stream`]: sends them.
+
+mod answer;
+pub mod auth;
+pub mod catalog;
+pub mod encode;
+pub mod gate;
+pub mod http;
+pub mod net;
+pub mod permits;
+pub mod run;
+pub mod runs;
+pub mod service;
+mod slots;
+pub mod spool;
+pub mod stream;
+pub mod work;

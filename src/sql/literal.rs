@@ -9,6 +9,8 @@
 //! Every literal is valid UTF-8 and free of NUL, line breaks and Ctrl-Z, so a statement is a Rust `str` and passes
 //! through a `mysql` client's pipe unharmed. Text of a character set that does not agree with UTF-8 goes as
 //! hexadecimal with an introducer, since a trip through `utf8mb4` changes characters (4,465 of 19,472 in sjis).
+//! MySQL 9.7 warns about introducers of character sets that it means to drop (1287) and about codes without a
+//! character (1300), and stores the bytes as they are.
 
 use crate::error::{Error, Kind, Result};
 use crate::schema::Column;
@@ -21,6 +23,11 @@ pub const CHARSETS: [&str; 41] = [
     "keybcs2", "koi8r", "koi8u", "latin1", "latin2", "latin5", "latin7", "macce", "macroman", "sjis", "swe7",
     "tis620", "ucs2", "ujis", "utf16", "utf16le", "utf32", "utf8mb3", "utf8mb4",
 ];
+
+/// Those whose codes below 128 are not ASCII on both servers (in sjis the backslash alone); in all others, the
+/// many-byte ones included, bytes below 128 are the ASCII characters and come back from a plain literal as they
+/// were.
+const NOT_ASCII: [&str; 6] = ["sjis", "swe7", "ucs2", "utf16", "utf16le", "utf32"];
 
 /// How the cells of one column are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +81,8 @@ impl Form {
         match CHARSETS.iter().find(|known| **known == name) {
             Some(&("utf8mb3" | "utf8mb4")) => Ok(Self::Utf8),
             Some(&"binary") => Ok(Self::Hex),
-            Some(known @ &("latin1" | "ascii")) => Ok(Self::Ascii(known)),
-            Some(known) => Ok(Self::Charset(known)),
+            Some(known) if NOT_ASCII.contains(known) => Ok(Self::Charset(known)),
+            Some(known) => Ok(Self::Ascii(known)),
             None => Err(schema_error(column, "is of a character set that backfill does not know")),
         }
     }
@@ -328,6 +335,8 @@ pub(super) mod tests {
             ("enum", Some("latin1"), Form::Ascii("latin1")),
             ("set", None, Form::Hex),
             ("text", Some("sjis"), Form::Charset("sjis")),
+            ("text", Some("gbk"), Form::Ascii("gbk")),
+            ("char", Some("utf16le"), Form::Charset("utf16le")),
             ("year", None, Form::Quoted),
             ("uuid", None, Form::Quoted),
         ] {
@@ -400,6 +409,8 @@ pub(super) mod tests {
             ("-?[0-9]\\.[0-9]{1,16}(e-?[0-9]{1,3})?").prop_map(|text| (Form::Float, text.into_bytes())),
             ("[0-9a-f:. -]{0,40}").prop_map(|text| (Form::Quoted, text.into_bytes())),
             any::<String>().prop_map(|text| (Form::Utf8, text.into_bytes())),
+            ("[\0\n\r\x1a'\\\\é]?[a-z]{0,40}[\0\n\r\x1a'\\\\é]?")
+                .prop_map(|text| (Form::Utf8, text.into_bytes())),
             (
                 proptest::sample::select(vec![
                     Form::Hex,

@@ -4,5 +4,6 @@ pub mod ident;
 pub mod insert;
 pub mod literal;
 pub mod scan;
+pub mod select;
 
 pub use ident::{Ident, TableName};

@@ -52,29 +52,29 @@ pub trait Upstream: Sync {
 
 /// Where rows go: one connection to the target.
 pub trait Sink: Send {
-    /// Begins a chunk of `table`.
+    /// Begins a chunk. False if it is in already: a commit that seemed to fail had not.
     ///
     /// # Errors
     /// The target's.
-    fn begin(&mut self, table: &str) -> Result<()>;
+    fn begin(&mut self, table: &str, chunk: u32) -> Result<bool>;
 
-    /// Loads one batch: `values` is what stands after `VALUES`, it has `rows` rows.
+    /// Loads one batch: `values` is what stands after `VALUES`, rows of literals for `table`'s columns.
     ///
     /// # Errors
     /// The target's; a warning or another number of rows is an error too.
-    fn load(&mut self, values: &str, rows: u64) -> Result<()>;
+    fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()>;
 
     /// Keeps the chunk.
     ///
     /// # Errors
     /// The target's.
-    fn commit(&mut self) -> Result<()>;
+    fn commit(&mut self, table: &str, chunk: u32) -> Result<()>;
 
-    /// Takes the chunk back. False where that cannot be done (a table without transactions holds part of it now).
+    /// Takes the open chunk back, over a new connection if the old one is lost.
     ///
     /// # Errors
     /// The target's.
-    fn roll_back(&mut self) -> Result<bool>;
+    fn roll_back(&mut self) -> Result<()>;
 }
 
 /// A table that is fetched.
@@ -86,6 +86,23 @@ pub struct FetchTable {
     pub columns: Vec<String>,
     /// How big the source thinks it is.
     pub bytes_estimate: u64,
+    /// Whether a chunk can be rolled back on the target and so be fetched again.
+    pub transactional: bool,
+}
+
+/// What a fetch works with.
+#[derive(Clone, Copy)]
+pub struct Fetch<'a> {
+    /// The run.
+    pub upstream: &'a dyn Upstream,
+    /// Its tables, in its order.
+    pub tables: &'a [FetchTable],
+    /// Most bytes of one batch that are taken.
+    pub batch_bytes_max: u64,
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+    /// Who may stop it.
+    pub interrupt: &'a Interrupt,
 }
 
 /// Loads every chunk of a run and gives the rows per table, in the run's order. One worker per sink.
@@ -93,18 +110,12 @@ pub struct FetchTable {
 /// # Errors
 /// The first failure that repeating did not cure: the server's, the stream's (`Integrity`), the target's, or
 /// `Interrupted`. Nothing is at work any more then.
-pub fn fetch(
-    upstream: &dyn Upstream,
-    tables: &[FetchTable],
-    sinks: Vec<Box<dyn Sink>>,
-    progress: &dyn Progress,
-    interrupt: &Interrupt,
-) -> Result<Vec<(String, u64)>> {
+pub fn fetch(fetch: Fetch<'_>, sinks: Vec<Box<dyn Sink>>) -> Result<Vec<(String, u64)>> {
+    let tables = fetch.tables;
     let schedule = Schedule::new(tables.iter().map(|table| (table.name.clone(), table.bytes_estimate)));
     let shared = Shared {
-        upstream,
+        fetch,
         expected: tables.iter().map(|t| Expected::new(Verb::Insert, &t.name, &t.columns)).collect(),
-        progress,
         state: Mutex::new(State { schedule, complete: false, failure: None }),
         changed: Condvar::new(),
     };
@@ -114,7 +125,7 @@ pub fn fetch(
             let shared = &shared;
             scope.spawn(move || shared.guarded(|shared| shared.work(&mut *sink)));
         }
-        shared.watch(interrupt);
+        shared.watch();
     });
     let state = shared.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     match state.failure {
@@ -125,9 +136,8 @@ pub fn fetch(
 
 /// What the threads share.
 struct Shared<'a> {
-    upstream: &'a dyn Upstream,
+    fetch: Fetch<'a>,
     expected: Vec<Expected>,
-    progress: &'a dyn Progress,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -172,10 +182,10 @@ impl Shared<'_> {
     }
 
     /// Waits for the end, looking out for signals. Cuts the connections when it is not a good one.
-    fn watch(&self, interrupt: &Interrupt) {
+    fn watch(&self) {
         let mut state = self.lock();
         while !state.is_over() {
-            if let Err(error) = interrupt.check() {
+            if let Err(error) = self.fetch.interrupt.check() {
                 state.failure = Some(error);
                 self.changed.notify_all();
                 break;
@@ -186,7 +196,7 @@ impl Shared<'_> {
         }
         if state.failure.is_some() {
             drop(state);
-            self.upstream.cut();
+            self.fetch.upstream.cut();
         }
     }
 
@@ -210,7 +220,7 @@ impl Shared<'_> {
         let mut attempt = 1;
         while !self.lock().is_over() {
             let asked = Instant::now();
-            match self.upstream.status(seen) {
+            match self.fetch.upstream.status(seen) {
                 Ok(status) => {
                     attempt = 1;
                     if self.announce(&status)? {
@@ -237,7 +247,7 @@ impl Shared<'_> {
         if status.phase == RunPhase::Failed {
             return Err(failure::run_failed(status.error.as_ref()));
         }
-        self.progress.server(&doing(status));
+        self.fetch.progress.server(&doing(status));
         let mut state = self.lock();
         state.schedule.announce(status)?;
         if status.phase == RunPhase::Complete {
@@ -254,49 +264,55 @@ impl Shared<'_> {
 
     /// A worker: loads chunks until there are none left.
     fn work(&self, sink: &mut dyn Sink) -> Result<()> {
-        while let Some((job, table)) = self.next() {
-            let rows = self.load(sink, job, &table)?;
+        while let Some(job) = self.next() {
+            let rows = self.load(sink, job)?;
             let done = self.lock().schedule.loaded(job, rows);
             self.changed.notify_all();
             if let Some(rows) = done {
-                self.progress.table_done(&table, rows);
+                self.fetch.progress.table_done(&self.table(job).name, rows);
             }
         }
         Ok(())
     }
 
+    fn table(&self, job: Job) -> &FetchTable {
+        &self.fetch.tables[job.table]
+    }
+
     /// Waits for a chunk; none when everything is over.
-    fn next(&self) -> Option<(Job, String)> {
+    fn next(&self) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if state.is_over() {
                 return None;
             }
             if let Some(job) = state.schedule.take() {
-                let table = state.schedule.name(job.table).to_owned();
-                return Some((job, table));
+                return Some(job);
             }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Loads a chunk, again where that may help.
-    fn load(&self, sink: &mut dyn Sink, job: Job, table: &str) -> Result<u64> {
+    fn load(&self, sink: &mut dyn Sink, job: Job) -> Result<u64> {
+        let table = self.table(job);
         let mut attempt = 1;
+        let mut rows = 0;
         loop {
-            let mut rows = 0;
-            let error = match self.load_once(sink, job, table, &mut rows) {
+            let error = match self.load_once(sink, job, &mut rows) {
                 Ok(()) => return Ok(rows),
                 Err(error) => error,
             };
-            self.progress.rows(table, -i64::try_from(rows).unwrap_or(i64::MAX));
             let worth_it = error.is_retryable() || error.kind() == Kind::Integrity;
-            // A roll-back that fails says less than what made it necessary.
-            let taken_back = matches!(sink.roll_back(), Ok(true));
-            if !worth_it || !taken_back || attempt >= ATTEMPTS_MAX || self.lock().is_over() {
+            if !worth_it || !table.transactional || attempt >= ATTEMPTS_MAX || self.lock().is_over() {
                 return Err(error);
             }
-            tracing::warn!(%error, table, chunk = job.chunk, attempt, "fetching the chunk again");
+            if let Err(second) = sink.roll_back() {
+                // It says less than what made it necessary.
+                tracing::debug!(error = %second, "rolling back failed too");
+                return Err(error);
+            }
+            tracing::warn!(%error, table = table.name, chunk = job.chunk, attempt, "fetching the chunk again");
             attempt += 1;
             if !self.pause(pause_before(attempt)) {
                 return Err(error);
@@ -304,20 +320,38 @@ impl Shared<'_> {
         }
     }
 
-    /// Loads a chunk in one transaction; `rows` counts what was loaded, also when it fails.
-    fn load_once(&self, sink: &mut dyn Sink, job: Job, table: &str, rows: &mut u64) -> Result<()> {
-        let stream = self.upstream.chunk(table, job.chunk)?;
-        let context = || format!("loading chunk {} of `{table}`", job.chunk);
-        sink.begin(table).context(context)?;
-        stream::read_batches(stream, table, job.chunk, &self.expected[job.table], |values, count| {
-            sink.load(values, count)?;
-            *rows += count;
-            self.progress.rows(table, i64::try_from(count).unwrap_or(i64::MAX));
-            if self.lock().is_over() { Err(stopped()) } else { Ok(()) }
-        })
+    /// Loads a chunk in one transaction. `rows` is what the attempt has loaded; when the chunk turns out to be in
+    /// already, it is still what the attempt before has loaded.
+    fn load_once(&self, sink: &mut dyn Sink, job: Job, rows: &mut u64) -> Result<()> {
+        let table = self.table(job);
+        let context = || format!("loading chunk {} of `{}`", job.chunk, table.name);
+        let progress = self.fetch.progress;
+        let stream = self.fetch.upstream.chunk(&table.name, job.chunk)?;
+        if !sink.begin(&table.name, job.chunk).context(context)? {
+            return Ok(());
+        }
+        progress.rows(&table.name, -signed(*rows));
+        *rows = 0;
+        stream::read_batches(
+            stream,
+            &table.name,
+            job.chunk,
+            &self.expected[job.table],
+            self.fetch.batch_bytes_max,
+            |values, count| {
+                sink.load(table, values, count)?;
+                *rows += count;
+                progress.rows(&table.name, signed(count));
+                if self.lock().is_over() { Err(stopped()) } else { Ok(()) }
+            },
+        )
         .context(context)?;
-        sink.commit().context(context)
+        sink.commit(&table.name, job.chunk).context(context)
     }
+}
+
+fn signed(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
 }
 
 /// Ends a worker's chunk because somebody else failed; that one's error is the one that is told.

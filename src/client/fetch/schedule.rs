@@ -116,11 +116,6 @@ impl Schedule {
         entry.is_done().then_some(entry.rows)
     }
 
-    /// The table's name.
-    pub(super) fn name(&self, table: usize) -> &str {
-        &self.entries[table].name
-    }
-
     /// Whether the server has told how every table ends.
     pub(super) fn is_announced(&self) -> bool {
         self.entries.iter().all(|entry| entry.rows_final.is_some())
@@ -181,9 +176,9 @@ mod tests {
         let both = [("small", TablePhase::Dump, 0, 2), ("big", TablePhase::Dump, 0, 2)];
         schedule.announce(&status(&both)).unwrap();
         let first = schedule.take().unwrap();
-        assert_eq!((schedule.name(first.table), first.chunk), ("big", 0));
+        assert_eq!((first.table, first.chunk), (1, 0));
         let second = schedule.take().unwrap();
-        assert_eq!((schedule.name(second.table), second.chunk), ("small", 0));
+        assert_eq!((second.table, second.chunk), (0, 0));
         assert_eq!(schedule.take(), None, "each table has its writer");
         assert_eq!(schedule.loaded(first, 5), None);
         assert_eq!(schedule.take(), Some(Job { table: 1, chunk: 1 }));

@@ -1,1 +1,201 @@
-//! Rules: from configuration to SQL expressions.
+//! Sanitizing: from rules to checked, rendered SQL expressions.
+//!
+//! A rule says how one column is masked. [`plan`] resolves rules against the schema, checks everything that can be
+//! known before a row is read (and reports all problems at once), and gives per table a [`TableMasks`], which
+//! renders the masks as assignments of an UPDATE or as items of a SELECT list. Masking itself is SQL that the
+//! database runs; nothing here sees a value.
+
+mod check;
+#[cfg(test)]
+mod fixture;
+mod identity;
+mod mentions;
+mod nearest;
+mod pattern;
+mod probe;
+mod problem;
+mod render;
+mod resolve;
+mod sensitive;
+mod types;
+
+pub use identity::Refs;
+pub use render::{MaskedColumn, TableMasks};
+pub use sensitive::looks_sensitive;
+pub use types::Mask;
+
+use crate::error::{Error, Result};
+use crate::schema::{ForeignKey, Schema};
+use problem::Problem;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The table name of rules that apply by column name in any table.
+pub const ANY_TABLE: &str = "*";
+
+/// One entry of `[sanitize]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The table, or [`ANY_TABLE`].
+    pub table: String,
+    /// The column; compared without case.
+    pub column: String,
+    /// What its values become.
+    pub mask: Mask,
+    /// Values that match one of these stay: `*` is any run of characters, everything else literal.
+    pub exclude: Vec<String>,
+}
+
+/// What a plan needs to know beyond rules and schema.
+#[derive(Debug, Clone, Default)]
+pub struct Facts<'a> {
+    /// Hex digits that key the hashes of natural keys: random per run, or made from `privacy.key`. They are part of
+    /// the statements, so of a general log where one is kept.
+    pub salt: &'a str,
+    /// Characters of the widest value (sign included) of the integer that is a table's identity, by table, where it
+    /// was measured. Otherwise the type's widest value counts.
+    pub widest_id_digits: BTreeMap<String, u64>,
+    /// Tables that `exclude_tables` covers, existing ones and those that only rules name. Their rules are not checked.
+    pub excluded: BTreeSet<String>,
+    /// The `[[relations]]`: columns of theirs are as much out of bounds as those of declared foreign keys.
+    pub relations: &'a [ForeignKey],
+    /// Whether masks are set by UPDATE (`mask_at = "update"`): then masks that read each other are refused.
+    pub by_update: bool,
+}
+
+/// The checked rules.
+#[derive(Debug, Clone, Default)]
+pub struct SanitizePlan {
+    tables: BTreeMap<String, TableMasks>,
+    warnings: Vec<String>,
+}
+
+impl SanitizePlan {
+    /// The masks of that table; none if no rule concerns it.
+    #[must_use]
+    pub fn for_table(&self, name: &str) -> Option<&TableMasks> {
+        self.tables.get(name)
+    }
+
+    /// All tables with masks, by name.
+    pub fn tables(&self) -> impl Iterator<Item = &TableMasks> {
+        self.tables.values()
+    }
+
+    /// What the user should know, although nothing is refused.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// Checks the rules against the schema and prepares their expressions.
+///
+/// # Errors
+/// `Kind::Config` with every problem of every rule; `Kind::Internal` if the salt is not hexadecimal.
+pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<SanitizePlan> {
+    if facts.salt.is_empty() || !facts.salt.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Error::internal("the salt of masks is not hexadecimal"));
+    }
+    let mut report = Report::default();
+    let resolved = resolve::resolve(rules, schema, facts, &mut report);
+    let mut tables = BTreeMap::new();
+    for (name, ruled) in &resolved {
+        if let Some(masks) = check::table(ruled, schema, facts, &mut report) {
+            tables.insert((*name).to_owned(), masks);
+        }
+    }
+    if !report.problems.is_empty() {
+        return Err(problem::join(report.problems));
+    }
+    let mut warnings = report.warnings;
+    warnings.extend(sensitive::warnings(schema, facts, &tables));
+    Ok(SanitizePlan { tables, warnings })
+}
+
+/// What checks find.
+#[derive(Debug, Default)]
+struct Report {
+    problems: Vec<Problem>,
+    warnings: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::{column, nullable, schema, table};
+    use super::*;
+    use crate::error::Kind;
+
+    fn rule(table: &str, column: &str, mask: Mask) -> Rule {
+        Rule { table: table.into(), column: column.into(), mask, exclude: Vec::new() }
+    }
+
+    fn facts() -> Facts<'static> {
+        Facts { salt: "5a17", ..Facts::default() }
+    }
+
+    fn users() -> Schema {
+        let users =
+            table("users", vec![column("id", "bigint(20) unsigned"), column("email", "varchar(255)")])
+                .key(&["id"])
+                .unique(&["email"])
+                .done();
+        schema(vec![users, table("jobs", vec![column("id", "int"), nullable("note", "json")]).done()])
+    }
+
+    #[test]
+    fn every_problem_is_reported_at_once() {
+        let rules = [
+            rule("user", "email", Mask::Email),
+            rule("users", "emial", Mask::Email),
+            rule("users", "email", Mask::Hash { unusable: false }),
+            rule("jobs", "note", Mask::Text),
+        ];
+        let error = plan(&rules, &users(), &facts()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+        let lines: Vec<_> = error.what().lines().collect();
+        assert_eq!(lines.len(), 5, "{error}");
+        assert_eq!(lines[0], "4 rules cannot be applied:");
+        for (line, start) in lines[1..].iter().zip([
+            "  [sanitize.user] email: there is no table `user`; did you mean `users`?",
+            "  [sanitize.users] emial: table `users` has no column `emial`; did you mean `email`?",
+            "  [sanitize.jobs] note: column `note` of table `jobs` is `json`",
+            "  [sanitize.users] email: column `email` of table `users` is in the unique index `u0`",
+        ]) {
+            assert!(line.starts_with(start), "{line}");
+        }
+    }
+
+    #[test]
+    fn one_problem_reads_as_one_sentence_with_a_hint() {
+        let error = plan(&[rule("jobs", "note", Mask::Name)], &users(), &facts()).unwrap_err();
+        assert!(error.what().starts_with("[sanitize.jobs] note: column `note`"), "{error}");
+        assert!(error.hint_text().unwrap().contains("null"));
+    }
+
+    #[test]
+    fn tables_without_rules_have_no_masks() {
+        let plan = plan(&[rule("users", "email", Mask::Email)], &users(), &facts()).unwrap();
+        assert!(plan.for_table("users").is_some());
+        assert!(plan.for_table("jobs").is_none());
+        assert_eq!(plan.tables().count(), 1);
+    }
+
+    #[test]
+    fn a_salt_that_could_end_the_literal_is_refused() {
+        for salt in ["", "ab'", "zz"] {
+            let facts = Facts { salt, ..Facts::default() };
+            assert_eq!(plan(&[], &users(), &facts).unwrap_err().kind(), Kind::Internal, "{salt}");
+        }
+    }
+
+    #[test]
+    fn masks_that_read_each_other_are_refused_for_updates_only() {
+        let schema = schema(vec![
+            table("t", vec![column("a", "varchar(99)"), column("b", "varchar(99)")]).key(&["a", "b"]).done(),
+        ]);
+        let rules = [rule("t", "a", Mask::Name), rule("t", "b", Mask::Name)];
+        assert!(plan(&rules, &schema, &facts()).is_ok());
+        let error = plan(&rules, &schema, &Facts { by_update: true, ..facts() }).unwrap_err();
+        assert!(error.what().contains("read each other"), "{error}");
+    }
+}

@@ -1,0 +1,28 @@
+# backfill: what one does with its source. Needs Rust, a C compiler and make; servers for the demo and the tests
+# are fetched where they are missing (see src/sandbox/fetch-servers.sh).
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint bench servers
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build the program for use: target/release/backfill
+	cargo build --release
+
+demo: servers ## See a pull from end to end on throwaway servers
+	cargo run --quiet -- demo
+
+test: servers ## Run every test against a real MariaDB and a real MySQL
+	cargo test
+
+lint: ## Check formatting, lints and documentation
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+bench: servers ## Measure against real servers
+	cargo bench
+
+servers: ## Fetch MariaDB and MySQL where the machine has none
+	@src/sandbox/fetch-servers.sh

@@ -1,0 +1,183 @@
+//! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
+
+use crate::cli::ServeArgs;
+use crate::commands::Context;
+use crate::config::{Overrides, Policy, ServeConfig};
+use crate::db::Role;
+use crate::db::lock::LockKeeper;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::plan::run::MaskAt;
+use crate::plan::sanitize::{Mask, Rule};
+use crate::server::auth::Access;
+use crate::server::catalog::{Catalog, CatalogSettings};
+use crate::server::encode::Encoder;
+use crate::server::gate::GateOptions;
+use crate::server::http::{HttpOptions, Server};
+use crate::server::permits::Permits;
+use crate::server::runs::{Limits, Registry};
+use crate::server::service::{Endpoints, Service};
+use crate::server::work::Shared;
+use crate::server::{gate, net};
+use crate::source::sweep;
+use crate::source::workspace::Workspace;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+/// Streams may go on for so long after the first signal.
+const GRACE: Duration = Duration::from_secs(30);
+/// Time between two looks at idle runs.
+const REAP_EVERY: Duration = Duration::from_secs(1);
+/// Time between two sweeps of orphaned workspaces.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// `Config` when the configuration is invalid or does not fit the database; `Source` and `Privilege` when the database
+/// cannot be used; `Busy` when the connection that holds the server's locks is lost.
+pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
+    let overrides = Overrides { bind: args.bind, threads: args.threads.map(usize::from), parallel: None };
+    let config = context.load(overrides)?.serve()?;
+    if let Err(error) = net::raise_file_limit() {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
+    let keeper = LockKeeper::open(&config.database, Role::Workspace)?;
+    let settings = catalog_settings(&config)?;
+    let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;
+    let catalog = Catalog::take(&settings)?;
+    for warning in catalog.warnings() {
+        tracing::warn!("{warning}");
+    }
+    if let Err(error) = sweep::sweep(&config.database, config.temp_database.as_deref()) {
+        tracing::warn!(%error, "orphaned workspaces could not be looked for");
+    }
+    if catalog.has_rules() {
+        // What the account may not do is better found out now than by the first developer who pulls.
+        Workspace::create(&config.database, config.temp_database.as_deref(), &keeper, "start")?.drop_now()?;
+    }
+    let listener = gate::bind(config.bind)?;
+    let (tables, ruled) = catalog.counts();
+    let service = Arc::new(service(&config, settings, keeper)?);
+    let server = Server::start(listener, http_options(&config), Arc::new(Endpoints(Arc::clone(&service))))?;
+    context.screen.result(&format!(
+        "listening on http://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
+        server.local_addr(),
+        config.route_prefix,
+        config.database.database
+    ))?;
+    let result = wait(&config, &service);
+    tracing::info!("stopping: no new requests, streams have {} s to end", GRACE.as_secs());
+    let quiet = server.shutdown(if service.runs.is_empty() { Duration::ZERO } else { grace(&result) });
+    service.runs.end_all("the server stops");
+    if !quiet {
+        tracing::warn!("streams were cut when the server stopped");
+    }
+    drop(nonce);
+    result.map(|_| ())
+}
+
+/// A server that lost its locks has nothing to wait for.
+fn grace(result: &Result<i32>) -> Duration {
+    if result.is_ok() { GRACE } else { Duration::ZERO }
+}
+
+fn service(config: &ServeConfig, settings: CatalogSettings, keeper: LockKeeper) -> Result<Service> {
+    let shared = Shared {
+        endpoint: config.database.clone(),
+        temp_database: config.temp_database.clone(),
+        keeper,
+        permits: Permits::new(config.threads),
+        workers_max: config.threads.saturating_sub(config.max_runs.saturating_sub(1)).max(1),
+        encoder: Encoder::new(config.compression_level)?,
+    };
+    let limits = Limits {
+        runs_max: config.max_runs,
+        idle_timeout: config.idle_timeout,
+        spool_bytes_max: config.spool_max,
+    };
+    Ok(Service {
+        prefix: config.route_prefix.split('/').filter(|part| !part.is_empty()).map(str::to_owned).collect(),
+        access: Access::new(&config.tokens, config.allow_ips.clone()),
+        settings,
+        runs: Registry::new(Arc::new(shared), limits),
+        batch_rows_max: config.chunk_size,
+    })
+}
+
+fn http_options(config: &ServeConfig) -> HttpOptions {
+    HttpOptions {
+        gate: GateOptions { stall_timeout: config.stall_timeout, ..GateOptions::default() },
+        ..HttpOptions::default()
+    }
+}
+
+fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
+    let mut nonce = [0u8; 16];
+    getrandom::fill(&mut nonce)
+        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
+    let rules = config
+        .rules
+        .iter()
+        .map(|rule| {
+            Ok(Rule {
+                table: rule.table.clone(),
+                column: rule.column.clone(),
+                mask: Mask::parse(&rule.mask, rule.unusable)?,
+                exclude: rule.exclude.clone(),
+            })
+        })
+        .collect::<Result<_>>()?;
+    Ok(CatalogSettings {
+        endpoint: config.database.clone(),
+        exclude: config.exclude_tables.clone(),
+        rules,
+        mask_at: match config.mask_at {
+            crate::config::MaskAt::Update => MaskAt::Update,
+            crate::config::MaskAt::Copy => MaskAt::Copy,
+        },
+        warn: config.policy == Policy::Warn,
+        nonce: format!(
+            "backfill:source:{}",
+            nonce.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        ),
+    })
+}
+
+/// Waits for a signal, and meanwhile ends idle runs and sweeps.
+fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
+    let mut signals = Signals::new([SIGINT, SIGTERM])
+        .map_err(|error| Error::internal("listening for signals").source(error))?;
+    let (sender, receiver) = channel();
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            for signal in signals.forever() {
+                if sender.send(signal).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(|error| Error::internal("starting the signal thread").source(error))?;
+    let mut swept = Instant::now();
+    loop {
+        match receiver.recv_timeout(REAP_EVERY) {
+            Ok(signal) => return Ok(signal),
+            Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("the signal thread ended")),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if service.runs.shared().keeper.lost() {
+            return Err(Error::new(Kind::Source, "the connection that holds the server's locks was lost, and with it the proof that its workspaces are alive")
+                .hint("start `backfill serve` again (a supervisor like systemd should)"));
+        }
+        service.runs.reap();
+        if swept.elapsed() >= SWEEP_EVERY {
+            swept = Instant::now();
+            if let Err(error) = sweep::sweep(&config.database, config.temp_database.as_deref()) {
+                tracing::warn!(%error, "orphaned workspaces could not be looked for");
+            }
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The plan of a run: which tables are sent, by which way each travels, which columns, walked by which key.
+
+use crate::error::{Error, Kind, Result};
+use crate::plan::sanitize::TableMasks;
+use crate::plan::walk::walk_key;
+use crate::schema::{Schema, Table, TableKind};
+use crate::sql::literal::Form;
+use crate::sql::select::WalkKey;
+use std::collections::BTreeMap;
+
+/// Tables without a key to walk that are larger than this are copied first and walked by a number of their own:
+/// one long read would hold the table's metadata lock for too long.
+const KEYLESS_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Name of the number that the copy of a table without a usable key is walked by.
+pub const ROW_NUMBER_COLUMN: &str = "_backfill_row";
+
+/// When masks are set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaskAt {
+    /// By `UPDATE`s on the copy.
+    Update,
+    /// In the SELECT list of the copy: no raw value is ever written.
+    Copy,
+}
+
+/// What a run does with one table.
+#[derive(Debug, Clone)]
+pub struct TablePlan {
+    /// The source table's structure.
+    pub table: Table,
+    /// The columns that are sent, in order, and how each is written.
+    pub columns: Vec<(String, Form)>,
+    /// The key to walk the source by.
+    pub walk: Option<WalkKey>,
+    /// By which way its rows travel.
+    pub route: Route,
+    /// What masks them; none for a table without rules.
+    pub masks: Option<TableMasks>,
+}
+
+/// By which way rows travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    /// Read straight from the source.
+    Direct,
+    /// Copied into the workspace and read there.
+    Copy(MaskAt),
+}
+
+/// Proof that a table has no rule and may be read straight from the source.
+#[derive(Debug, Clone, Copy)]
+pub struct Unruled<'a> {
+    plan: &'a TablePlan,
+}
+
+impl<'a> Unruled<'a> {
+    /// The table.
+    #[must_use]
+    pub fn table(self) -> &'a Table {
+        &self.plan.table
+    }
+}
+
+impl TablePlan {
+    /// The plan for sending `columns` of `table` (none: all that are not generated).
+    ///
+    /// # Errors
+    /// `Usage` when a column does not exist or is generated; `Schema` when a type cannot be sent.
+    pub fn new(
+        table: &Table,
+        columns: Option<&[String]>,
+        masks: Option<&TableMasks>,
+        mask_at: MaskAt,
+    ) -> Result<Self> {
+        let walk = walk_key(table);
+        let keyless_and_large = walk.is_none() && table.bytes > KEYLESS_BYTES_MAX;
+        let route = if masks.is_some() || keyless_and_large {
+            Route::Copy(mask_at_for(table, masks, mask_at))
+        } else {
+            Route::Direct
+        };
+        Ok(Self {
+            columns: planned_columns(table, columns)?,
+            walk,
+            route,
+            masks: masks.cloned(),
+            table: table.clone(),
+        })
+    }
+
+    /// The proof that the table may be read directly; none if it has rules.
+    #[must_use]
+    pub fn unruled(&self) -> Option<Unruled<'_>> {
+        (self.masks.is_none()).then_some(Unruled { plan: self })
+    }
+
+    /// Whether the copy needs a number of its own to be walked by.
+    #[must_use]
+    pub fn needs_row_number(&self) -> bool {
+        self.walk.is_none()
+    }
+
+    /// The key that the copy is walked by.
+    #[must_use]
+    pub fn copy_walk(&self) -> WalkKey {
+        match &self.walk {
+            Some(key) => WalkKey { index: "PRIMARY".to_owned(), columns: key.columns.clone() },
+            None => WalkKey { index: "PRIMARY".to_owned(), columns: vec![ROW_NUMBER_COLUMN.to_owned()] },
+        }
+    }
+}
+
+/// A table whose walking key has a rule is masked while it is copied: afterwards the key that says which rows a range
+/// had would be gone.
+fn mask_at_for(table: &Table, masks: Option<&TableMasks>, wanted: MaskAt) -> MaskAt {
+    let key_is_ruled = walk_key(table).is_some_and(|key| {
+        key.columns.iter().any(|name| masks.is_some_and(|masks| masks.column(name).is_some()))
+    });
+    if key_is_ruled { MaskAt::Copy } else { wanted }
+}
+
+fn planned_columns(table: &Table, wanted: Option<&[String]>) -> Result<Vec<(String, Form)>> {
+    let planned = |column: &crate::schema::Column| {
+        let form = Form::of(column).map_err(|error| error.context(format!("table `{}`", table.name)))?;
+        Ok((column.name.clone(), form))
+    };
+    let Some(wanted) = wanted else {
+        return table.stored_columns().map(planned).collect();
+    };
+    let mut columns = Vec::with_capacity(wanted.len());
+    for name in wanted {
+        let column = table.stored_columns().find(|column| column.name == *name).ok_or_else(|| {
+            Error::usage(format!("table `{}` has no column `{name}` that can be sent", table.name))
+        })?;
+        if columns.iter().any(|(seen, _)| seen == name) {
+            return Err(Error::usage(format!(
+                "column `{name}` of table `{}` is asked for twice",
+                table.name
+            )));
+        }
+        columns.push(planned(column)?);
+    }
+    Ok(columns)
+}
+
+/// Engines whose rows are kept by the server itself. Others (MERGE, FEDERATED, CONNECT, SPIDER, S3…) are windows on
+/// something else: a copy of them may be the original.
+const ENGINES: &[&str] = &[
+    "InnoDB",
+    "MyISAM",
+    "Aria",
+    "MEMORY",
+    "ROCKSDB",
+    "TokuDB",
+    "CSV",
+    "ARCHIVE",
+    "ndbcluster",
+    "XtraDB",
+    "ColumnStore",
+];
+
+/// Engines that take part in a snapshot.
+const TRANSACTIONAL: &[&str] = &["InnoDB", "ROCKSDB", "TokuDB", "XtraDB"];
+
+/// Why a table is not served; none if it is.
+#[must_use]
+pub fn left_out_reason(table: &Table) -> Option<String> {
+    if table.kind == TableKind::Sequence {
+        return Some("a sequence".to_owned());
+    }
+    if table.engine.is_empty() {
+        return Some("the server cannot open it".to_owned());
+    }
+    if !ENGINES.iter().any(|engine| engine.eq_ignore_ascii_case(&table.engine)) {
+        return Some(format!("engine {} stores elsewhere", table.engine));
+    }
+    None
+}
+
+/// Whether reads of the table inside a snapshot see one moment.
+#[must_use]
+pub fn is_transactional(table: &Table) -> bool {
+    TRANSACTIONAL.iter().any(|engine| engine.eq_ignore_ascii_case(&table.engine))
+}
+
+/// The tables of a schema as the configuration sorts them.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Served, by name.
+    pub served: BTreeMap<String, Table>,
+    /// Excluded by the configuration.
+    pub excluded: Vec<Table>,
+    /// Not served for what they are: name and reason.
+    pub left_out: Vec<(String, String)>,
+}
+
+impl Selection {
+    /// Sorts the tables of `schema`.
+    pub fn new(schema: &Schema, is_excluded: impl Fn(&str) -> bool) -> Self {
+        let mut selection = Self::default();
+        for table in schema.tables.values() {
+            if let Some(reason) = left_out_reason(table) {
+                selection.left_out.push((table.name.clone(), reason));
+            } else if is_excluded(&table.name) {
+                selection.excluded.push(table.clone());
+            } else {
+                selection.served.insert(table.name.clone(), table.clone());
+            }
+        }
+        selection
+    }
+
+    /// The served table of that name.
+    ///
+    /// # Errors
+    /// `Guard` when it is excluded, `Usage` when there is none.
+    pub fn table(&self, name: &str) -> Result<&Table> {
+        if let Some(table) = self.served.get(name) {
+            return Ok(table);
+        }
+        if self.excluded.iter().any(|table| table.name == name) {
+            return Err(Error::new(
+                Kind::Guard,
+                format!("table `{name}` is excluded by the server's configuration"),
+            ));
+        }
+        if let Some((_, reason)) = self.left_out.iter().find(|(left_out, _)| left_out == name) {
+            return Err(Error::new(Kind::Guard, format!("table `{name}` is not served: {reason}")));
+        }
+        Err(Error::usage(format!("there is no table `{name}`")))
+    }
+}

@@ -1,0 +1,115 @@
+//! Every check of a rule that needs no row: what fails here would fail later, in the middle of a copy or a load.
+
+mod fit;
+mod references;
+mod unique;
+
+use super::identity::Identity;
+use super::mentions::mentions;
+use super::pattern::Pattern;
+use super::problem::{Problem, heading};
+use super::render::{Cast, MaskedColumn, TableMasks, same};
+use super::resolve::Ruled;
+use super::{Facts, Report};
+use crate::schema::{Generated, Schema, Table};
+use crate::secret::Secret;
+
+/// The masks of one table; none if a rule of it cannot be applied.
+pub(super) fn table(
+    ruled: &[Ruled<'_>],
+    schema: &Schema,
+    facts: &Facts<'_>,
+    report: &mut Report,
+) -> Option<TableMasks> {
+    let before = report.problems.len();
+    let table = ruled.first()?.table;
+    let is_ruled = |name: &str| ruled.iter().any(|other| same(&other.column.name, name));
+    let identity = Identity::of(table, is_ruled, facts.widest_id_digits.get(&table.name).copied());
+    let keys = unique::keys(table);
+    let columns: Vec<MaskedColumn> = ruled
+        .iter()
+        .filter_map(|one| {
+            report.problems.extend(references::check(one, schema, facts.relations));
+            warn_if_all_stay(one, report);
+            let in_unique_index = keys.iter().any(|key| key.has(&one.column.name));
+            match fit::digits(one, &identity, in_unique_index) {
+                Ok(hex) => Some(masked(one, hex)),
+                Err(problem) => {
+                    report.problems.push(problem);
+                    None
+                }
+            }
+        })
+        .collect();
+    unique::check(ruled, &columns, &identity, &keys, report);
+    if report.problems.len() > before {
+        return None;
+    }
+    let masks = assemble(table, columns, identity, facts);
+    if facts.by_update
+        && let Err(error) = masks.update_assignments()
+    {
+        let fix = error.hint_text().unwrap_or_default();
+        report.problems.push(Problem::new(ruled.first()?.rule, error.what(), fix));
+    }
+    Some(masks)
+}
+
+fn masked(one: &Ruled<'_>, hex: u64) -> MaskedColumn {
+    MaskedColumn {
+        name: one.column.name.clone(),
+        mask: one.rule.mask,
+        kept: one.rule.exclude.iter().map(|text| Pattern::new(text)).collect(),
+        cast: Cast::of(one.column),
+        hex,
+    }
+}
+
+fn warn_if_all_stay(one: &Ruled<'_>, report: &mut Report) {
+    if one.rule.exclude.iter().any(|text| Pattern::new(text).matches_all()) {
+        report.warnings.push(format!(
+            "{}: exclude = [\"*\"] keeps every value of `{}`.`{}` as it is",
+            heading(one.rule),
+            one.table.name,
+            one.column.name
+        ));
+    }
+}
+
+fn assemble(table: &Table, columns: Vec<MaskedColumn>, identity: Identity, facts: &Facts<'_>) -> TableMasks {
+    let is_ruled = |name: &str| columns.iter().any(|column| same(&column.name, name));
+    let depends = |expression: &str| columns.iter().any(|column| mentions(expression, &column.name));
+    let (recomputed, plain): (Vec<_>, Vec<_>) = table.columns.iter().partition(|column| {
+        column.generated != Generated::No && column.expression.as_deref().is_some_and(depends)
+    });
+    let checks: Vec<_> = table
+        .checks
+        .iter()
+        .filter(|check| {
+            depends(&check.expression)
+                || recomputed.iter().any(|column| mentions(&check.expression, &column.name))
+        })
+        .cloned()
+        .collect();
+    let needed_by_checks = |name: &str| checks.iter().any(|check| mentions(&check.expression, name));
+    let recomputed: Vec<(String, String)> = recomputed
+        .into_iter()
+        .filter(|column| needed_by_checks(&column.name))
+        .filter_map(|column| Some((column.name.clone(), column.expression.clone()?)))
+        .collect();
+    let probed = plain
+        .into_iter()
+        .map(|column| column.name.clone())
+        .filter(|name| needed_by_checks(name) || recomputed.iter().any(|(_, sql)| mentions(sql, name)))
+        .collect();
+    TableMasks {
+        table: table.name.clone(),
+        changes_key: table.row_key().iter().any(|name| is_ruled(name)),
+        columns,
+        checks,
+        identity,
+        salt: Secret::new(facts.salt),
+        probed,
+        recomputed,
+    }
+}

@@ -1,0 +1,120 @@
+//! Read-only statements that try masks on real rows before anything is copied.
+
+use super::identity::Refs;
+use super::render::{TableMasks, same};
+use crate::sql::{Ident, TableName};
+
+/// Rows that a probe looks at.
+const PROBED_ROWS: u32 = 1000;
+
+impl TableMasks {
+    /// A SELECT of all masks over no row of `source`: it fails where the server cannot combine a mask or a pattern
+    /// with the column (collations, mostly).
+    #[must_use]
+    pub fn probe(&self, source: &TableName) -> String {
+        let items: Vec<_> =
+            self.columns.iter().map(|column| self.select_expression(&column.name, Refs::Bare)).collect();
+        format!("SELECT {} FROM {source} LIMIT 0", items.join(", "))
+    }
+
+    /// A SELECT that counts, one result column per entry of [`TableMasks::checks`] in that order, how many of at
+    /// most 1000 masked rows of `source` the CHECK would refuse. None without such CHECKs. Reads, never locks.
+    #[must_use]
+    pub fn check_probe(&self, source: &TableName) -> Option<String> {
+        if self.checks.is_empty() {
+            return None;
+        }
+        // NULL passes a CHECK, and COUNT and CASE agree.
+        let counts: Vec<_> = self
+            .checks
+            .iter()
+            .map(|check| format!("COUNT(CASE WHEN NOT ({}) THEN 1 END)", check.expression))
+            .collect();
+        // LIMIT keeps the derived table from being merged: random masks are made once per row.
+        let mut masked = format!(
+            "SELECT {} FROM {source} LIMIT {PROBED_ROWS}",
+            self.probed.iter().map(|name| self.named(name)).collect::<Vec<_>>().join(", ")
+        );
+        if !self.recomputed.is_empty() {
+            let extra: Vec<_> = self
+                .recomputed
+                .iter()
+                .map(|(name, expression)| format!("({expression}) AS {}", Ident::new(name)))
+                .collect();
+            masked = format!(
+                "SELECT `masked`.*, {} FROM ({masked}) AS `masked` LIMIT {PROBED_ROWS}",
+                extra.join(", ")
+            );
+        }
+        Some(format!("SELECT {} FROM ({masked}) AS `masked`", counts.join(", ")))
+    }
+
+    fn named(&self, column: &str) -> String {
+        let name = self.columns.iter().find(|masked| same(&masked.name, column)).map_or(column, |m| &m.name);
+        format!("{} AS {}", self.select_expression(name, Refs::Bare), Ident::new(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{column, generated, nullable, schema, table};
+    use super::super::{Facts, Mask, Rule, TableMasks, plan};
+    use crate::sql::TableName;
+
+    fn masks(table: crate::schema::Table, ruled: &str) -> TableMasks {
+        let rule = Rule { table: "t".into(), column: ruled.into(), mask: Mask::Null, exclude: Vec::new() };
+        let facts = Facts { salt: "5a17", ..Facts::default() };
+        plan(&[rule], &schema(vec![table]), &facts).unwrap().for_table("t").unwrap().clone()
+    }
+
+    #[test]
+    fn checks_are_tried_on_masked_rows_under_the_columns_own_names() {
+        let table =
+            table("t", vec![nullable("Mail", "varchar(99)"), column("kind", "int"), column("x", "int")])
+                .check("c1", "`mail` like '%@%' or `kind` = 1")
+                .check("c2", "`x` > 0")
+                .check("c3", "char_length(`Mail`) > 3")
+                .done();
+        let masks = masks(table, "mail");
+        let names: Vec<_> = masks.checks.iter().map(|check| check.name.as_str()).collect();
+        assert_eq!(names, ["c1", "c3"]);
+        assert_eq!(
+            masks.check_probe(&TableName::qualified("app", "t")).unwrap(),
+            "SELECT COUNT(CASE WHEN NOT (`mail` like '%@%' or `kind` = 1) THEN 1 END), \
+             COUNT(CASE WHEN NOT (char_length(`Mail`) > 3) THEN 1 END) \
+             FROM (SELECT NULL AS `Mail`, `kind` AS `kind` FROM `app`.`t` LIMIT 1000) AS `masked`"
+        );
+        assert_eq!(masks.probe(&TableName::bare("t")), "SELECT NULL FROM `t` LIMIT 0");
+    }
+
+    #[test]
+    fn generated_columns_are_computed_from_masked_values() {
+        let table = table(
+            "t",
+            vec![
+                nullable("mail", "varchar(99)"),
+                generated("low", "varchar(99)", "lower(`mail`)"),
+                generated("twice", "int", "`n` * 2"),
+                column("n", "int"),
+            ],
+        )
+        .check("c", "`low` <> 'x' and `twice` > 1")
+        .done();
+        let probe = masks(table, "mail").check_probe(&TableName::bare("t")).unwrap();
+        assert!(
+            probe.ends_with(
+                "FROM (SELECT `masked`.*, (lower(`mail`)) AS `low` FROM \
+                 (SELECT NULL AS `mail`, `twice` AS `twice` FROM `t` LIMIT 1000) AS `masked` LIMIT 1000) AS `masked`"
+            ),
+            "{probe}"
+        );
+    }
+
+    #[test]
+    fn tables_without_such_checks_need_no_probe() {
+        let table = table("t", vec![nullable("mail", "varchar(99)"), column("n", "int")])
+            .check("c", "`n` > 0")
+            .done();
+        assert_eq!(masks(table, "mail").check_probe(&TableName::bare("t")), None);
+    }
+}

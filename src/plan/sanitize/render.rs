@@ -1,0 +1,257 @@
+//! The one renderer of mask expressions: as assignments of an UPDATE and as items of a SELECT list.
+
+use super::identity::{Identity, Refs};
+use super::pattern::Pattern;
+use super::types::Mask;
+use crate::error::{Error, Result};
+use crate::schema::{Check, Column};
+use crate::secret::Secret;
+use crate::sql::Ident;
+
+/// The masks of one table. They were checked: every one of them fits its column.
+#[derive(Debug, Clone)]
+pub struct TableMasks {
+    /// The table's bare name.
+    pub table: String,
+    /// The ruled columns, in table order.
+    pub columns: Vec<MaskedColumn>,
+    /// CHECK constraints that depend on a ruled column. Workspace copies made for UPDATEs carry them, and
+    /// [`TableMasks::check_probe`] tries them.
+    pub checks: Vec<Check>,
+    /// Whether a column of the table's key is ruled. An UPDATE then moves rows in the key: it must visit each row
+    /// once by other means than ranges of that key.
+    pub changes_key: bool,
+    pub(super) identity: Identity,
+    pub(super) salt: Secret,
+    /// Columns that the probe selects, and generated ones that it computes anew.
+    pub(super) probed: Vec<String>,
+    pub(super) recomputed: Vec<(String, String)>,
+}
+
+/// A ruled column and how its values are made.
+#[derive(Debug, Clone)]
+pub struct MaskedColumn {
+    /// The column's name.
+    pub name: String,
+    /// Its mask.
+    pub mask: Mask,
+    pub(super) kept: Vec<Pattern>,
+    pub(super) cast: Cast,
+    /// Hex digits of an identity that is not a number.
+    pub(super) hex: u64,
+}
+
+/// What gives a new value the column's type, so that it comes out of a SELECT as it comes out of the column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Cast {
+    /// NULL fits everything.
+    None,
+    Text {
+        charset: String,
+        collation: Option<String>,
+    },
+    Binary,
+    /// BINARY(n) pads with zero bytes.
+    Padded(u64),
+}
+
+impl Cast {
+    /// The cast for a column; none for types that take NULL only.
+    pub fn of(column: &Column) -> Self {
+        match (&column.charset, column.max_length) {
+            (Some(charset), _) if column.is_text() => {
+                Self::Text { charset: charset.clone(), collation: column.collation.clone() }
+            }
+            (_, Some(length)) if column.data_type == "binary" => Self::Padded(length),
+            _ if column.is_binary() => Self::Binary,
+            _ => Self::None,
+        }
+    }
+
+    fn wrap(&self, value: &str) -> String {
+        match self {
+            Self::None => value.to_owned(),
+            Self::Text { charset, collation: None } => format!("CONVERT({value} USING {charset})"),
+            Self::Text { charset, collation: Some(collation) } => {
+                format!("CONVERT({value} USING {charset}) COLLATE {collation}")
+            }
+            Self::Binary => format!("CAST({value} AS BINARY)"),
+            Self::Padded(length) => format!("CAST({value} AS BINARY({length}))"),
+        }
+    }
+}
+
+impl TableMasks {
+    /// The mask of that column, if it is ruled.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&MaskedColumn> {
+        self.columns.iter().find(|masked| same(&masked.name, name))
+    }
+
+    /// The assignments of one `UPDATE`, ready to be joined by commas. Both servers assign from left to right with
+    /// new values, so a column is assigned after every other one that reads it.
+    ///
+    /// # Errors
+    /// `Kind::Config` when two columns read each other: no order is right then, only a masking copy is.
+    pub fn update_assignments(&self) -> Result<Vec<(Ident, String)>> {
+        let mut left: Vec<&MaskedColumn> = self.columns.iter().collect();
+        let mut ordered = Vec::with_capacity(left.len());
+        while !left.is_empty() {
+            let free = left.iter().position(|column| !left.iter().any(|other| self.blocks(other, column)));
+            let Some(free) = free else {
+                return Err(self.cycle(&left));
+            };
+            let column = left.remove(free);
+            ordered.push((Ident::new(&column.name), self.expression(column, Refs::Bare)));
+        }
+        Ok(ordered)
+    }
+
+    /// Whether `reader` must be assigned before `column`.
+    fn blocks(&self, reader: &MaskedColumn, column: &MaskedColumn) -> bool {
+        !same(&reader.name, &column.name)
+            && reader.mask.reads_identity()
+            && self.identity.reads().iter().any(|read| same(read, &column.name))
+    }
+
+    fn cycle(&self, columns: &[&MaskedColumn]) -> Error {
+        let names: Vec<_> = columns.iter().map(|column| format!("`{}`", column.name)).collect();
+        Error::config(format!(
+            "the masks of {} in table `{}` read each other, so no UPDATE can set them",
+            names.join(", "),
+            self.table
+        ))
+        .hint("set mask_at = \"copy\" under [server], or choose masks without identity (email, text, hash)")
+    }
+
+    /// The item of a SELECT list that stands for that column: the mask for a ruled column, the column itself for
+    /// any other. It has the column's type, character set and collation. Without an alias of its own.
+    #[must_use]
+    pub fn select_expression(&self, column: &str, refs: Refs<'_>) -> String {
+        match self.column(column) {
+            Some(masked) => self.expression(masked, refs),
+            None => refs.column(column),
+        }
+    }
+
+    /// NULL stays NULL, what `exclude` names stays, everything else is made anew.
+    fn expression(&self, masked: &MaskedColumn, refs: Refs<'_>) -> String {
+        let column = refs.column(&masked.name);
+        let value = masked.mask.value(&self.identity, refs, self.salt.expose(), masked.hex);
+        if masked.mask == Mask::Null && masked.kept.is_empty() {
+            return value;
+        }
+        let mut case = format!("CASE WHEN {column} IS NULL THEN NULL");
+        for pattern in &masked.kept {
+            case.push_str(&format!(" WHEN {} THEN {column}", pattern.like(&column)));
+        }
+        format!("{case} ELSE {} END", masked.wrap(&value))
+    }
+}
+
+impl MaskedColumn {
+    /// The patterns whose values stay as they are.
+    pub fn exclude(&self) -> impl Iterator<Item = &str> {
+        self.kept.iter().map(Pattern::text)
+    }
+
+    fn wrap(&self, value: &str) -> String {
+        match self.mask {
+            Mask::Null => value.to_owned(),
+            _ => self.cast.wrap(value),
+        }
+    }
+}
+
+/// Column names compare without case on every server.
+pub(super) fn same(a: &str, b: &str) -> bool {
+    a == b || a.to_lowercase() == b.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{column, nullable, schema, table};
+    use super::super::{Facts, Rule, plan};
+    use super::*;
+
+    fn rule(column: &str, mask: Mask, exclude: &[&str]) -> Rule {
+        Rule {
+            table: "t".into(),
+            column: column.into(),
+            mask,
+            exclude: exclude.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    fn masks(table: crate::schema::Table, rules: &[Rule]) -> TableMasks {
+        let facts = Facts { salt: "5a17", ..Facts::default() };
+        plan(rules, &schema(vec![table]), &facts).unwrap().for_table("t").unwrap().clone()
+    }
+
+    #[test]
+    fn nulls_and_excluded_values_stay() {
+        let table =
+            table("t", vec![column("id", "int"), nullable("mail", "varchar(99)")]).key(&["id"]).done();
+        let masks = masks(table, &[rule("MAIL", Mask::Email, &["*@a.com", "root@*"])]);
+        let expected = "CASE WHEN `mail` IS NULL THEN NULL WHEN `mail` LIKE '%@a.com' ESCAPE '|' THEN `mail` \
+             WHEN `mail` LIKE 'root@%' ESCAPE '|' THEN `mail` \
+             ELSE CONVERT(CONCAT(UUID(), _ascii'@example.test') USING utf8mb4) COLLATE utf8mb4_general_ci END";
+        assert_eq!(masks.select_expression("mail", Refs::Bare), expected);
+        assert_eq!(masks.update_assignments().unwrap(), [(Ident::new("mail"), expected.to_owned())]);
+        let alias = Ident::new("s");
+        let aliased = masks.select_expression("mail", Refs::Of(&alias));
+        assert_eq!(aliased, expected.replace("`mail`", "`s`.`mail`"));
+        assert_eq!(masks.select_expression("id", Refs::Of(&alias)), "`s`.`id`");
+    }
+
+    #[test]
+    fn null_masks_need_no_case() {
+        let table = table("t", vec![nullable("a", "json"), nullable("b", "varchar(9)")]).done();
+        let masks = masks(table, &[rule("a", Mask::Null, &[]), rule("b", Mask::Null, &["x*"])]);
+        assert_eq!(masks.select_expression("a", Refs::Bare), "NULL");
+        assert_eq!(
+            masks.select_expression("b", Refs::Bare),
+            "CASE WHEN `b` IS NULL THEN NULL WHEN `b` LIKE 'x%' ESCAPE '|' THEN `b` ELSE NULL END"
+        );
+    }
+
+    #[test]
+    fn binary_columns_get_binary_values() {
+        let table = table("t", vec![column("a", "varbinary(60)"), column("b", "binary(40)")]).done();
+        let masks = masks(table, &[rule("a", Mask::LocalIp, &[]), rule("b", Mask::Text, &[])]);
+        assert!(masks.select_expression("a", Refs::Bare).ends_with("AS BINARY) END"));
+        assert!(masks.select_expression("b", Refs::Bare).ends_with("AS BINARY(40)) END"));
+    }
+
+    #[test]
+    fn a_key_is_assigned_after_the_masks_that_read_it() {
+        let table =
+            table("t", vec![column("mail", "varchar(99)"), column("x", "varchar(99)")]).key(&["mail"]).done();
+        let rules = [rule("mail", Mask::Email, &[]), rule("x", Mask::Name, &[])];
+        let masks = masks(table, &rules);
+        let order: Vec<_> = masks.update_assignments().unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(order, [Ident::new("x"), Ident::new("mail")]);
+        assert!(masks.changes_key);
+        assert!(masks.select_expression("x", Refs::Bare).contains("SHA2(CONCAT(_ascii'5a17'"));
+    }
+
+    #[test]
+    fn a_key_that_reads_itself_is_no_cycle_and_two_that_read_each_other_are() {
+        let columns = || vec![column("a", "varchar(99)"), column("b", "varchar(99)")];
+        let alone = masks(table("t", columns()).key(&["a"]).done(), &[rule("a", Mask::Name, &[])]);
+        assert_eq!(alone.update_assignments().unwrap().len(), 1);
+        let both = [rule("a", Mask::Name, &[]), rule("b", Mask::Name, &[])];
+        let masks = masks(table("t", columns()).key(&["a", "b"]).done(), &both);
+        let error = masks.update_assignments().unwrap_err();
+        assert_eq!(error.kind(), crate::error::Kind::Config);
+        assert!(error.what().contains("`a`, `b`"), "{error}");
+        assert!(error.hint_text().unwrap().contains("mask_at = \"copy\""));
+        assert!(masks.select_expression("a", Refs::Bare).contains("CAST(`b` AS BINARY)"));
+    }
+
+    #[test]
+    fn the_salt_is_not_printed() {
+        let masks = masks(table("t", vec![column("a", "varchar(99)")]).done(), &[rule("a", Mask::Text, &[])]);
+        assert!(!format!("{masks:?}").contains("5a17"));
+    }
+}

@@ -1,0 +1,319 @@
+//! One run as the server sees it: its plan, how far each table is, its sealed chunks. Workers write to it, status
+//! requests and streams read from it and wait on it.
+
+use crate::error::{Error, Kind, Result};
+use crate::plan::run::TablePlan;
+use crate::server::spool::{Chunk, Spool};
+use crate::wire::api::{Code, ErrorBody, RunPhase, RunStatus, TablePhase, TableStatus};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How batches of a run are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchSize {
+    /// Most rows of a batch.
+    pub rows_max: u64,
+    /// Most bytes of a statement, a single row or not.
+    pub statement_bytes_max: usize,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Run {
+    /// Its id: 32 hex digits.
+    pub id: String,
+    /// Who asked for it.
+    pub peer: String,
+    /// Its tables in the order in which they were asked for.
+    pub tables: Vec<TablePlan>,
+    /// How batches are cut.
+    pub batch: BatchSize,
+    /// Where frames wait.
+    pub spool: Arc<Spool>,
+    begun: Instant,
+    state: Mutex<State>,
+    changed: Condvar,
+    cancelled: AtomicBool,
+    asked: Mutex<Instant>,
+    streams: AtomicUsize,
+    bytes_sent: AtomicU64,
+}
+
+#[derive(Debug)]
+struct State {
+    version: u64,
+    phase: RunPhase,
+    tables: Vec<TableState>,
+    error: Option<ErrorBody>,
+    ended: bool,
+}
+
+#[derive(Debug)]
+struct TableState {
+    phase: TablePhase,
+    rows: u64,
+    chunks: Vec<Arc<Chunk>>,
+}
+
+/// What a stream finds when it asks for a chunk.
+#[derive(Debug)]
+pub enum Next {
+    /// The chunk.
+    Chunk(Arc<Chunk>),
+    /// Not there yet; how far the table is.
+    NotYet(TablePhase, u64),
+    /// The table has no such chunk: it ends before it.
+    End,
+}
+
+impl Run {
+    /// A run about to begin.
+    #[must_use]
+    pub fn new(
+        id: String,
+        peer: String,
+        tables: Vec<TablePlan>,
+        batch: BatchSize,
+        spool: Arc<Spool>,
+    ) -> Self {
+        let states = tables
+            .iter()
+            .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new() })
+            .collect();
+        Self {
+            id,
+            peer,
+            tables,
+            batch,
+            spool,
+            begun: Instant::now(),
+            state: Mutex::new(State {
+                version: 1,
+                phase: RunPhase::Running,
+                tables: states,
+                error: None,
+                ended: false,
+            }),
+            changed: Condvar::new(),
+            cancelled: AtomicBool::new(false),
+            asked: Mutex::new(Instant::now()),
+            streams: AtomicUsize::new(0),
+            bytes_sent: AtomicU64::new(0),
+        }
+    }
+
+    /// The position of a table in the run.
+    #[must_use]
+    pub fn position(&self, table: &str) -> Option<usize> {
+        self.tables.iter().position(|plan| plan.table.name == table)
+    }
+
+    // What workers say.
+
+    /// A table entered a phase; its row count begins again.
+    pub fn enter(&self, table: usize, phase: TablePhase) {
+        self.change(|state| {
+            state.tables[table].phase = phase;
+            state.tables[table].rows = 0;
+        });
+    }
+
+    /// How many rows of a table are handled in its phase.
+    ///
+    /// Wakes nobody: who waits, waits for a chunk or a phase, and reads come twenty times a second.
+    pub fn progress(&self, table: usize, rows: u64) {
+        self.lock().tables[table].rows = rows;
+    }
+
+    /// A chunk is sealed and can be fetched.
+    pub fn add_chunk(&self, table: usize, chunk: Arc<Chunk>) {
+        self.change(|state| state.tables[table].chunks.push(chunk));
+    }
+
+    /// All chunks of a table are there.
+    pub fn finish_table(&self, table: usize) {
+        self.change(|state| {
+            state.tables[table].phase = TablePhase::Done;
+            state.tables[table].rows = state.tables[table].chunks.iter().map(|chunk| chunk.rows()).sum();
+        });
+    }
+
+    /// All tables are done.
+    pub fn complete(&self) {
+        self.change(|state| state.phase = RunPhase::Complete);
+    }
+
+    /// The run failed; the first failure counts. Nothing more is read or served.
+    pub fn fail(&self, code: Code, message: String) {
+        self.change(|state| {
+            if state.phase != RunPhase::Failed {
+                state.phase = RunPhase::Failed;
+                state.error = Some(ErrorBody { error: message, code, request_id: self.id.clone() });
+            }
+        });
+        self.cancel();
+    }
+
+    /// Whether workers should stop.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Acquire)
+    }
+
+    /// The error for work given up because the run was cancelled.
+    #[must_use]
+    pub fn cancelled_error() -> Error {
+        Error::new(Kind::Busy, "the run has ended")
+    }
+
+    /// Asks workers to stop at the next read.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Release);
+        self.spool.close();
+        self.changed.notify_all();
+    }
+
+    /// Ends the run for good: chunks are let go, streams end.
+    pub fn end(&self) {
+        self.fail(Code::RunEnded, "the run was ended".to_owned());
+        self.change(|state| {
+            state.ended = true;
+            for table in &mut state.tables {
+                table.chunks = Vec::new();
+            }
+        });
+    }
+
+    // What requests ask.
+
+    /// How far the run is; waits up to `wait` for a version above `seen`.
+    pub fn status(&self, seen: Option<u64>, wait: Duration) -> RunStatus {
+        self.touch();
+        let deadline = Instant::now() + wait;
+        let mut state = self.lock();
+        while seen.is_some_and(|seen| state.version <= seen) && state.phase == RunPhase::Running {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        self.snapshot(&state)
+    }
+
+    fn snapshot(&self, state: &State) -> RunStatus {
+        let tables = self.tables.iter().zip(&state.tables).map(|(plan, table)| TableStatus {
+            name: plan.table.name.clone(),
+            phase: table.phase,
+            rows: table.rows,
+            chunks: u32::try_from(table.chunks.len()).unwrap_or(u32::MAX),
+        });
+        RunStatus {
+            run: self.id.clone(),
+            version: state.version,
+            phase: state.phase,
+            tables: tables.collect(),
+            error: state.error.clone(),
+        }
+    }
+
+    /// A table's chunk; waits up to `wait` for it.
+    ///
+    /// # Errors
+    /// The run's failure, with its code.
+    pub fn next_chunk(&self, table: usize, chunk: usize, wait: Duration) -> Result<Next, ErrorBody> {
+        self.touch();
+        let deadline = Instant::now() + wait;
+        let mut state = self.lock();
+        loop {
+            if let Some(error) = &state.error {
+                return Err(error.clone());
+            }
+            let table = &state.tables[table];
+            if let Some(chunk) = table.chunks.get(chunk) {
+                return Ok(Next::Chunk(Arc::clone(chunk)));
+            }
+            if table.phase == TablePhase::Done {
+                return Ok(Next::End);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Next::NotYet(table.phase, table.rows));
+            }
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Counts a stream for as long as the guard lives: a run with streams is not idle.
+    #[must_use]
+    pub fn stream(self: &Arc<Self>) -> StreamGuard {
+        self.streams.fetch_add(1, Ordering::AcqRel);
+        StreamGuard(Arc::clone(self))
+    }
+
+    /// Books bytes that went out.
+    pub fn sent(&self, bytes: u64) {
+        self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// How long nobody has asked about the run; none while a stream is open.
+    #[must_use]
+    pub fn idle(&self) -> Option<Duration> {
+        if self.streams.load(Ordering::Acquire) > 0 {
+            return None;
+        }
+        Some(self.asked.lock().unwrap_or_else(PoisonError::into_inner).elapsed())
+    }
+
+    /// Rows, bytes sent and time, for the log line of a finished run.
+    #[must_use]
+    pub fn bill(&self) -> (u64, u64, Duration) {
+        let rows = self.lock().tables.iter().map(|table| table.rows).sum();
+        (rows, self.bytes_sent.load(Ordering::Relaxed), self.begun.elapsed())
+    }
+
+    /// How the run stands, in a word for the log.
+    #[must_use]
+    pub fn outcome(&self) -> &'static str {
+        let state = self.lock();
+        match state.phase {
+            RunPhase::Failed => "failed",
+            RunPhase::Complete => "complete",
+            RunPhase::Running if state.tables.iter().all(|table| table.phase == TablePhase::Done) => {
+                "complete"
+            }
+            RunPhase::Running => "cut short",
+        }
+    }
+
+    fn touch(&self) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.lock();
+        if state.ended {
+            return;
+        }
+        change(&mut state);
+        state.version += 1;
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+/// Keeps a run from counting as idle.
+#[derive(Debug)]
+pub struct StreamGuard(Arc<Run>);
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        self.0.touch();
+        self.0.streams.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,165 @@
+//! All runs of a server: who may begin one, which are alive, which are forgotten.
+
+use crate::error::{Error, Kind, Result};
+use crate::plan::run::TablePlan;
+use crate::server::run::{BatchSize, Run};
+use crate::server::spool::Spool;
+use crate::server::work::{self, Shared};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// No run lives longer, whoever asks about it.
+const RUN_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Frames of all runs that may be held in memory; more go to private files.
+const SPOOL_MEMORY_BYTES: u64 = 48 << 20;
+
+/// Limits of the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Runs at a time.
+    pub runs_max: usize,
+    /// A run that nobody asks about for so long ends.
+    pub idle_timeout: Duration,
+    /// Bytes of frames waiting, over all runs.
+    pub spool_bytes_max: u64,
+}
+
+/// The runs that are alive.
+#[derive(Debug)]
+pub struct Registry {
+    shared: Arc<Shared>,
+    limits: Limits,
+    runs: Mutex<HashMap<String, Alive>>,
+}
+
+#[derive(Debug)]
+struct Alive {
+    run: Arc<Run>,
+    begun: Instant,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Registry {
+    /// An empty registry.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, limits: Limits) -> Self {
+        Self { shared, limits, runs: Mutex::default() }
+    }
+
+    /// What all runs share.
+    #[must_use]
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Begins a run: its work starts at once.
+    ///
+    /// # Errors
+    /// `Busy` when too many are alive.
+    pub fn begin(&self, peer: String, tables: Vec<TablePlan>, batch: BatchSize) -> Result<Arc<Run>> {
+        let mut runs = self.lock();
+        if runs.len() >= self.limits.runs_max {
+            return Err(Error::new(
+                Kind::Busy,
+                format!("{} runs are going on, more are not allowed", runs.len()),
+            )
+            .hint("wait for one to end, or raise server.max_runs"));
+        }
+        let share = u64::try_from(self.limits.runs_max.max(1)).unwrap_or(1);
+        let spool = Spool::new(self.limits.spool_bytes_max / share, SPOOL_MEMORY_BYTES / share);
+        let run = Arc::new(Run::new(random_id()?, peer, tables, batch, spool));
+        let thread = std::thread::Builder::new()
+            .name(format!("run-{}", &run.id[..8]))
+            .spawn({
+                let (shared, run) = (Arc::clone(&self.shared), Arc::clone(&run));
+                move || work::drive(&shared, &run)
+            })
+            .map_err(|error| Error::internal("starting a run's thread").source(error))?;
+        tracing::info!(run = run.id, peer = run.peer, tables = run.tables.len(), "run begun");
+        runs.insert(
+            run.id.clone(),
+            Alive { run: Arc::clone(&run), begun: Instant::now(), thread: Some(thread) },
+        );
+        Ok(run)
+    }
+
+    /// The run of that id, if it is alive.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<Arc<Run>> {
+        self.lock().get(id).map(|alive| Arc::clone(&alive.run))
+    }
+
+    /// Ends a run and waits until its workspace is dropped; says whether there was one.
+    pub fn end(&self, id: &str, why: &str) -> bool {
+        let Some(alive) = self.lock().remove(id) else { return false };
+        finish(alive, why);
+        true
+    }
+
+    /// Ends runs that nobody asks about any more, and those that are too old.
+    pub fn reap(&self) {
+        let forgotten: Vec<(String, &str)> = self
+            .lock()
+            .iter()
+            .filter_map(|(id, alive)| {
+                let idle = alive.run.idle().is_some_and(|idle| idle >= self.limits.idle_timeout);
+                let old = alive.begun.elapsed() >= RUN_AGE_MAX;
+                (idle || old)
+                    .then(|| (id.clone(), if old { "too old" } else { "nobody asked about it any more" }))
+            })
+            .collect();
+        for (id, why) in forgotten {
+            self.end(&id, why);
+        }
+    }
+
+    /// Whether any run is alive.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Ends all runs and waits until their workspaces are dropped.
+    pub fn end_all(&self, why: &str) {
+        let all: Vec<Alive> = self.lock().drain().map(|(_, alive)| alive).collect();
+        for alive in &all {
+            alive.run.cancel();
+        }
+        for alive in all {
+            finish(alive, why);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Alive>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn finish(mut alive: Alive, why: &str) {
+    let outcome = alive.run.outcome();
+    let (rows, bytes, took) = alive.run.bill();
+    alive.run.end();
+    if alive.thread.take().is_some_and(|thread| thread.join().is_err()) {
+        tracing::error!(run = alive.run.id, "the run's thread panicked");
+    }
+    tracing::info!(
+        run = alive.run.id,
+        peer = alive.run.peer,
+        tables = alive.run.tables.len(),
+        rows,
+        bytes_sent = bytes,
+        ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        outcome,
+        why,
+        "run ended"
+    );
+}
+
+fn random_id() -> Result<String> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,135 @@
+//! Reading production: plain `SELECT`s only, each short, none held open longer than its read.
+
+use crate::db::{Connection, Endpoint, Role, Rows};
+use crate::error::{Error, Result};
+use crate::sql::select::Select;
+use std::time::{Duration, Instant};
+
+/// How long one read should take: whoever alters the table waits for it, and everybody behind them.
+pub const READ_GOAL: Duration = Duration::from_millis(40);
+
+/// A connection that can only select.
+#[derive(Debug)]
+pub struct Reader {
+    conn: Connection,
+    in_snapshot: bool,
+}
+
+impl Reader {
+    /// Connects; statements carry the run's id.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub fn open(endpoint: &Endpoint, run: &str) -> Result<Self> {
+        let mut conn = Connection::open(endpoint, Role::Source)?;
+        conn.set_run(run);
+        Ok(Self { conn, in_snapshot: false })
+    }
+
+    /// Opens a snapshot: from now on every read of a transactional table sees this moment.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn open_snapshot(&mut self) -> Result<()> {
+        // At READ COMMITTED the clause is ignored, on MariaDB without a warning.
+        self.conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+        self.conn.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
+        self.in_snapshot = true;
+        Ok(())
+    }
+
+    /// Gives the snapshot up.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn close_snapshot(&mut self) -> Result<()> {
+        self.in_snapshot = false;
+        self.conn.execute("ROLLBACK").map(|_| ())
+    }
+
+    /// Runs one `SELECT` and hands its rows to `consume`, which must read them to the end. Inside a snapshot the
+    /// table's metadata lock is given back right after, the snapshot is kept.
+    ///
+    /// # Errors
+    /// The server's, and what `consume` says. After an error inside a snapshot the snapshot must be given up.
+    pub fn read<T>(
+        &mut self,
+        select: &Select,
+        consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if !self.in_snapshot {
+            return consume(&mut self.conn.stream(&select.to_string())?);
+        }
+        self.conn.execute("SAVEPOINT backfill_read")?;
+        let read = self.conn.stream(&select.to_string()).and_then(|mut rows| consume(&mut rows));
+        let released = self.conn.execute("ROLLBACK TO SAVEPOINT backfill_read");
+        let value = read?;
+        released?;
+        Ok(value)
+    }
+}
+
+/// How many rows the next read asks for, so that a read takes about [`READ_GOAL`].
+#[derive(Debug)]
+pub struct Pace {
+    rows: u64,
+    rows_max: u64,
+    goal: Duration,
+}
+
+impl Pace {
+    /// Begins with about 256 KiB by the server's estimate of the row size.
+    #[must_use]
+    pub fn new(row_count: u64, bytes: u64, rows_max: u64, goal: Duration) -> Self {
+        let row_bytes = (bytes / row_count.max(1)).clamp(1, 256 * 1024);
+        Self { rows: (256 * 1024 / row_bytes).clamp(1, rows_max.min(2000)), rows_max, goal }
+    }
+
+    /// Rows for the next read.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Learns from a read of `rows` rows begun at `begun`.
+    pub fn learn(&mut self, begun: Instant) {
+        let took = begun.elapsed();
+        if took > self.goal * 2 {
+            self.rows = (self.rows / 2).max(1);
+        } else if took < self.goal / 2 {
+            self.rows = (self.rows * 2).min(self.rows_max);
+        }
+    }
+}
+
+/// The error that ends a run whose table changed its definition under a snapshot.
+#[must_use]
+pub fn is_schema_change(error: &Error) -> bool {
+    // 1412 the definition changed after the snapshot, 1054 unknown column, 1146 no such table, 1176 no such index.
+    matches!(crate::db::error::server_code(error), Some(1412 | 1054 | 1146 | 1176))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pace_follows_the_clock_within_bounds() {
+        let mut pace = Pace::new(1000, 256_000, 4000, Duration::from_millis(40));
+        assert_eq!(pace.rows(), 1024);
+        pace.learn(Instant::now());
+        assert_eq!(pace.rows(), 2048);
+        pace.learn(Instant::now());
+        pace.learn(Instant::now());
+        assert_eq!(pace.rows(), 4000);
+        let Some(long_ago) = Instant::now().checked_sub(Duration::from_secs(1)) else { return };
+        pace.learn(long_ago);
+        assert_eq!(pace.rows(), 2000);
+    }
+
+    #[test]
+    fn huge_rows_begin_one_by_one() {
+        assert_eq!(Pace::new(10, 100 << 20, 4000, READ_GOAL).rows(), 1);
+        assert!(Pace::new(0, 0, 4000, READ_GOAL).rows() > 1);
+    }
+}

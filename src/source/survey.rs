@@ -1,0 +1,108 @@
+//! Looking at production before anything is planned: its schema, its settings, and whether masks fit. Only `SELECT`s.
+
+use crate::db::flavour::ServerFacts;
+use crate::db::introspect::load_schema;
+use crate::db::{Connection, Endpoint, Role};
+use crate::error::{Context, Error, Kind, Result};
+use crate::plan::sanitize::SanitizePlan;
+use crate::schema::{Schema, Table};
+use crate::sql::{Ident, TableName};
+use std::collections::BTreeMap;
+
+/// What a survey finds.
+#[derive(Debug)]
+pub struct Survey {
+    /// The schema.
+    pub schema: Schema,
+    /// The server.
+    pub facts: ServerFacts,
+    /// The server's clock, UTC, `YYYY-MM-DD HH:MM:SS`.
+    pub server_time: String,
+    conn: Connection,
+}
+
+impl Survey {
+    /// Connects and looks.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn take(endpoint: &Endpoint) -> Result<Self> {
+        let mut conn = Connection::open(endpoint, Role::Source)?;
+        let schema =
+            load_schema(&mut conn, &endpoint.database).context(|| "reading the schema of the source")?;
+        let facts = ServerFacts::load(&mut conn)?;
+        let server_time = conn.query_one("SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:%s')")?;
+        Ok(Self { schema, facts, server_time, conn })
+    }
+
+    /// Characters of the widest integer primary key in use, for each of `tables` that has one. Two index dives each.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn widest_ids<'a>(
+        &mut self,
+        tables: impl Iterator<Item = &'a Table>,
+    ) -> Result<BTreeMap<String, u64>> {
+        let mut widest = BTreeMap::new();
+        for table in tables {
+            let [key] = table.primary_key.as_slice() else { continue };
+            if !table.column(key).is_some_and(crate::schema::Column::is_integer) {
+                continue;
+            }
+            let (name, key) = (self.name(&table.name), Ident::new(key.as_str()));
+            let length: Option<(Option<u64>, Option<u64>)> = self
+                .conn
+                .query_first(&format!("SELECT CHAR_LENGTH(MIN({key})), CHAR_LENGTH(MAX({key})) FROM {name}"))
+                .context(|| format!("reading the ids of table `{}`", table.name))?;
+            if let Some((least, greatest)) = length {
+                widest.insert(table.name.clone(), least.max(greatest).unwrap_or(1));
+            }
+        }
+        Ok(widest)
+    }
+
+    /// Tries every mask on the source, reading only: whether the server can compute it, and whether a CHECK would
+    /// refuse what it makes.
+    ///
+    /// # Errors
+    /// `Config` naming table and constraint; the server's.
+    pub fn probe_masks(&mut self, plan: &SanitizePlan) -> Result<()> {
+        for masks in plan.tables() {
+            let name = self.name(&masks.table);
+            self.conn
+                .query::<mysql::Row>(&masks.probe(&name))
+                .map_err(|error| config_unless_lost(error, &masks.table))
+                .context(|| format!("trying the masks of table `{}`", masks.table))?;
+            let Some(probe) = masks.check_probe(&name) else { continue };
+            let row: mysql::Row = self
+                .conn
+                .query_one(&probe)
+                .context(|| format!("trying the CHECKs of table `{}`", masks.table))?;
+            for (at, check) in masks.checks.iter().enumerate() {
+                let refused: u64 = row.get_opt(at).and_then(Result::ok).unwrap_or(0);
+                if refused > 0 {
+                    return Err(Error::config(format!(
+                        "masked values of table `{}` break its CHECK `{}`",
+                        masks.table, check.name
+                    ))
+                    .hint(format!(
+                        "choose other types under [sanitize.{}] for the columns that the CHECK is about",
+                        masks.table
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, table: &str) -> TableName {
+        TableName::qualified(self.schema.database.as_str(), table)
+    }
+}
+
+fn config_unless_lost(error: Error, table: &str) -> Error {
+    if error.is_retryable() || error.kind() == Kind::Privilege {
+        return error;
+    }
+    error.with_kind(Kind::Config).hint(format!("choose other types or patterns under [sanitize.{table}]"))
+}

@@ -1,0 +1,237 @@
+//! Copying one table into the workspace and sanitizing it there.
+//!
+//! Rows go over in short key ranges, each a transaction of its own: `INSERT … SELECT` at READ COMMITTED locks no row
+//! of the source, and its metadata lock lasts for one range. Masks are set by an `UPDATE` of the same range right
+//! after, or, where raw rows must not be written (`mask_at = "copy"`), already in the SELECT list. Only a table whose
+//! every range was masked becomes [`Sanitized`], and only that can be read by the encoder.
+
+use super::Writer;
+use crate::error::{Context, Error, Kind, Result};
+use crate::plan::run::MaskAt;
+use crate::plan::sanitize::{Refs, TableMasks};
+use crate::schema::{Column, Table};
+use crate::source::reader::Pace;
+use crate::sql::literal::Form;
+use crate::sql::select::{Bound, InsertSelect, Range, Select, WalkKey};
+use crate::sql::{Ident, TableName};
+use std::time::{Duration, Instant};
+
+/// How long one range's `INSERT … SELECT` should take; nobody who alters the table waits longer.
+const COPY_GOAL: Duration = Duration::from_millis(80);
+/// Most rows of one range.
+const COPY_ROWS_MAX: u64 = 20_000;
+
+/// What to copy, and how.
+#[derive(Debug)]
+pub struct CopyOrder<'a> {
+    /// The source table's structure.
+    pub table: &'a Table,
+    /// The source table.
+    pub from: TableName,
+    /// The copy, empty.
+    pub into: TableName,
+    /// The copy's own columns that are filled.
+    pub columns: Vec<&'a Column>,
+    /// What masks them; none for a table that is copied for another reason.
+    pub masks: Option<&'a TableMasks>,
+    /// When masks are set.
+    pub mask_at: MaskAt,
+    /// The key to walk the source by; none copies in one statement.
+    pub walk: Option<WalkKey>,
+    /// The key to walk the copy by.
+    pub copy_walk: WalkKey,
+}
+
+/// A copy whose every row is sanitized. Made by [`copy_table`] alone.
+#[derive(Debug)]
+pub struct Sanitized {
+    table: TableName,
+    walk: WalkKey,
+    rows: u64,
+}
+
+impl Sanitized {
+    /// Where the copy is.
+    #[must_use]
+    pub fn table(&self) -> &TableName {
+        &self.table
+    }
+
+    /// The key to read it by.
+    #[must_use]
+    pub fn walk(&self) -> &WalkKey {
+        &self.walk
+    }
+
+    /// How many rows it has.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+/// One range of rows that were copied and not masked yet.
+struct RawRange {
+    range: Range,
+    rows: u64,
+}
+
+/// Copies and sanitizes a table. `go_on` is told the rows so far and says whether to continue.
+///
+/// # Errors
+/// The server's, naming the table; `Config` when a masked value does not fit its column or a CHECK; `Busy` when
+/// `go_on` says no.
+pub fn copy_table(
+    writer: &mut Writer,
+    order: &CopyOrder<'_>,
+    mut go_on: impl FnMut(u64) -> bool,
+) -> Result<Sanitized> {
+    let mut rows = 0;
+    match &order.walk {
+        None => {
+            let raw = copy_whole(writer, order)?;
+            rows += mask_rows(writer, order, &raw)?;
+        }
+        Some(key) => {
+            let forms = key_forms(order.table, key)?;
+            let mut pace = Pace::new(order.table.row_count, order.table.bytes, COPY_ROWS_MAX, COPY_GOAL);
+            let mut after = None;
+            loop {
+                let begun = Instant::now();
+                let up_to = next_bound(writer, order, key, &forms, after.clone(), pace.rows())?;
+                let last = up_to.is_none();
+                let raw = copy_range(writer, order, key, Range { after, up_to: up_to.clone() })?;
+                pace.learn(begun);
+                rows += mask_rows(writer, order, &raw)?;
+                if last {
+                    break;
+                }
+                if !go_on(rows) {
+                    return Err(Error::new(Kind::Busy, "the run has ended"));
+                }
+                after = up_to;
+            }
+        }
+    }
+    Ok(Sanitized { table: order.into.clone(), walk: order.copy_walk.clone(), rows })
+}
+
+/// The key of the last row of the next `rows` rows; none when fewer are left. Found on the source, since masked key
+/// columns of the copy say nothing about it.
+fn next_bound(
+    writer: &mut Writer,
+    order: &CopyOrder<'_>,
+    key: &WalkKey,
+    forms: &[Form],
+    after: Option<Bound>,
+    rows: u64,
+) -> Result<Option<Bound>> {
+    let list = key.columns.iter().map(|name| Ident::new(name.as_str()).to_string()).collect();
+    let mut select = Select::step(order.from.clone(), list, key, Range { after, up_to: None }, 1);
+    select.offset = rows.saturating_sub(1);
+    match writer.position(&select)? {
+        Some(cells) => Ok(Some(bound(forms, cells.iter().map(|cell| Some(cell.as_slice())))?)),
+        None => Ok(None),
+    }
+}
+
+fn copy_range(writer: &mut Writer, order: &CopyOrder<'_>, key: &WalkKey, range: Range) -> Result<RawRange> {
+    let select = Select {
+        walk: Some((key.clone(), range.clone())),
+        ..Select::all(order.from.clone(), select_list(order))
+    };
+    let rows = copy_rows(writer, order, select)?;
+    Ok(RawRange { range, rows })
+}
+
+fn copy_whole(writer: &mut Writer, order: &CopyOrder<'_>) -> Result<RawRange> {
+    let select = Select::all(order.from.clone(), select_list(order));
+    let rows = copy_rows(writer, order, select)?;
+    Ok(RawRange { range: Range::default(), rows })
+}
+
+fn copy_rows(writer: &mut Writer, order: &CopyOrder<'_>, select: Select) -> Result<u64> {
+    let columns = order.columns.iter().map(|column| column.name.clone()).collect();
+    writer
+        .copy(&InsertSelect { into: order.into.clone(), columns, select })
+        .map_err(|error| explain(error, order))
+        .context(|| format!("copying table `{}` into the workspace", order.table.name))
+}
+
+/// The SELECT list of the copy: masks where they are set here, else the columns as they are.
+fn select_list(order: &CopyOrder<'_>) -> Vec<String> {
+    order
+        .columns
+        .iter()
+        .map(|column| match (order.mask_at, order.masks) {
+            (MaskAt::Copy, Some(masks)) => masks.select_expression(&column.name, Refs::Bare),
+            _ => Ident::new(column.name.as_str()).to_string(),
+        })
+        .collect()
+}
+
+/// Masks the rows of a range that were copied raw; says how many rows it had. The rows are counted, so that no row
+/// slips through unmasked.
+fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: &RawRange) -> Result<u64> {
+    let (Some(masks), MaskAt::Update) = (order.masks, order.mask_at) else {
+        return Ok(raw.rows);
+    };
+    if raw.rows == 0 {
+        return Ok(0);
+    }
+    let assignments: Vec<String> = masks
+        .update_assignments()?
+        .into_iter()
+        .map(|(column, value)| format!("{column} = {value}"))
+        .collect();
+    // The copy is walked by its own key: the source's, or a number of its own over one whole range.
+    let masked = writer
+        .update(&order.into, &assignments.join(", "), &order.copy_walk, &raw.range)
+        .map_err(|error| explain(error, order))
+        .context(|| format!("sanitizing table `{}`", order.table.name))?;
+    if masked != raw.rows {
+        return Err(Error::internal(format!(
+            "sanitizing table `{}` reached {masked} rows of {} copied; nothing of it is served",
+            order.table.name, raw.rows
+        )));
+    }
+    Ok(raw.rows)
+}
+
+/// Tells a rule that does not fit its column from a fault of the server.
+fn explain(error: Error, order: &CopyOrder<'_>) -> Error {
+    // 1048 NOT NULL, 1062 duplicate, 1264/1265/1366/1406 does not fit, 3819/4025 CHECK.
+    match crate::db::error::server_code(&error) {
+        Some(1048 | 1062 | 1264 | 1265 | 1366 | 1406 | 3819 | 4025) if order.masks.is_some() => {
+            error.with_kind(Kind::Config).hint(format!(
+                "a rule under [sanitize.{}] makes values that the table does not take; choose another type",
+                order.table.name
+            ))
+        }
+        _ => error,
+    }
+}
+
+/// How the key's columns are written as literals.
+pub fn key_forms(table: &Table, key: &WalkKey) -> Result<Vec<Form>> {
+    key.columns
+        .iter()
+        .map(|name| {
+            let column = table
+                .column(name)
+                .ok_or_else(|| Error::internal(format!("key column `{name}` is missing")))?;
+            Form::of(column)
+        })
+        .collect()
+}
+
+/// A position from the key cells of a row.
+pub fn bound<'a>(forms: &[Form], cells: impl Iterator<Item = Option<&'a [u8]>>) -> Result<Bound> {
+    let mut literals = Vec::with_capacity(forms.len());
+    for (form, cell) in forms.iter().zip(cells) {
+        let mut literal = Vec::new();
+        form.write(cell, &mut literal)?;
+        literals.push(String::from_utf8(literal).map_err(|_| Error::internal("a literal is not UTF-8"))?);
+    }
+    Ok(Bound(literals))
+}

@@ -1,0 +1,110 @@
+//! What is in a database, by SQL alone: each cell as hexadecimal of its bytes, made by the server and independent of
+//! everything that backfill does with rows.
+
+use mysql::Conn;
+use mysql::prelude::Queryable;
+use std::collections::BTreeMap;
+
+/// Every row of every table: table name to its rows, sorted.
+pub type Contents = BTreeMap<String, Vec<String>>;
+
+/// Columns to leave out, as `table.column`.
+pub type Except<'a> = &'a [&'a str];
+
+/// The contents of the schema that `conn` is in.
+pub fn contents(conn: &mut Conn, except: Except<'_>) -> Contents {
+    let tables: Vec<String> = conn
+        .query(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+             AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IS NOT NULL ORDER BY 1",
+        )
+        .unwrap();
+    tables.into_iter().map(|table| (table.clone(), rows(conn, &table, except))).collect()
+}
+
+/// The rows of one table, sorted.
+pub fn rows(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<String> {
+    let columns = columns(conn, table, except);
+    let list: Vec<String> = columns.iter().map(Column::expression).collect();
+    let quoted = table.replace('`', "``");
+    let mut rows: Vec<String> = Vec::new();
+    let query =
+        format!("SELECT {} FROM `{quoted}`", if list.is_empty() { "1".into() } else { list.join(", ") });
+    for row in conn.query_iter(query).unwrap() {
+        let row = row.unwrap();
+        let cells = columns.iter().enumerate().map(|(at, column)| {
+            let cell: Option<String> = row.get_opt(at).unwrap().unwrap();
+            format!("{}={}", column.name, cell.map_or_else(|| "NULL".to_owned(), |text| column.normal(&text)))
+        });
+        rows.push(cells.collect::<Vec<_>>().join(" "));
+    }
+    rows.sort_unstable();
+    rows
+}
+
+/// One number and one digest for a large table: order does not matter, every cell does.
+pub fn digest(conn: &mut Conn, table: &str, except: Except<'_>) -> (u64, String) {
+    let columns = columns(conn, table, except);
+    let cells: Vec<String> =
+        columns.iter().map(|column| format!("IFNULL({}, 'N')", column.expression())).collect();
+    let row = format!("SHA2(CONCAT_WS('|', {}), 256)", cells.join(", "));
+    let sum =
+        |from: u32| format!("CAST(SUM(CAST(CONV(SUBSTR({row}, {from}, 12), 16, 10) AS UNSIGNED)) AS CHAR)");
+    let query = format!("SELECT COUNT(*), CONCAT({}, '-', {}) FROM `{table}`", sum(1), sum(13));
+    conn.query_first::<(u64, Option<String>), _>(query)
+        .unwrap()
+        .map(|(n, d)| (n, d.unwrap_or_default()))
+        .unwrap()
+}
+
+struct Column {
+    name: String,
+    data_type: String,
+    is_json: bool,
+}
+
+impl Column {
+    fn expression(&self) -> String {
+        let name = format!("`{}`", self.name.replace('`', "``"));
+        match self.data_type.as_str() {
+            _ if self.is_json => format!("CONVERT({name} USING utf8mb4)"),
+            "float" => format!("CAST({name}*1e0 AS CHAR)"),
+            "double" => format!("CAST({name} AS CHAR)"),
+            "bit" => format!("HEX({name}+0)"),
+            "uuid" | "inet4" | "inet6" => format!("CAST({name} AS CHAR)"),
+            "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
+            | "multipolygon" | "geometrycollection" | "geomcollection" | "vector" => format!("HEX({name})"),
+            _ => format!("HEX(CAST({name} AS BINARY))"),
+        }
+    }
+
+    /// What two servers may write differently and mean the same.
+    fn normal(&self, text: &str) -> String {
+        match self.data_type.as_str() {
+            _ if self.is_json => serde_json::from_str::<serde_json::Value>(text).unwrap().to_string(),
+            "float" | "double" => format!("{:016x}", text.parse::<f64>().unwrap().to_bits()),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+fn columns(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<Column> {
+    let checks: Vec<String> = conn
+        .query("SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()")
+        .unwrap();
+    let columns: Vec<(String, String)> = conn
+        .exec(
+            "SELECT COLUMN_NAME, LOWER(DATA_TYPE) FROM information_schema.COLUMNS \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY COLUMN_NAME",
+            (table,),
+        )
+        .unwrap();
+    columns
+        .into_iter()
+        .filter(|(name, _)| !except.contains(&format!("{table}.{name}").as_str()))
+        .map(|(name, data_type)| {
+            let is_json = data_type == "json" || checks.contains(&format!("json_valid(`{name}`)"));
+            Column { name, data_type, is_json }
+        })
+        .collect()
+}
