@@ -25,6 +25,7 @@ pub mod commands;
 pub mod config;
 pub mod db;
 pub mod error;
+pub mod fault;
 pub mod plan;
 pub mod sandbox;
 pub mod schema;

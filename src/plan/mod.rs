@@ -1,5 +1,6 @@
 //! Pure decisions, made before anything is written.
 
+pub mod load;
 pub mod run;
 pub mod sanitize;
 pub mod walk;

@@ -1,0 +1,337 @@
+//! What a pull will do to the target: which tables it makes anew, which foreign keys those get, and which keys of
+//! other tables have to be moved from the old tables to the new ones. Pure.
+
+use crate::error::{Error, Kind, Result};
+use crate::schema::{ForeignKey, Schema, Table};
+use crate::sql::{TableName, ident};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything of backfill on a target begins with this; a pulled table may not.
+pub const RESERVED: &str = "_backfill_";
+
+/// A table to pull.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// The name on the target, spelled as the target spells it where the table exists.
+    pub name: String,
+    /// The columns that rows come with, in the order of the batches.
+    pub columns: Vec<String>,
+    /// The source's structure, for a table that the target lacks.
+    pub missing: Option<Table>,
+}
+
+/// Where a table's definition comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The target has the table and keeps its own definition.
+    Own,
+    /// The target lacks it: made from the source's structure.
+    Source(Box<Table>),
+}
+
+/// One table of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedTable {
+    /// The name on the target.
+    pub name: String,
+    /// The columns that rows come with.
+    pub columns: Vec<String>,
+    /// Where the definition comes from.
+    pub origin: Origin,
+    /// Whether a chunk can be rolled back; where not, a failed chunk means loading the table again.
+    pub transactional: bool,
+}
+
+/// A foreign key of a table that is not pulled to one that is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideKey {
+    /// The schema of the child table.
+    pub schema: String,
+    /// The key.
+    pub key: ForeignKey,
+}
+
+/// The whole plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadPlan {
+    /// The target's schema.
+    pub database: String,
+    /// What is replaced or made; the position is the table's number.
+    pub tables: Vec<PlannedTable>,
+    /// Foreign keys of these tables, to each other and to tables outside.
+    pub keys: Vec<ForeignKey>,
+    /// Foreign keys of other tables to these.
+    pub outside: Vec<OutsideKey>,
+    /// What the summary should say.
+    pub notes: Vec<String>,
+}
+
+/// Engines whose rows a `ROLLBACK` removes.
+const TRANSACTIONAL: &[&str] = &["innodb", "rocksdb", "tokudb"];
+
+impl LoadPlan {
+    /// Plans the replacement of `wanted` on a target with `schema`. `source_keys` are the source's, for tables
+    /// that the target lacks; `elsewhere` are keys of tables in other schemas to tables of this one.
+    ///
+    /// # Errors
+    /// `Schema` when a name is reserved, wanted twice, or neither on the target nor described.
+    pub fn new(
+        schema: &Schema,
+        wanted: Vec<Wanted>,
+        source_keys: &[ForeignKey],
+        elsewhere: Vec<OutsideKey>,
+    ) -> Result<Self> {
+        let mut seen = BTreeSet::new();
+        let mut tables = Vec::with_capacity(wanted.len());
+        for table in wanted {
+            if !seen.insert(table.name.to_lowercase()) {
+                let what = format!("table `{}` is wanted twice", table.name);
+                return Err(Error::new(Kind::Schema, what));
+            }
+            tables.push(planned(schema, table)?);
+        }
+        let mut notes = Vec::new();
+        let keys = keys(schema, &tables, source_keys, &mut notes);
+        let outside = outside(schema, &tables, elsewhere);
+        Ok(Self { database: schema.database.clone(), tables, keys, outside, notes })
+    }
+
+    /// Foreign keys of other tables to the plan's as `schema` has them now.
+    #[must_use]
+    pub fn outside_now(&self, schema: &Schema, elsewhere: Vec<OutsideKey>) -> Vec<OutsideKey> {
+        outside(schema, &self.tables, elsewhere)
+    }
+
+    /// The number of a table.
+    #[must_use]
+    pub fn number(&self, name: &str) -> Option<usize> {
+        self.tables.iter().position(|table| table.name == name)
+    }
+}
+
+fn planned(schema: &Schema, wanted: Wanted) -> Result<PlannedTable> {
+    let name = wanted.name;
+    if name.to_lowercase().starts_with(RESERVED) {
+        let what = format!("table `{name}` has a name that backfill keeps for itself");
+        return Err(Error::new(Kind::Schema, what).hint("add it to exclude_tables"));
+    }
+    let (origin, engine) = match (schema.tables.get(&name), wanted.missing) {
+        (Some(own), _) => (Origin::Own, own.engine.to_lowercase()),
+        // Whatever the source uses, a new table is made for InnoDB unless its engine is as harmless.
+        (None, Some(table)) => {
+            let engine = table.engine.to_lowercase();
+            (Origin::Source(Box::new(table)), engine)
+        }
+        (None, None) => return Err(Error::new(Kind::Schema, format!("the target has no table `{name}`"))),
+    };
+    let transactional = TRANSACTIONAL.contains(&engine.as_str());
+    Ok(PlannedTable { name, columns: wanted.columns, origin, transactional })
+}
+
+fn keys(
+    schema: &Schema,
+    tables: &[PlannedTable],
+    source: &[ForeignKey],
+    notes: &mut Vec<String>,
+) -> Vec<ForeignKey> {
+    let by_name: BTreeMap<&str, &PlannedTable> = tables.iter().map(|t| (t.name.as_str(), t)).collect();
+    let is_own = |name: &str| by_name.get(name).is_some_and(|t| t.origin == Origin::Own);
+    let is_new = |name: &str| by_name.get(name).is_some_and(|t| t.origin != Origin::Own);
+    let mut used: BTreeSet<String> = schema.foreign_keys.iter().map(|key| key.name.to_lowercase()).collect();
+    let mut out: Vec<ForeignKey> =
+        schema.foreign_keys.iter().filter(|key| is_own(&key.table)).cloned().collect();
+    for key in source.iter().filter(|key| is_new(&key.table)) {
+        let parent = &key.references;
+        let followed = key.references_schema.is_none()
+            && (by_name.contains_key(parent.as_str()) || schema.tables.contains_key(parent));
+        if !followed {
+            let (name, table) = (&key.name, &key.table);
+            notes.push(format!("foreign key `{name}` of the new table `{table}` is left out: it leads to `{parent}`, which the target does not have"));
+            continue;
+        }
+        let name = free_name(&key.name, &used);
+        used.insert(name.to_lowercase());
+        out.push(ForeignKey { name, ..key.clone() });
+    }
+    out
+}
+
+/// Constraint names are unique inside a schema; a new table's key gives way.
+fn free_name(name: &str, used: &BTreeSet<String>) -> String {
+    let mut candidate = name.to_owned();
+    let mut number = 2_u32;
+    while used.contains(&candidate.to_lowercase()) {
+        let suffix = format!("_{number}");
+        let head: String = name.chars().take(64 - suffix.len()).collect();
+        candidate = format!("{head}{suffix}");
+        number += 1;
+    }
+    candidate
+}
+
+fn outside(schema: &Schema, tables: &[PlannedTable], elsewhere: Vec<OutsideKey>) -> Vec<OutsideKey> {
+    let replaced = |name: &str| tables.iter().any(|t| t.name == name && t.origin == Origin::Own);
+    let pulled = |name: &str| tables.iter().any(|t| t.name == name);
+    let here = schema
+        .foreign_keys
+        .iter()
+        .filter(|key| {
+            key.references_schema.as_ref().is_none_or(|other| *other == schema.database)
+                && replaced(&key.references)
+                && !pulled(&key.table)
+                && !key.table.to_lowercase().starts_with(RESERVED)
+        })
+        .map(|key| OutsideKey { schema: schema.database.clone(), key: key.clone() });
+    let there = elsewhere.into_iter().filter(|other| replaced(&other.key.references));
+    here.chain(there).collect()
+}
+
+/// What a foreign key may do; anything else in a manifest is not passed on to the target.
+const ACTIONS: &[&str] = &["CASCADE", "SET NULL", "RESTRICT", "NO ACTION", "SET DEFAULT"];
+
+/// `ADD CONSTRAINT … FOREIGN KEY …` under `name`, to `parent`. Both actions are written out, because what no
+/// action means differs: NO ACTION on MySQL, RESTRICT on MariaDB.
+///
+/// # Errors
+/// `Schema` for an action that no server has.
+pub fn add_key(key: &ForeignKey, name: &str, parent: &TableName) -> Result<String> {
+    let action = |text: &str| {
+        ACTIONS.iter().find(|known| known.eq_ignore_ascii_case(text)).copied().ok_or_else(|| {
+            Error::new(
+                Kind::Schema,
+                format!("foreign key `{}` of `{}` has an unknown action", key.name, key.table),
+            )
+        })
+    };
+    Ok(format!(
+        "ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent} ({}) ON DELETE {} ON UPDATE {}",
+        ident::Ident::new(name),
+        ident::column_list(&key.columns),
+        ident::column_list(&key.referenced_columns),
+        action(&key.on_delete)?,
+        action(&key.on_update)?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::{Flavour, TableKind, Version};
+
+    fn table(name: &str) -> Table {
+        Table {
+            name: name.into(),
+            kind: TableKind::Base,
+            engine: "InnoDB".into(),
+            charset: "utf8mb4".into(),
+            collation: "utf8mb4_bin".into(),
+            columns: Vec::new(),
+            primary_key: Vec::new(),
+            indexes: Vec::new(),
+            checks: Vec::new(),
+            row_count: 0,
+            bytes: 0,
+            partitioned: false,
+            comment: String::new(),
+            created: None,
+        }
+    }
+
+    fn key(name: &str, table: &str, references: &str) -> ForeignKey {
+        ForeignKey {
+            name: name.into(),
+            table: table.into(),
+            columns: vec!["x".into()],
+            references_schema: None,
+            references: references.into(),
+            referenced_columns: vec!["id".into()],
+            on_delete: "CASCADE".into(),
+            on_update: "NO ACTION".into(),
+        }
+    }
+
+    fn schema(names: &[&str], keys: Vec<ForeignKey>) -> Schema {
+        Schema {
+            database: "app".into(),
+            flavour: Flavour::Mysql,
+            version: Version(8, 0, 0),
+            tables: names.iter().map(|n| ((*n).to_owned(), table(n))).collect(),
+            foreign_keys: keys,
+            triggers: Vec::new(),
+            views: 0,
+            routines: 0,
+            events: 0,
+        }
+    }
+
+    fn wanted(name: &str, missing: bool) -> Wanted {
+        Wanted { name: name.into(), columns: vec!["id".into()], missing: missing.then(|| table(name)) }
+    }
+
+    fn names<'a>(keys: impl IntoIterator<Item = &'a ForeignKey>) -> Vec<&'a str> {
+        keys.into_iter().map(|key| key.name.as_str()).collect()
+    }
+
+    #[test]
+    fn keys_are_sorted_into_inside_outgoing_and_outside() {
+        let target = schema(
+            &["users", "posts", "audit", "plans"],
+            vec![
+                key("inside", "posts", "users"),
+                key("outgoing", "users", "plans"),
+                key("outside", "audit", "users"),
+                key("unrelated", "audit", "plans"),
+            ],
+        );
+        let there = OutsideKey { schema: "other".into(), key: key("there", "logs", "users") };
+        let far = OutsideKey { schema: "other".into(), key: key("far", "logs", "plans") };
+        let source = vec![
+            key("inside", "tags", "posts"),
+            key("lost", "tags", "nowhere"),
+            key("ignored", "posts", "plans"),
+        ];
+        let wanted = vec![wanted("users", false), wanted("posts", true), wanted("tags", true)];
+        let plan = LoadPlan::new(&target, wanted, &source, vec![there, far]).unwrap();
+        assert_eq!(names(&plan.keys), ["inside", "outgoing", "inside_2"]);
+        assert_eq!(names(plan.outside.iter().map(|o| &o.key)), ["outside", "there"]);
+        assert_eq!(plan.notes.len(), 1);
+        assert_eq!(plan.tables[1].origin, Origin::Own, "the target's own definition wins");
+        assert!(matches!(plan.tables[2].origin, Origin::Source(_)));
+        assert_eq!(plan.number("tags"), Some(2));
+    }
+
+    #[test]
+    fn names_that_cannot_be_are_refused() {
+        let target = schema(&["users", "_backfill_x"], Vec::new());
+        for list in [
+            vec![wanted("users", false), wanted("users", false)],
+            vec![wanted("_backfill_x", false)],
+            vec![wanted("nowhere", false)],
+        ] {
+            let error = LoadPlan::new(&target, list, &[], Vec::new()).unwrap_err();
+            assert_eq!(error.kind(), Kind::Schema);
+        }
+    }
+
+    #[test]
+    fn a_long_taken_name_gives_way_and_still_fits() {
+        let long = "é".repeat(64);
+        let used = BTreeSet::from([long.clone()]);
+        let name = free_name(&long, &used);
+        assert_eq!((name.chars().count(), name.ends_with("_2")), (64, true));
+    }
+
+    #[test]
+    fn actions_come_from_a_list() {
+        let parent = TableName::qualified("s", "users");
+        let good = add_key(&key("k`", "posts", "users"), "k`", &parent).unwrap();
+        assert_eq!(
+            good,
+            "ADD CONSTRAINT `k``` FOREIGN KEY (`x`) REFERENCES `s`.`users` (`id`) ON DELETE CASCADE ON UPDATE NO ACTION"
+        );
+        let bad = ForeignKey { on_delete: "CASCADE, DROP COLUMN x".into(), ..key("k", "posts", "users") };
+        assert!(add_key(&bad, "k", &parent).is_err());
+    }
+}

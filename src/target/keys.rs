@@ -1,0 +1,73 @@
+//! Foreign keys of the tables in staging: where each one points, and the statements that add and drop them.
+
+use super::names::{Ladder, Layout};
+use crate::error::Result;
+use crate::plan::load::{LoadPlan, add_key};
+use crate::schema::ForeignKey;
+use crate::sql::{Ident, TableName};
+
+/// The keys of one child table in staging, added in one statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ChildKeys {
+    /// The child's number in the plan.
+    pub(super) number: usize,
+    /// The names that they have in staging.
+    pub(super) names: Vec<String>,
+    /// The statement that adds them.
+    pub(super) add: String,
+    /// The statement that drops them.
+    pub(super) drop: String,
+}
+
+/// All keys of the plan, by child, as they are made in staging: parents inside the plan are the staged ones.
+pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>> {
+    let mut out = Vec::new();
+    let mut trial = 0_usize;
+    for (number, table) in plan.tables.iter().enumerate() {
+        let (mut names, mut clauses) = (Vec::new(), Vec::new());
+        for key in plan.keys.iter().filter(|key| key.table == table.name) {
+            // Names are unique inside a schema, so on the second rung they are tried under another one.
+            let name = match layout.ladder {
+                Ladder::Schemas => key.name.clone(),
+                Ladder::Prefixed => format!("_backfill_{}_fk{trial}", layout.id),
+            };
+            trial += 1;
+            clauses.push(add_key(key, &name, &staged_parent(layout, plan, key))?);
+            names.push(name);
+        }
+        if names.is_empty() {
+            continue;
+        }
+        let child = layout.staged(number, &table.name);
+        let add = format!("ALTER TABLE {child} {}", clauses.join(", "));
+        let drop = drop_statement(&child, &names);
+        out.push(ChildKeys { number, names, add, drop });
+    }
+    Ok(out)
+}
+
+fn staged_parent(layout: &Layout, plan: &LoadPlan, key: &ForeignKey) -> TableName {
+    match (foreign_schema(layout, key), plan.number(&key.references)) {
+        (Some(schema), _) => TableName::qualified(schema, key.references.as_str()),
+        (None, Some(number)) => layout.staged(number, &key.references),
+        (None, None) => layout.live(&key.references),
+    }
+}
+
+/// The parent's schema if it is not the target's.
+fn foreign_schema<'a>(layout: &Layout, key: &'a ForeignKey) -> Option<&'a str> {
+    key.references_schema.as_deref().filter(|schema| *schema != layout.database)
+}
+
+/// The parent where it is after the swap.
+pub(super) fn live_parent(layout: &Layout, key: &ForeignKey) -> TableName {
+    let schema = foreign_schema(layout, key).unwrap_or(&layout.database);
+    TableName::qualified(schema, key.references.as_str())
+}
+
+/// `ALTER TABLE … DROP FOREIGN KEY …, …`.
+pub(super) fn drop_statement<S: AsRef<str>>(child: &TableName, names: &[S]) -> String {
+    let clauses: Vec<String> =
+        names.iter().map(|name| format!("DROP FOREIGN KEY {}", Ident::new(name.as_ref()))).collect();
+    format!("ALTER TABLE {child} {}", clauses.join(", "))
+}

@@ -1,0 +1,390 @@
+//! Loading rows into staging, and whether the target's binlog is written meanwhile.
+//!
+//! A batch comes as the text after `VALUES`, already scanned to be rows of literals; the statement's head is made
+//! here. Every batch must report exactly its rows and no warning: a warning is a value that was changed.
+
+use super::names::Layout;
+use super::site::{Site, unless_code};
+use super::staging::{Empty, Staging, numbers};
+use crate::db::{Connection, Done};
+use crate::error::{Context, Error, Kind, Result};
+use crate::fault::phase;
+use crate::schema::Flavour;
+use crate::sql::ident::column_list;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Room for the statement's head and the packet's own bytes.
+const HEAD_BYTES: u64 = 64 * 1024;
+
+/// Warnings that say nothing about a row: statement not safe for statement-based logging, deprecated syntax or
+/// character set aliases.
+const HARMLESS: &[u16] = &[1287, 1592, 1681, 3719, 3778];
+
+/// What `client.binlog` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BinlogMode {
+    /// Off where that harms nobody.
+    Auto,
+    /// Off, or an error.
+    Off,
+    /// As the server has it.
+    On,
+}
+
+/// What was decided about the target's binlog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BinlogChoice {
+    /// Load connections switch it off.
+    pub off: bool,
+    /// Why, for the summary.
+    pub why: &'static str,
+}
+
+/// What the decision depends on.
+#[derive(Debug, Clone, Copy)]
+struct BinlogFacts {
+    /// The server writes one.
+    on: bool,
+    /// The account may switch it off for its session.
+    settable: bool,
+    /// Somebody reads it, or nobody can tell.
+    followed: bool,
+    /// The server is on this machine.
+    loopback: bool,
+}
+
+fn choose(mode: BinlogMode, facts: BinlogFacts) -> Result<BinlogChoice> {
+    let stay = |why| Ok(BinlogChoice { off: false, why });
+    let refuse = |what: &str, hint: &str| Err(Error::new(Kind::Guard, what).hint(hint));
+    if !facts.on {
+        return stay("the target writes no binlog");
+    }
+    match mode {
+        BinlogMode::On => stay("client.binlog is \"on\""),
+        BinlogMode::Auto if !facts.settable => stay("the account may not switch it off"),
+        BinlogMode::Auto if facts.followed => stay("a replica may read it"),
+        BinlogMode::Auto if !facts.loopback => stay("the target is not on this machine"),
+        BinlogMode::Off if facts.followed => refuse(
+            "client.binlog is \"off\", and a replica reads the target's binlog: it would miss every row",
+            "set client.binlog = \"auto\"",
+        ),
+        BinlogMode::Off if !facts.settable => Err(Error::new(
+            Kind::Privilege,
+            "client.binlog is \"off\", and the account may not switch the target's binlog off",
+        )
+        .hint("grant SYSTEM_VARIABLES_ADMIN (MariaDB: BINLOG ADMIN), or set client.binlog = \"auto\"")),
+        BinlogMode::Auto => {
+            Ok(BinlogChoice { off: true, why: "no replica reads it, and the target is local" })
+        }
+        BinlogMode::Off => Ok(BinlogChoice { off: true, why: "client.binlog is \"off\"" }),
+    }
+}
+
+/// Decides about the binlog, asking the server for replicas only where that matters.
+pub(super) fn choose_binlog(site: &Site, conn: &mut Connection, mode: BinlogMode) -> Result<BinlogChoice> {
+    let on = site.facts.log_bin.unwrap_or(false);
+    let followed = on && mode != BinlogMode::On && is_followed(site, conn)?;
+    let host = site.endpoint.host.as_str();
+    let loopback = site.endpoint.socket.is_some()
+        || host.eq_ignore_ascii_case("localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    choose(mode, BinlogFacts { on, settable: site.facts.sql_log_bin_settable, followed, loopback })
+}
+
+/// Whether a replica or a cluster follows this server, as far as the account can see; yes if it cannot.
+fn is_followed(site: &Site, conn: &mut Connection) -> Result<bool> {
+    if site.facts.wsrep_on == Some(true) {
+        return Ok(true);
+    }
+    // Without the right to see all connections, no connection seen means nothing.
+    let may_see = unless_refused(conn.query::<u8>("SELECT 1 FROM information_schema.INNODB_TRX LIMIT 1"))?;
+    if may_see.is_none() {
+        return Ok(true);
+    }
+    let dumps: u64 = conn
+        .query_one("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'")?;
+    if dumps > 0 {
+        return Ok(true);
+    }
+    let members = match conn.flavour() {
+        Flavour::Mariadb => None,
+        Flavour::Mysql => unless_refused(conn.query_one::<u64>(
+            "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE MEMBER_STATE <> 'OFFLINE'",
+        ))?,
+    };
+    Ok(members.is_some_and(|count| count > 0))
+}
+
+/// Missing rights, tables and variables are no answer; anything else is an error.
+fn unless_refused<T>(result: Result<T>) -> Result<Option<T>> {
+    unless_code(result, &[1044, 1109, 1142, 1146, 1227])
+}
+
+/// What all loaders of one pull share.
+#[derive(Debug, Clone)]
+pub struct LoadPool {
+    site: Arc<Site>,
+    layout: Arc<Layout>,
+    numbers: Arc<BTreeMap<String, usize>>,
+    binlog: BinlogChoice,
+    loaded: Arc<AtomicBool>,
+}
+
+impl Staging<Empty> {
+    /// Decides about the binlog and returns what every worker makes its [`Loader`] from.
+    ///
+    /// # Errors
+    /// `Guard` or `Privilege` when the binlog is to be off and cannot; the server's.
+    pub fn load_pool(&self, binlog: BinlogMode) -> Result<LoadPool> {
+        let site = Arc::clone(&self.core.site);
+        let mut conn = site.connect(None)?;
+        let binlog = choose_binlog(&site, &mut conn, binlog)?;
+        tracing::info!(off = binlog.off, why = binlog.why, "binlog of the target while loading");
+        let about = &self.core.about;
+        Ok(LoadPool {
+            site,
+            layout: Arc::new(about.layout.clone()),
+            numbers: Arc::new(numbers(&about.plan)),
+            binlog,
+            loaded: Arc::new(AtomicBool::new(false)),
+        })
+    }
+}
+
+impl LoadPool {
+    /// What was decided about the binlog, for the summary.
+    #[must_use]
+    pub fn binlog(&self) -> &BinlogChoice {
+        &self.binlog
+    }
+
+    /// A loader with a connection of its own: one per worker.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub fn loader(&self) -> Result<Loader> {
+        let mut conn = self.site.connect(Some(self.site.database()))?;
+        // Writers of one table may wait for each other longer than the application may be kept waiting.
+        conn.execute("SET SESSION innodb_lock_wait_timeout = 60")?;
+        if self.binlog.off {
+            conn.execute("SET SESSION sql_log_bin = 0").context(|| "switching the binlog off for loading")?;
+        }
+        Ok(Loader {
+            conn,
+            pool: self.clone(),
+            packet_max: packet_max(&self.site),
+            statement: String::new(),
+            in_chunk: false,
+        })
+    }
+}
+
+fn packet_max(site: &Site) -> u64 {
+    // The protocol allows 1 GiB; a server that does not tell has at least 1 MiB.
+    site.facts.max_allowed_packet.unwrap_or(1 << 20).min(1 << 30)
+}
+
+/// Most bytes that the rows of one batch may have for this server.
+pub(super) fn batch_bytes_max(site: &Site) -> u64 {
+    let packet = packet_max(site);
+    packet.saturating_sub(HEAD_BYTES).max(packet / 2)
+}
+
+/// Writes rows into staging tables, chunk by chunk, over one connection.
+pub struct Loader {
+    conn: Connection,
+    pool: LoadPool,
+    packet_max: u64,
+    statement: String,
+    in_chunk: bool,
+}
+
+impl std::fmt::Debug for Loader {
+    // Without the statement, which holds rows.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loader")
+            .field("conn", &self.conn)
+            .field("in_chunk", &self.in_chunk)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Loader {
+    /// Begins a chunk of `table`. False if the chunk is already in: the connection may have died after its
+    /// commit and before the answer.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn begin_chunk(&mut self, table: &str, chunk: u32) -> Result<bool> {
+        let number = self.number(table)?;
+        let chunks = self.pool.layout.chunks();
+        let is_in: Option<u8> = self.conn.query_first(&format!(
+            "SELECT 1 FROM {chunks} WHERE table_number = {number} AND chunk = {chunk}"
+        ))?;
+        if is_in.is_some() {
+            return Ok(false);
+        }
+        self.conn.execute("START TRANSACTION")?;
+        self.in_chunk = true;
+        Ok(true)
+    }
+
+    /// Loads one batch: `values` is what follows `VALUES` in one statement, scanned to be `rows` rows of literals for
+    /// `columns`.
+    ///
+    /// # Errors
+    /// `Integrity` when the server took another number of rows or changed a value; the server's.
+    pub fn load_batch<S: AsRef<str>>(
+        &mut self,
+        table: &str,
+        columns: &[S],
+        values: &str,
+        rows: u64,
+    ) -> Result<()> {
+        let number = self.number(table)?;
+        let staged = self.pool.layout.staged(number, table);
+        self.statement.clear();
+        self.statement.push_str("INSERT INTO ");
+        self.statement.push_str(&staged.to_string());
+        self.statement.push_str(" (");
+        self.statement.push_str(&column_list(columns));
+        self.statement.push_str(") VALUES ");
+        self.statement.push_str(values);
+        // One byte for the command; the server would close the connection without saying why.
+        let bytes = self.statement.len() as u64 + 1;
+        if bytes > self.packet_max {
+            return Err(Error::integrity(format!(
+                "a batch of table `{table}` has {bytes} bytes, and the target takes {}",
+                self.packet_max
+            ))
+            .hint("raise max_allowed_packet on the target"));
+        }
+        let done = self.conn.execute_batch(&self.statement).context(|| format!("loading table `{table}`"))?;
+        self.check(table, rows, done)?;
+        if !self.pool.loaded.swap(true, Ordering::Relaxed) {
+            phase("load.first_batch");
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, table: &str, rows: u64, done: Done) -> Result<()> {
+        if done.warnings > 0 {
+            let codes: Vec<u16> = self
+                .conn
+                .warning_codes()?
+                .into_iter()
+                .map(|(_, code)| code)
+                .filter(|code| !HARMLESS.contains(code))
+                .collect();
+            if !codes.is_empty() {
+                return Err(warned(table, &codes));
+            }
+        }
+        if done.affected != rows {
+            return Err(Error::integrity(format!(
+                "table `{table}`: a batch of {rows} rows was loaded as {}",
+                done.affected
+            )));
+        }
+        Ok(())
+    }
+
+    /// Makes the chunk's rows permanent and notes that it is in.
+    ///
+    /// # Errors
+    /// The server's; after a lost connection a new loader's [`Loader::begin_chunk`] knows whether it is in.
+    pub fn commit_chunk(&mut self, table: &str, chunk: u32) -> Result<()> {
+        let number = self.number(table)?;
+        let chunks = self.pool.layout.chunks();
+        self.conn
+            .execute(&format!("INSERT INTO {chunks} (table_number, chunk) VALUES ({number}, {chunk})"))?;
+        self.conn.execute("COMMIT")?;
+        self.in_chunk = false;
+        Ok(())
+    }
+
+    /// Removes what the open chunk loaded. Rows of tables that are not transactional stay: see
+    /// [`Loader::restart_table`].
+    ///
+    /// # Errors
+    /// The server's; the connection's end does the same.
+    pub fn rollback_chunk(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.in_chunk) {
+            self.conn.execute("ROLLBACK")?;
+        }
+        Ok(())
+    }
+
+    /// Empties a staging table, for loading it from the start.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn restart_table(&mut self, table: &str) -> Result<()> {
+        self.rollback_chunk()?;
+        let number = self.number(table)?;
+        let (staged, chunks) = (self.pool.layout.staged(number, table), self.pool.layout.chunks());
+        self.conn.execute(&format!("TRUNCATE TABLE {staged}"))?;
+        self.conn.execute(&format!("DELETE FROM {chunks} WHERE table_number = {number}"))?;
+        Ok(())
+    }
+
+    /// The server's number of the connection, for ending it from beside.
+    #[must_use]
+    pub fn connection_id(&self) -> u32 {
+        self.conn.id()
+    }
+
+    fn number(&self, table: &str) -> Result<usize> {
+        self.pool
+            .numbers
+            .get(table)
+            .copied()
+            .ok_or_else(|| Error::internal(format!("table `{table}` is not part of this pull")))
+    }
+}
+
+fn warned(table: &str, codes: &[u16]) -> Error {
+    let mut counted: BTreeMap<u16, usize> = BTreeMap::new();
+    for code in codes {
+        *counted.entry(*code).or_default() += 1;
+    }
+    let list: Vec<String> = counted.iter().map(|(code, times)| format!("{code} ({times}x)")).collect();
+    Error::integrity(format!(
+        "table `{table}`: the target changed values while loading them; its warnings: {}",
+        list.join(", ")
+    ))
+    .hint("the target's columns are narrower than the source's, or have another character set")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: BinlogFacts = BinlogFacts { on: true, settable: true, followed: false, loopback: true };
+
+    #[test]
+    fn the_binlog_goes_off_only_where_it_harms_nobody() {
+        let off = |mode, facts| choose(mode, facts).map(|choice| choice.off).ok();
+        let table = [
+            (ALL, Some(true), Some(true)),
+            (BinlogFacts { on: false, ..ALL }, Some(false), Some(false)),
+            (BinlogFacts { settable: false, ..ALL }, Some(false), None),
+            (BinlogFacts { followed: true, ..ALL }, Some(false), None),
+            (BinlogFacts { loopback: false, ..ALL }, Some(false), Some(true)),
+        ];
+        for (facts, auto, forced) in table {
+            assert_eq!(off(BinlogMode::Auto, facts), auto, "{facts:?}");
+            assert_eq!(off(BinlogMode::Off, facts), forced, "{facts:?}");
+            assert_eq!(off(BinlogMode::On, facts), Some(false), "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn warnings_are_told_by_number_only() {
+        let error = warned("users", &[1265, 1366, 1265]);
+        assert_eq!(error.kind(), Kind::Integrity);
+        assert!(error.what().ends_with("1265 (2x), 1366 (1x)"), "{error}");
+    }
+}

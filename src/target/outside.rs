@@ -1,0 +1,56 @@
+//! Foreign keys of tables that are not pulled to tables that are, in this schema and in others.
+
+use super::site::Site;
+use crate::db::Connection;
+use crate::db::introspect::load_schema;
+use crate::error::Result;
+use crate::plan::load::{LoadPlan, OutsideKey};
+use crate::schema::ForeignKey;
+use crate::sql::ident::string_literal;
+use std::collections::BTreeMap;
+
+/// One column of a key: child schema, child table, key, column, parent table, parent column, ON DELETE, ON UPDATE.
+type Row = (String, String, String, String, String, String, String, String);
+
+/// Keys of other schemas' tables to tables of `database`, as far as the account sees them.
+pub(super) fn elsewhere(conn: &mut Connection, database: &str) -> Result<Vec<OutsideKey>> {
+    let literal = string_literal(database);
+    let rows: Vec<Row> = conn.query(&format!(
+        "SELECT k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, \
+         k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k \
+         JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA \
+         AND r.TABLE_NAME = k.TABLE_NAME AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
+         WHERE k.REFERENCED_TABLE_SCHEMA = {literal} AND k.TABLE_SCHEMA <> {literal} \
+         ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"
+    ))?;
+    let mut keys: BTreeMap<(String, String, String), OutsideKey> = BTreeMap::new();
+    for (schema, table, name, column, references, referenced, on_delete, on_update) in rows {
+        // Staging of an interrupted pull is nobody's child.
+        if super::names::parse(&schema).is_some() {
+            continue;
+        }
+        let entry = keys.entry((schema.clone(), table.clone(), name.clone())).or_insert_with(|| OutsideKey {
+            schema,
+            key: ForeignKey {
+                name,
+                table,
+                columns: Vec::new(),
+                references_schema: Some(database.to_owned()),
+                references,
+                referenced_columns: Vec::new(),
+                on_delete,
+                on_update,
+            },
+        });
+        entry.key.columns.push(column);
+        entry.key.referenced_columns.push(referenced);
+    }
+    Ok(keys.into_values().collect())
+}
+
+/// The keys as they are now: somebody may have added one since the plan was made.
+pub(super) fn read(site: &Site, conn: &mut Connection, plan: &LoadPlan) -> Result<Vec<OutsideKey>> {
+    let schema = load_schema(conn, site.database())?;
+    let elsewhere = elsewhere(conn, site.database())?;
+    Ok(plan.outside_now(&schema, elsewhere))
+}

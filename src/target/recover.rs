@@ -1,0 +1,77 @@
+//! Finding journals of swaps that did not come to their end, and taking them there.
+
+use super::journal::Journal;
+use super::names::{self, Ladder, Layout, Purpose, StagingId};
+use super::site::Site;
+use super::{doc, finish, lock};
+use crate::db::Connection;
+use crate::db::lock::is_used;
+use crate::error::{Context, Result};
+
+/// What became of an interrupted swap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovered {
+    /// The schema (or name prefix) that its journal was in.
+    pub name: String,
+    /// How many tables it was about.
+    pub tables: usize,
+    /// Whether the new tables are in place; otherwise the old ones are.
+    pub swapped: bool,
+}
+
+/// Takes every interrupted swap of this database to its end. The caller holds the pull lock.
+pub(super) fn recover(site: &Site) -> Result<Vec<Recovered>> {
+    let mut conn = site.connect(Some(site.database()))?;
+    let mut out = Vec::new();
+    for layout in journals(site, &mut conn)? {
+        let name = layout.base(Purpose::Old);
+        if let Some(recovered) =
+            recover_one(site, &mut conn, &layout).context(|| format!("finishing the swap of `{name}`"))?
+        {
+            tracing::warn!(name, swapped = recovered.swapped, "an interrupted swap was taken to its end");
+            out.push(recovered);
+        }
+    }
+    Ok(out)
+}
+
+fn recover_one(site: &Site, conn: &mut Connection, layout: &Layout) -> Result<Option<Recovered>> {
+    let Some(journal) = doc::read::<Journal>(conn, &layout.journal())? else {
+        // Nothing is done before the journal is written.
+        return Ok(None);
+    };
+    if site.fold(&journal.layout.database) != site.fold(site.database()) {
+        return Ok(None);
+    }
+    if is_used(conn, &layout.id.lock_name())?.is_some() {
+        tracing::warn!(name = layout.base(Purpose::Old), "its pull still lives");
+        return Ok(None);
+    }
+    lock::take_swap_lock(conn, site.database())?;
+    let swapped = finish::settle(site, conn, &journal)?;
+    if swapped {
+        finish::tidy(site, conn, &journal)?;
+    }
+    Ok(Some(Recovered { name: layout.base(Purpose::Old), tables: journal.moves.len(), swapped }))
+}
+
+/// Where journals are, of both rungs.
+fn journals(site: &Site, conn: &mut Connection) -> Result<Vec<Layout>> {
+    let layout = |ladder, id: StagingId| Layout { database: site.database().to_owned(), ladder, id };
+    let mut out = Vec::new();
+    for (name, parsed) in names::schemas(conn)? {
+        let own = layout(Ladder::Schemas, parsed.id);
+        if parsed.purpose == Purpose::Old && site.tables(conn, &name)?.contains(own.journal().table()) {
+            out.push(own);
+        }
+    }
+    for table in site.tables(conn, site.database())? {
+        if let Some(parsed) = names::parse(&table) {
+            let prefixed = layout(Ladder::Prefixed, parsed.id);
+            if prefixed.journal().table() == table {
+                out.push(prefixed);
+            }
+        }
+    }
+    Ok(out)
+}

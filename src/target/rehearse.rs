@@ -1,0 +1,257 @@
+//! Building every staging table complete and empty, so that what the target refuses (a key without a unique
+//! parent, a row too large, a table without primary key, a trigger it would not take back) is refused at once and
+//! in full, and taking away again what rows are loaded faster without.
+
+use super::definition::{Definition, IndexDefinition};
+use super::keys::{self, ChildKeys};
+use super::names::{Ladder, Layout};
+use super::pool::{OnError, each, try_each};
+use super::site::{Site, definition, show_create};
+use super::staging::{Built, fingerprint};
+use super::trigger::TriggerRecord;
+use crate::db::Connection;
+use crate::db::error::server_code;
+use crate::error::{Context, Error, Kind, Result};
+use crate::plan::load::{LoadPlan, Origin};
+use crate::schema::Flavour;
+use crate::sql::{Ident, TableName};
+use std::collections::BTreeSet;
+
+/// Refusals that are listed in one message; more are counted.
+const LISTED_MAX: usize = 20;
+
+/// Builds all tables of the plan, tries everything that comes after loading, and strips them for loading.
+pub(super) fn build(
+    site: &Site,
+    conn: &mut Connection,
+    layout: &Layout,
+    plan: &LoadPlan,
+    parallel: usize,
+) -> Result<Vec<Built>> {
+    let numbers: Vec<usize> = (0..plan.tables.len()).collect();
+    let open = || site.connect(Some(site.database()));
+    let made =
+        each(open, parallel, &numbers, OnError::GoOn, |conn, &number| create(conn, layout, plan, number));
+    let mut refusals = Refusals::default();
+    let mut built = Vec::with_capacity(numbers.len());
+    for (number, result) in made.into_iter().enumerate() {
+        match result {
+            Some(Ok(table)) => built.push(table),
+            Some(Err(error)) => refusals.add(&plan.tables[number].name, error)?,
+            None => return Err(Error::internal("a staging table was not begun")),
+        }
+    }
+    refusals.check()?;
+    let children = keys::staged(layout, plan)?;
+    try_keys(conn, plan, &children)?;
+    try_each(open, parallel, &numbers, |conn, &number| {
+        strip(conn, &layout.staged(number, &plan.tables[number].name), &built[number].deferred)
+    })?;
+    try_triggers(site, conn, layout, plan)?;
+    Ok(built)
+}
+
+/// What the target refuses, collected.
+#[derive(Default)]
+struct Refusals {
+    list: Vec<String>,
+    first: Option<Error>,
+}
+
+impl Refusals {
+    /// Takes the server's word on one table; any other failure ends the work.
+    fn add(&mut self, table: &str, error: Error) -> Result<()> {
+        if server_code(&error).is_none() || error.is_retryable() {
+            return Err(error.context(format!("preparing table `{table}`")));
+        }
+        self.list.push(format!("`{table}`: {}", error.what()));
+        self.first.get_or_insert(error);
+        Ok(())
+    }
+
+    fn check(self) -> Result<()> {
+        let Some(first) = self.first else { return Ok(()) };
+        let more = match self.list.len().saturating_sub(LISTED_MAX) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let shown = &self.list[..self.list.len().min(LISTED_MAX)];
+        let what =
+            format!("the target refuses {} of its tables: {}{more}", self.list.len(), shown.join("; "));
+        let kind = if first.kind() == Kind::Privilege { Kind::Privilege } else { Kind::Schema };
+        let error = Error::new(kind, what);
+        Err(match hint(&first) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        })
+    }
+}
+
+fn hint(error: &Error) -> Option<&'static str> {
+    Some(match server_code(error)? {
+        1142 | 1044 => "grant the account ALL on the database",
+        3750 => {
+            "the target demands a primary key: set sql_require_primary_key = OFF there, or exclude the table"
+        }
+        6125 => "the target demands unique parent keys: set restrict_fk_on_non_standard_key = OFF there",
+        1118 => "the table's rows are too large for the target's row format",
+        _ => return None,
+    })
+}
+
+fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize) -> Result<Built> {
+    let table = &plan.tables[number];
+    let staged = layout.staged(number, &table.name);
+    let mut built = Built::default();
+    match &table.origin {
+        Origin::Own => {
+            let live = layout.live(&table.name);
+            let text = show_create(conn, &live)?;
+            // LIKE and not the text: MariaDB prints defaults of binary columns with other bytes.
+            conn.execute(&format!("CREATE TABLE {staged} LIKE {live}"))?;
+            built.replaces = Some(fingerprint(&text));
+            if conn.flavour() == Flavour::Mysql {
+                built.late_checks =
+                    name_checks(conn, layout, &Definition::parse(&text)?, &table.name, &staged)?;
+            }
+        }
+        Origin::Source(source) => {
+            for statement in source_statements(conn, &staged, source)? {
+                conn.execute(&statement)?;
+            }
+        }
+    }
+    built.deferred = definition(conn, &staged)?.deferrable();
+    Ok(built)
+}
+
+/// MySQL's LIKE gives CHECKs names of its own: gives them back those of `live`. The ones whose names are taken as
+/// long as the old table is beside the new one are returned.
+fn name_checks(
+    conn: &mut Connection,
+    layout: &Layout,
+    live: &Definition,
+    table: &str,
+    staged: &TableName,
+) -> Result<Vec<(String, String)>> {
+    let copy = definition(conn, staged)?;
+    let wanted: Vec<_> = live.checks().collect();
+    let got: Vec<_> = copy.checks().collect();
+    if wanted.iter().map(|(name, _)| name).eq(got.iter().map(|(name, _)| name)) {
+        return Ok(Vec::new());
+    }
+    let mut clauses: Vec<String> =
+        got.iter().map(|(name, _)| format!("DROP CHECK {}", Ident::new(*name))).collect();
+    let mut late = Vec::new();
+    for (name, text) in wanted {
+        match check_name(layout.ladder, name, table, staged.table()) {
+            Some(name) => clauses.push(format!("ADD CONSTRAINT {} {text}", Ident::new(name))),
+            None => late.push((name.to_owned(), text.to_owned())),
+        }
+    }
+    conn.execute(&format!("ALTER TABLE {staged} {}", clauses.join(", ")))?;
+    Ok(late)
+}
+
+/// The name that a CHECK can have in staging so that it is `name` after the swap: the server renames its generated
+/// names (`{table}_chk_{n}`) with the table.
+fn check_name(ladder: Ladder, name: &str, table: &str, staged: &str) -> Option<String> {
+    match ladder {
+        Ladder::Schemas => Some(name.to_owned()),
+        Ladder::Prefixed => {
+            let number = name.strip_prefix(table)?.strip_prefix("_chk_")?;
+            number.bytes().all(|b| b.is_ascii_digit()).then(|| format!("{staged}_chk_{number}"))
+        }
+    }
+}
+
+/// Adds every foreign key and drops it again. One connection: two would meet in deadlocks.
+fn try_keys(conn: &mut Connection, plan: &LoadPlan, children: &[ChildKeys]) -> Result<()> {
+    let mut refusals = Refusals::default();
+    for child in children {
+        if let Err(error) = conn.execute(&child.add) {
+            refusals.add(&plan.tables[child.number].name, error)?;
+        }
+    }
+    refusals.check()?;
+    for child in children {
+        conn.execute(&child.drop)?;
+    }
+    Ok(())
+}
+
+fn strip(conn: &mut Connection, staged: &TableName, deferred: &[IndexDefinition]) -> Result<()> {
+    if deferred.is_empty() {
+        return Ok(());
+    }
+    let clauses: Vec<String> =
+        deferred.iter().map(|index| format!("DROP INDEX {}", Ident::new(index.name.as_str()))).collect();
+    conn.execute(&format!("ALTER TABLE {staged} {}", clauses.join(", ")))?;
+    Ok(())
+}
+
+/// Creates every trigger of the tables to be replaced once on a scratch table: an account may be allowed to drop
+/// one and not to create it.
+pub(super) fn try_triggers(
+    site: &Site,
+    conn: &mut Connection,
+    layout: &Layout,
+    plan: &LoadPlan,
+) -> Result<()> {
+    let names: BTreeSet<&str> =
+        plan.tables.iter().filter(|t| t.origin == Origin::Own).map(|t| t.name.as_str()).collect();
+    let triggers = TriggerRecord::read(conn, site.database(), |table| names.contains(table))?;
+    let scratch = layout.scratch();
+    if triggers.is_empty() {
+        return see_triggers(conn, layout, &scratch);
+    }
+    let tables: BTreeSet<&str> = triggers.iter().map(|t| t.table.as_str()).collect();
+    for table in tables {
+        conn.execute(&format!("CREATE TABLE {scratch} LIKE {}", layout.live(table)))?;
+        let tried = try_on(conn, layout, &scratch, triggers.iter().filter(|t| t.table == table));
+        conn.execute(&format!("DROP TABLE IF EXISTS {scratch}"))?;
+        tried.context(|| "trying whether the triggers can be created again")?;
+    }
+    Ok(())
+}
+
+fn try_on<'a>(
+    conn: &mut Connection,
+    layout: &Layout,
+    scratch: &TableName,
+    triggers: impl Iterator<Item = &'a TriggerRecord>,
+) -> Result<()> {
+    for (number, trigger) in triggers.enumerate() {
+        let name = format!("_backfill_{}_trigger{number}", layout.id);
+        trigger.create(conn, &layout.database, &name, scratch)?;
+    }
+    Ok(())
+}
+
+/// Without the right to triggers an account does not see any. A `RENAME` into another schema then fails and nothing
+/// is lost; inside one schema the triggers would go with the old table, so there the right is asked for.
+fn see_triggers(conn: &mut Connection, layout: &Layout, scratch: &TableName) -> Result<()> {
+    if layout.ladder == Ladder::Schemas {
+        return Ok(());
+    }
+    conn.execute(&format!("CREATE TABLE {scratch} (id INT PRIMARY KEY)"))?;
+    let name = TableName::qualified(layout.database.as_str(), format!("_backfill_{}_trigger", layout.id));
+    let tried =
+        conn.execute(&format!("CREATE TRIGGER {name} BEFORE INSERT ON {scratch} FOR EACH ROW SET @x = 1"));
+    conn.execute(&format!("DROP TABLE IF EXISTS {scratch}"))?;
+    match tried {
+        Err(error) if server_code(&error) == Some(1142) => Err(error
+            .context("the account cannot see whether the tables have triggers")
+            .hint("grant the account TRIGGER on the database")),
+        // 1419: it may see them, and there are none.
+        _ => Ok(()),
+    }
+}
+
+fn source_statements(
+    _conn: &Connection,
+    staged: &TableName,
+    _source: &crate::schema::Table,
+) -> Result<Vec<String>> {
+    Err(Error::internal(format!("{staged} cannot be made from the source's structure yet")))
+}
