@@ -1,6 +1,8 @@
 //! One verb each: configuration in, result out.
 
+pub mod cleanup;
 pub mod install;
+pub mod pull;
 pub mod serve;
 pub mod status;
 

@@ -56,7 +56,7 @@ pub trait Sink: Send {
     ///
     /// # Errors
     /// The target's.
-    fn begin(&mut self, table: &str, chunk: u32) -> Result<bool>;
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool>;
 
     /// Loads one batch: `values` is what stands after `VALUES`, rows of literals for `table`'s columns.
     ///
@@ -68,7 +68,7 @@ pub trait Sink: Send {
     ///
     /// # Errors
     /// The target's.
-    fn commit(&mut self, table: &str, chunk: u32) -> Result<()>;
+    fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()>;
 
     /// Takes the open chunk back, over a new connection if the old one is lost.
     ///
@@ -80,8 +80,10 @@ pub trait Sink: Send {
 /// A table that is fetched.
 #[derive(Debug, Clone)]
 pub struct FetchTable {
-    /// Its name.
+    /// Its name at the source.
     pub name: String,
+    /// Its name on the target.
+    pub target_name: String,
     /// Its columns, in the order in which they were asked for.
     pub columns: Vec<String>,
     /// How big the source thinks it is.
@@ -327,7 +329,7 @@ impl Shared<'_> {
         let context = || format!("loading chunk {} of `{}`", job.chunk, table.name);
         let progress = self.fetch.progress;
         let stream = self.fetch.upstream.chunk(&table.name, job.chunk)?;
-        if !sink.begin(&table.name, job.chunk).context(context)? {
+        if !sink.begin(table, job.chunk).context(context)? {
             return Ok(());
         }
         progress.rows(&table.name, -signed(*rows));
@@ -346,7 +348,7 @@ impl Shared<'_> {
             },
         )
         .context(context)?;
-        sink.commit(&table.name, job.chunk).context(context)
+        sink.commit(table, job.chunk).context(context)
     }
 }
 

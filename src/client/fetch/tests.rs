@@ -130,9 +130,9 @@ struct Connection {
 }
 
 impl Sink for Connection {
-    fn begin(&mut self, table: &str, chunk: u32) -> Result<bool> {
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
         assert!(self.open.is_empty(), "a chunk was left open");
-        Ok(!self.target.chunks.lock().unwrap().contains(&(table.to_owned(), chunk)))
+        Ok(!self.target.chunks.lock().unwrap().contains(&(table.name.clone(), chunk)))
     }
 
     fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
@@ -144,9 +144,9 @@ impl Sink for Connection {
         Ok(())
     }
 
-    fn commit(&mut self, table: &str, chunk: u32) -> Result<()> {
-        self.target.rows.lock().unwrap().entry(table.to_owned()).or_default().append(&mut self.open);
-        self.target.chunks.lock().unwrap().push((table.to_owned(), chunk));
+    fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()> {
+        self.target.rows.lock().unwrap().entry(table.name.clone()).or_default().append(&mut self.open);
+        self.target.chunks.lock().unwrap().push((table.name.clone(), chunk));
         let lost = |n: u32| n.checked_sub(1);
         match self.target.lost_commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lost) {
             Ok(_) => Err(Error::new(Kind::Target, "the database connection broke").retryable()),
@@ -184,6 +184,7 @@ fn run(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) -> Result<V
         .iter()
         .map(|(name, chunks)| FetchTable {
             name: name.clone(),
+            target_name: name.clone(),
             columns: vec!["id".into()],
             bytes_estimate: u64::from(*chunks),
             transactional: name != "myisam",
@@ -335,6 +336,7 @@ fn fewer_rows_than_the_server_counted_is_an_error() {
     // The connections are cut on failure only, and this one is found out after a good end.
     let tables = [FetchTable {
         name: "users".into(),
+        target_name: "users".into(),
         columns: vec!["id".into()],
         bytes_estimate: 1,
         transactional: true,
