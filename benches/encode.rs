@@ -1,5 +1,7 @@
 //! What our own CPU costs: cells to SQL text, text to frames, frames back to rows that may be run. No server needed.
 
+#![allow(clippy::expect_used, reason = "a bench that cannot run should stop")]
+
 use backfill::schema::{Column, Generated};
 use backfill::sql::insert::{BatchLimits, InsertBatch, Verb};
 use backfill::sql::literal::Form;

@@ -5,11 +5,13 @@ use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan, is_transactional};
+use crate::schema::ddl::{self, WorkspaceOptions};
+use crate::schema::{Check, Column, Flavour, Generated};
 use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
-use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table, table};
+use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
 use crate::sql::TableName;
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
@@ -193,7 +195,7 @@ fn copy(
     let mut writer = Writer::open(&shared.endpoint, workspace, &run.id)?;
     // A raw value that is written to a logged workspace is on every replica and in every backup.
     let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };
-    writer.create_table(&workspace_ddl(plan, place))?;
+    writer.create_table(&workspace_ddl(plan, place, writer.flavour())?)?;
     let order = CopyOrder {
         table: &plan.table,
         from: TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str()),
@@ -210,8 +212,25 @@ fn copy(
     })
 }
 
-fn workspace_ddl(plan: &TablePlan, place: &TableName) -> String {
-    let checks = plan.masks.as_ref().map(|masks| masks.checks.clone()).unwrap_or_default();
-    let row_number = plan.needs_row_number().then_some(ROW_NUMBER_COLUMN);
-    table::definition(&plan.table, place, &plan.copy_walk().columns, row_number, &checks)
+fn workspace_ddl(plan: &TablePlan, place: &TableName, flavour: Flavour) -> Result<String> {
+    let walk = plan.copy_walk();
+    let checks = checks_of_copy(plan);
+    let options = WorkspaceOptions {
+        key: Some(if plan.needs_row_number() { &[] } else { walk.columns.as_slice() }),
+        checks: &checks,
+        row_number: plan.needs_row_number().then_some(ROW_NUMBER_COLUMN),
+        ..WorkspaceOptions::default()
+    };
+    ddl::workspace_table(&plan.table, place, flavour, &options)
+}
+
+/// The CHECKs that masked values have to pass in the copy. Generated columns are not copied, so what mentions one can
+/// only be checked by the target.
+fn checks_of_copy(plan: &TablePlan) -> Vec<&str> {
+    let Some(masks) = &plan.masks else { return Vec::new() };
+    let computed = |column: &&Column| column.generated != Generated::No;
+    let computed: Vec<&str> =
+        plan.table.columns.iter().filter(computed).map(|column| column.name.as_str()).collect();
+    let checkable = |check: &&Check| !computed.iter().any(|name| check.expression.contains(name));
+    masks.checks.iter().filter(checkable).map(|check| check.name.as_str()).collect()
 }

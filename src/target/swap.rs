@@ -215,9 +215,11 @@ fn lock_tables(conn: &mut Connection, journal: &Journal) -> Result<bool> {
     if list.is_empty() {
         return Ok(false);
     }
-    // 1044, 1142: no right to lock. 1146: an earlier attempt has renamed already.
-    let got = unless_code(conn.execute(&format!("LOCK TABLES {}", list.join(", "))), &[1044, 1142, 1146])
-        .context(|| "locking the tables")?;
+    // 1044, 1142: no right to lock. 1146: an earlier attempt has renamed already. 1785: with GTIDs enforced, MySQL does
+    // not lock transactional and other tables together.
+    let got =
+        unless_code(conn.execute(&format!("LOCK TABLES {}", list.join(", "))), &[1044, 1142, 1146, 1785])
+            .context(|| "locking the tables")?;
     if got.is_some() && !keeps {
         conn.execute("UNLOCK TABLES")?;
         return Ok(false);

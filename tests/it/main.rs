@@ -3,6 +3,13 @@
 //! One binary starts the servers once and stops them at the end; each test works in schemas of its own. A server
 //! that cannot be had is a failure, never a skip.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by a panic what does not hold; without libtest's attributes the lints cannot tell"
+)]
+
 mod arch;
 
 mod directions;
