@@ -115,7 +115,8 @@ impl Pull<'_> {
                 }
                 summary.id = id;
                 summary.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-                summary.notes.extend(selection.notes.into_iter().chain(manifest.warnings));
+                let left = selection.left_alone.iter().map(|(table, why)| format!("`{table}`: {why}"));
+                summary.notes.extend(left.chain(selection.notes).chain(manifest.warnings));
                 Ok(Some(summary))
             }
             Err(error) => {
