@@ -318,7 +318,6 @@ impl Work<'_> {
             let note = format!(
                 "what a pull had loaded {minutes} minutes ago and could not swap was used, without a new download"
             );
-            self.pull.progress.note(&note);
             let notes = vec![note];
             return Ok(Some(Staged { staging, summary: Summary { rows, notes, ..summary } }));
         }
@@ -366,8 +365,13 @@ impl Work<'_> {
             Err(Error::integrity("the server's run has other tables or columns than those asked for"))
         };
         // Over connections of its own: a fetch that failed has cut all others.
-        if let Err(error) = self.pull.api().end_run(&run.run) {
-            tracing::warn!(%error, "the server ends the run by itself later");
+        match self.pull.api().end_run(&run.run) {
+            Err(error) if fetched.is_ok() => {
+                tracing::warn!(%error, "the server ends the run by itself later");
+            }
+            // What ended the fetch is told; it probably is the cause of this too.
+            Err(error) => tracing::debug!(%error, "the run is not ended"),
+            Ok(()) => {}
         }
         let rows = fetched?
             .into_iter()
