@@ -41,13 +41,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let overrides = Overrides { bind: args.bind, threads: args.threads.map(usize::from), parallel: None };
     let config = context.load(overrides)?.serve()?;
-    if let Err(error) = net::raise_file_limit() {
-        tracing::warn!(%error, "the limit of open files stays as it is");
-    }
     let keeper = LockKeeper::open(&config.database, Role::Workspace)?;
     let settings = catalog_settings(&config)?;
     let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;
     let catalog = Catalog::take(&settings)?;
+    check_connections(&config, &catalog)?;
     for warning in catalog.warnings() {
         tracing::warn!("{warning}");
     }
@@ -61,9 +59,10 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
     let service = Arc::new(service(&config, settings, keeper)?);
-    let server = Server::start(listener, http_options(&config), Arc::new(Endpoints(Arc::clone(&service))))?;
+    let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
     context.screen.result(&format!(
-        "listening on http://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
+        "listening on {}://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
+        if config.tls.is_some() { "https" } else { "http" },
         server.local_addr(),
         config.route_prefix,
         config.database.database
@@ -77,6 +76,18 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     }
     drop(nonce);
     result.map(|_| ())
+}
+
+/// Production needs its connections for itself.
+fn check_connections(config: &ServeConfig, catalog: &Catalog) -> Result<()> {
+    match catalog.connections_max {
+        Some(allowed) if config.threads as u64 * 2 > allowed => Err(Error::config(format!(
+            "server.threads = {} is more than half of the {allowed} connections that the source allows",
+            config.threads
+        ))
+        .hint("lower server.threads, or raise max_connections on the source")),
+        _ => Ok(()),
+    }
 }
 
 /// A server that lost its locks has nothing to wait for.
@@ -107,11 +118,17 @@ fn service(config: &ServeConfig, settings: CatalogSettings, keeper: LockKeeper) 
     })
 }
 
-fn http_options(config: &ServeConfig) -> HttpOptions {
-    HttpOptions {
-        gate: GateOptions { stall_timeout: config.stall_timeout, ..GateOptions::default() },
-        ..HttpOptions::default()
-    }
+fn http_options(config: &ServeConfig) -> Result<HttpOptions> {
+    let tls = config.tls.as_ref().map(|files| gate::tls::load(&files.certificate, &files.key)).transpose()?;
+    let defaults = GateOptions::default();
+    let files = net::raise_file_limit()?;
+    let gate = GateOptions {
+        max_connections: net::connections_within(files, defaults.max_connections),
+        stall_timeout: config.stall_timeout,
+        tls,
+        ..defaults
+    };
+    Ok(HttpOptions { gate, ..HttpOptions::default() })
 }
 
 fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {

@@ -80,8 +80,6 @@ pub(super) const TEMP_ACCOUNT: NotYet = NotYet {
     feature: "an account of its own for the workspace",
     hint: "leave it out: the account of the source database is used, and needs the rights for the workspace",
 };
-pub(super) const SERVER_TLS: NotYet =
-    NotYet { feature: "TLS of the server", hint: "put a proxy that speaks HTTPS in front of it" };
 const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
@@ -145,8 +143,8 @@ pub(super) const KEYS: &[Key] = &[
     built("server.allow_http", Shape::Boolean),
     not_yet("server.temp_username", &TEMP_ACCOUNT),
     not_yet("server.temp_password", &TEMP_ACCOUNT),
-    not_yet("server.tls_cert", &SERVER_TLS),
-    not_yet("server.tls_key", &SERVER_TLS),
+    built("server.tls_cert", Shape::Text),
+    built("server.tls_key", Shape::Text),
     not_yet("server.snapshot_lock", &SNAPSHOT_LOCK),
     not_yet("server.datetime_timezone", &DATETIME_ZONE),
     built("client.source_url", Shape::Text),

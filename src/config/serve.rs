@@ -7,6 +7,7 @@ use crate::db::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
@@ -56,6 +57,17 @@ pub struct ServeConfig {
     pub mask_at: MaskAt,
     /// zstd's.
     pub compression_level: i32,
+    /// HTTPS with this certificate; none: plain HTTP.
+    pub tls: Option<TlsFiles>,
+}
+
+/// The PEM files of a server's certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, the server's own certificate first.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 impl ServeConfig {
@@ -105,6 +117,7 @@ impl Config {
         let tokens = self.tokens()?;
         let policy = self.policy()?;
         let database = self.database()?;
+        let tls = self.tls_files()?;
         let temp_strategy = self.temp_strategy()?;
         let temp_database = self.temp_database(&database)?;
         let layers = &self.layers;
@@ -115,7 +128,7 @@ impl Config {
             exclude_tables: self.exclude_tables()?,
             rules: self.rules().to_vec(),
             policy,
-            bind: self.bind()?,
+            bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
             threads: layers.number(
                 self.overrides.threads.map(|n| ("--threads", n)),
@@ -134,6 +147,7 @@ impl Config {
             spool_max: layers.size("server.spool_max", 1024 * MIB, MIB)?,
             mask_at: layers.choice(&[], "server.mask_at", &mask_words)?.unwrap_or(MaskAt::Update),
             compression_level: layers.number(None, "server.compression_level", 1, 1..=19)?,
+            tls,
         })
     }
 
@@ -195,7 +209,22 @@ impl Config {
         }
     }
 
-    fn bind(&self) -> Result<SocketAddr> {
+    fn tls_files(&self) -> Result<Option<TlsFiles>> {
+        let path = |key| -> Result<Option<PathBuf>> {
+            let setting = self.layers.text(&[], key)?;
+            Ok(setting.map(|setting| self.folder.join(setting.value.expose())))
+        };
+        match (path("server.tls_cert")?, path("server.tls_key")?) {
+            (Some(certificate), Some(key)) => Ok(Some(TlsFiles { certificate, key })),
+            (None, None) => Ok(None),
+            _ => Err(Error::config(
+                "`server.tls_cert` and `server.tls_key` go together, and one of them is missing",
+            )
+            .hint("name the PEM files of the certificate and of its key in [server]")),
+        }
+    }
+
+    fn bind(&self, tls: bool) -> Result<SocketAddr> {
         let allow_http = self.layers.boolean(&[], "server.allow_http", false)?;
         let written = self.layers.text(&[], "server.bind")?;
         let (address, subject, kind) = match (self.overrides.bind, written) {
@@ -210,10 +239,12 @@ impl Config {
                 (address, origin.to_string(), Kind::Config)
             }
         };
-        if !allow_http && !address.ip().to_canonical().is_loopback() {
-            let what = format!("{subject} is not a loopback address, and this version serves no HTTPS");
+        if !tls && !allow_http && !address.ip().to_canonical().is_loopback() {
+            let what = format!(
+                "{subject} is not a loopback address, and plain HTTP would carry the token and the data"
+            );
             return Err(Error::new(kind, what).hint(
-                "put a proxy that speaks HTTPS in front and set allow_http = true in [server]; or stay on 127.0.0.1",
+                "set tls_cert and tls_key in [server]; or put a proxy that speaks HTTPS in front and set allow_http = true; or stay on 127.0.0.1",
             ));
         }
         Ok(address)

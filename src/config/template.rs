@@ -38,11 +38,15 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # serve refuses to start without it. BACKFILL_SERVER_ENABLED.
 # enabled = false
 
-# Where to listen. Another address than loopback needs allow_http, because this version serves no HTTPS.
+# Where to listen. Another address than loopback needs HTTPS (tls_cert and tls_key), or allow_http.
 # bind = "127.0.0.1:8765"
 
 # Set it only when a proxy that speaks HTTPS is in front.
 # allow_http = false
+
+# HTTPS: PEM files of the certificate chain and of its key; relative to this file.
+# tls_cert = "server.pem"
+# tls_key = "server.key"
 
 # Path before every endpoint. The client uses it too.
 # route_prefix = "api/backfill"

@@ -2,7 +2,7 @@
 //! other tables have to be moved from the old tables to the new ones. Pure.
 
 use crate::error::{Error, Kind, Result};
-use crate::schema::{ForeignKey, Schema, Table};
+use crate::schema::{Flavour, ForeignKey, Schema, Table};
 use crate::sql::{TableName, ident};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,6 +58,8 @@ pub struct OutsideKey {
 pub struct LoadPlan {
     /// The target's schema.
     pub database: String,
+    /// The target server's family.
+    pub flavour: Flavour,
     /// What is replaced or made; the position is the table's number.
     pub tables: Vec<PlannedTable>,
     /// Foreign keys of these tables, to each other and to tables outside.
@@ -95,7 +97,7 @@ impl LoadPlan {
         let mut notes = Vec::new();
         let keys = keys(schema, &tables, source_keys, &mut notes);
         let outside = outside(schema, &tables, elsewhere);
-        Ok(Self { database: schema.database.clone(), tables, keys, outside, notes })
+        Ok(Self { database: schema.database.clone(), flavour: schema.flavour, tables, keys, outside, notes })
     }
 
     /// Foreign keys of other tables to the plan's as `schema` has them now.
@@ -191,34 +193,38 @@ fn outside(schema: &Schema, tables: &[PlannedTable], elsewhere: Vec<OutsideKey>)
 /// What a foreign key may do; anything else in a manifest is not passed on to the target.
 const ACTIONS: &[&str] = &["CASCADE", "SET NULL", "RESTRICT", "NO ACTION", "SET DEFAULT"];
 
-/// `ADD CONSTRAINT … FOREIGN KEY …` under `name`, to `parent`. Both actions are written out, because what no
-/// action means differs: NO ACTION on MySQL, RESTRICT on MariaDB.
+/// `ADD CONSTRAINT … FOREIGN KEY …` under `name`, to `parent`, on a server of `flavour`. The action that its servers
+/// mean when none is written is not written: MariaDB would turn a written RESTRICT into NO ACTION.
 ///
 /// # Errors
 /// `Schema` for an action that no server has.
-pub fn add_key(key: &ForeignKey, name: &str, parent: &TableName) -> Result<String> {
-    let action = |text: &str| {
-        ACTIONS.iter().find(|known| known.eq_ignore_ascii_case(text)).copied().ok_or_else(|| {
-            Error::new(
-                Kind::Schema,
-                format!("foreign key `{}` of `{}` has an unknown action", key.name, key.table),
-            )
-        })
+pub fn add_key(key: &ForeignKey, name: &str, parent: &TableName, flavour: Flavour) -> Result<String> {
+    let unwritten = match flavour {
+        Flavour::Mysql => "NO ACTION",
+        Flavour::Mariadb => "RESTRICT",
+    };
+    let action = |on: &str, text: &str| match ACTIONS.iter().find(|known| known.eq_ignore_ascii_case(text)) {
+        Some(known) if *known == unwritten => Ok(String::new()),
+        Some(known) => Ok(format!(" ON {on} {known}")),
+        None => Err(Error::new(
+            Kind::Schema,
+            format!("foreign key `{}` of `{}` has an unknown action", key.name, key.table),
+        )),
     };
     Ok(format!(
-        "ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent} ({}) ON DELETE {} ON UPDATE {}",
+        "ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent} ({}){}{}",
         ident::Ident::new(name),
         ident::column_list(&key.columns),
         ident::column_list(&key.referenced_columns),
-        action(&key.on_delete)?,
-        action(&key.on_update)?,
+        action("DELETE", &key.on_delete)?,
+        action("UPDATE", &key.on_update)?,
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Flavour, TableKind, Version};
+    use crate::schema::{TableKind, Version};
 
     fn table(name: &str) -> Table {
         Table {
@@ -326,12 +332,12 @@ mod tests {
     #[test]
     fn actions_come_from_a_list() {
         let parent = TableName::qualified("s", "users");
-        let good = add_key(&key("k`", "posts", "users"), "k`", &parent).unwrap();
-        assert_eq!(
-            good,
-            "ADD CONSTRAINT `k``` FOREIGN KEY (`x`) REFERENCES `s`.`users` (`id`) ON DELETE CASCADE ON UPDATE NO ACTION"
-        );
+        let mysql = add_key(&key("k`", "posts", "users"), "k`", &parent, Flavour::Mysql).unwrap();
+        let plain = "ADD CONSTRAINT `k``` FOREIGN KEY (`x`) REFERENCES `s`.`users` (`id`)";
+        assert_eq!(mysql, format!("{plain} ON DELETE CASCADE"));
+        let mariadb = add_key(&key("k`", "posts", "users"), "k`", &parent, Flavour::Mariadb).unwrap();
+        assert_eq!(mariadb, format!("{plain} ON DELETE CASCADE ON UPDATE NO ACTION"));
         let bad = ForeignKey { on_delete: "CASCADE, DROP COLUMN x".into(), ..key("k", "posts", "users") };
-        assert!(add_key(&bad, "k", &parent).is_err());
+        assert!(add_key(&bad, "k", &parent, Flavour::Mysql).is_err());
     }
 }

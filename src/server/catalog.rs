@@ -48,6 +48,8 @@ pub struct Catalog {
     warn: bool,
     /// The source's packet limit in bytes.
     pub packet_bytes_max: u64,
+    /// Connections that the source allows altogether; none where it does not say.
+    pub connections_max: Option<u64>,
 }
 
 impl Catalog {
@@ -77,6 +79,7 @@ impl Catalog {
         Ok(Self {
             identity: survey.facts.identity(&settings.nonce),
             packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
+            connections_max: survey.facts.max_connections,
             server_time: survey.server_time,
             schema: survey.schema,
             selection,

@@ -4,7 +4,7 @@ use crate::db::flavour::ServerFacts;
 use crate::db::introspect::load_schema;
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::sanitize::SanitizePlan;
+use crate::plan::sanitize::{SanitizePlan, measured_column};
 use crate::schema::{Schema, Table};
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
@@ -35,7 +35,8 @@ impl Survey {
         Ok(Self { schema, facts, server_time, conn })
     }
 
-    /// Characters of the widest integer primary key in use, for each of `tables` that has one. Two index dives each.
+    /// Characters of the widest identity in use, for each of `tables` whose identity is a number: masks are as long as
+    /// that. Two index dives each.
     ///
     /// # Errors
     /// The server's.
@@ -45,18 +46,13 @@ impl Survey {
     ) -> Result<BTreeMap<String, u64>> {
         let mut widest = BTreeMap::new();
         for table in tables {
-            let [key] = table.primary_key.as_slice() else { continue };
-            if !table.column(key).is_some_and(crate::schema::Column::is_integer) {
-                continue;
-            }
-            let (name, key) = (self.name(&table.name), Ident::new(key.as_str()));
-            let length: Option<(Option<u64>, Option<u64>)> = self
+            let Some(column) = measured_column(table) else { continue };
+            let (name, id) = (self.name(&table.name), Ident::new(column.name.as_str()));
+            let (least, greatest): (Option<u64>, Option<u64>) = self
                 .conn
-                .query_first(&format!("SELECT CHAR_LENGTH(MIN({key})), CHAR_LENGTH(MAX({key})) FROM {name}"))
+                .query_one(&format!("SELECT CHAR_LENGTH(MIN({id})), CHAR_LENGTH(MAX({id})) FROM {name}"))
                 .context(|| format!("reading the ids of table `{}`", table.name))?;
-            if let Some((least, greatest)) = length {
-                widest.insert(table.name.clone(), least.max(greatest).unwrap_or(1));
-            }
+            widest.insert(table.name.clone(), least.max(greatest).unwrap_or(1));
         }
         Ok(widest)
     }

@@ -133,7 +133,7 @@ fn take_names_over(site: &Site, conn: &mut Connection, journal: &Journal) -> Res
     for key in journal.keys.iter().filter(|key| live.contains(&site.fold(&key.table))) {
         let there = references(conn, &layout.database, &site.fold(&key.table))?;
         if !there.contains_key(&key.name) {
-            let clause = add_key(key, &key.name, &keys::live_parent(layout, key))?;
+            let clause = add_key(key, &key.name, &keys::live_parent(layout, key), conn.flavour())?;
             conn.execute(&format!("ALTER TABLE {} {clause}", layout.live(&key.table)))?;
         }
     }
@@ -195,7 +195,7 @@ fn lead_outside_keys(site: &Site, conn: &mut Connection, journal: &Journal) -> R
                 continue;
             }
             Some(parent) if !is_new(parent) && !has_passing => {
-                let add = add_key(key, &passing(number), &layout.live(&key.references))?;
+                let add = add_key(key, &passing(number), &layout.live(&key.references), conn.flavour())?;
                 alter(conn, outside, &format!("DROP FOREIGN KEY {}, {add}", Ident::new(key.name.as_str())))?;
             }
             _ => {}
@@ -211,7 +211,7 @@ fn lead_outside_keys(site: &Site, conn: &mut Connection, journal: &Journal) -> R
             clauses.push(format!("DROP FOREIGN KEY {}", Ident::new(passing(number))));
         }
         if !there.contains_key(&key.name) {
-            clauses.push(add_key(key, &key.name, &layout.live(&key.references))?);
+            clauses.push(add_key(key, &key.name, &layout.live(&key.references), conn.flavour())?);
         }
         if !clauses.is_empty() {
             alter(conn, outside, &clauses.join(", "))?;

@@ -32,7 +32,7 @@ pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>>
                 Ladder::Prefixed => format!("_backfill_{}_fk{trial}", layout.id),
             };
             trial += 1;
-            clauses.push(add_key(key, &name, &staged_parent(layout, plan, key))?);
+            clauses.push(add_key(key, &name, &staged_parent(layout, plan, key), plan.flavour)?);
             names.push(name);
         }
         if names.is_empty() {

@@ -323,6 +323,8 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
         .replace("\"...\"", &format!("\"{TOKEN}\""))
         .replace("enabled = false", "enabled = true")
         .replace("ca = \"ca.pem\"", "")
+        .replace("tls_cert = \"server.pem\"", "")
+        .replace("tls_key = \"server.key\"", "")
         .replace("exclude_tables = [\"telescope_*\", \"failed_jobs\"]", "")
         .replace("temp_database = \"backfill_work\"", "");
     let bare = format!(

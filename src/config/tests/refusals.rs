@@ -76,9 +76,9 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
     }
     let table = [
         (
-            "[server]\ntls_cert = \"c.pem\"",
-            "line 2: `server.tls_cert` is not supported by this version: TLS of the server",
-            "put a proxy that speaks HTTPS in front of it",
+            "[client]\ndelta_overlap = 300",
+            "line 2: `client.delta_overlap` is not supported by this version: delta pulls",
+            "leave it out: every pull is a full pull",
         ),
         (
             "[limits]\na = { max_rows = 1 }",
@@ -249,11 +249,15 @@ fn serve_checks_the_meaning_of_its_keys() {
         ("bind = \"app.example:80\"", format!("`server.bind` {at} must be an IP address and a port")),
         (
             "bind = \"0.0.0.0:80\"",
-            format!("`server.bind` {at} is not a loopback address, and this version serves no HTTPS"),
+            format!(
+                "`server.bind` {at} is not a loopback address, and plain HTTP would carry the token and the data"
+            ),
         ),
         (
             "bind = \"[::]:80\"",
-            format!("`server.bind` {at} is not a loopback address, and this version serves no HTTPS"),
+            format!(
+                "`server.bind` {at} is not a loopback address, and plain HTTP would carry the token and the data"
+            ),
         ),
         (
             "route_prefix = \"/\"",
@@ -271,6 +275,10 @@ fn serve_checks_the_meaning_of_its_keys() {
     for (server, message) in table {
         assert_eq!(refusal(serve("", server, "")).0, message, "{server}");
     }
+    let half = refusal(serve("", "tls_cert = \"c.pem\"", "")).0;
+    assert_eq!(half, "`server.tls_cert` and `server.tls_key` go together, and one of them is missing");
+    let tls = serve("", "bind = \"0.0.0.0:80\"\ntls_cert = \"c.pem\"\ntls_key = \"c.key\"", "").unwrap();
+    assert!(tls.tls.is_some_and(|files| files.key.ends_with("c.key")), "HTTPS may listen anywhere");
     assert_eq!(
         refusal(serve("exclude_tables = [\"a[\"]", "", "")).0,
         "`exclude_tables` (backfill.toml line 2): entry 1 is not a pattern that can be used"
@@ -427,5 +435,8 @@ fn flags_out_of_range_are_usage_errors() {
     );
     let error = Given { toml: &toml, overrides, ..Given::default() }.load().unwrap().serve().err().unwrap();
     assert_eq!(error.kind(), Kind::Usage);
-    assert_eq!(error.what(), "`--bind` is not a loopback address, and this version serves no HTTPS");
+    assert_eq!(
+        error.what(),
+        "`--bind` is not a loopback address, and plain HTTP would carry the token and the data"
+    );
 }

@@ -16,6 +16,7 @@ pub fn column(name: &str, column_type: &str) -> Column {
     let max_length = match data_type.as_str() {
         "tinytext" | "tinyblob" => Some(255),
         "text" | "blob" => Some(65_535),
+        "mediumtext" => Some(16_777_215),
         "char" | "varchar" | "binary" | "varbinary" => length,
         _ => None,
     };

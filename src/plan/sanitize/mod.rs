@@ -25,7 +25,7 @@ pub use sensitive::looks_sensitive;
 pub use types::Mask;
 
 use crate::error::{Error, Result};
-use crate::schema::{ForeignKey, Schema};
+use crate::schema::{Column, ForeignKey, Schema, Table};
 use problem::Problem;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -110,6 +110,16 @@ pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<Saniti
     let mut warnings = report.warnings;
     warnings.extend(sensitive::warnings(schema, facts, &tables));
     Ok(SanitizePlan { tables, warnings })
+}
+
+/// The column whose widest value decides how long masks with identity get: measure it for
+/// [`Facts::widest_id_digits`]. None where the identity is not a number.
+#[must_use]
+pub fn measured_column(table: &Table) -> Option<&Column> {
+    match identity::Identity::of(table, |_| false, None) {
+        identity::Identity::Number { column, .. } => table.column(&column),
+        _ => None,
+    }
 }
 
 /// What checks find.
@@ -197,5 +207,24 @@ mod tests {
         assert!(plan(&rules, &schema, &facts()).is_ok());
         let error = plan(&rules, &schema, &Facts { by_update: true, ..facts() }).unwrap_err();
         assert!(error.what().contains("read each other"), "{error}");
+    }
+
+    #[test]
+    fn keeping_everything_is_a_warning() {
+        let mut rule = rule("users", "email", Mask::Email);
+        for (pattern, warned) in [("*", true), ("**", true), ("*@example.com", false)] {
+            rule.exclude = vec!["x".into(), pattern.into()];
+            let plan = plan(std::slice::from_ref(&rule), &users(), &facts()).unwrap();
+            let warning = "[sanitize.users] email: exclude = [\"*\"] keeps every value";
+            assert_eq!(plan.warnings().iter().any(|text| text.starts_with(warning)), warned, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn only_numbers_are_measured() {
+        let name = |table: &Table| measured_column(table).map(|column| column.name.clone());
+        assert_eq!(name(&users().tables["users"]).as_deref(), Some("id"));
+        let natural = table("t", vec![column("k", "varchar(9)")]).key(&["k"]).done();
+        assert_eq!(name(&natural), None);
     }
 }

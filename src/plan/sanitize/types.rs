@@ -3,6 +3,7 @@
 
 use super::identity::{Identity, Refs};
 use super::nearest::{did_you_mean, nearest};
+use super::pattern::Token;
 use crate::error::{Error, Result};
 use std::fmt;
 
@@ -143,15 +144,17 @@ impl Mask {
         None
     }
 
-    /// What results look like, as a pattern of `exclude`.
-    pub(super) fn shape(self) -> String {
-        self.pieces()
-            .iter()
-            .map(|piece| match piece {
-                Piece::Text(text) => text,
-                _ => "*",
-            })
-            .collect()
+    /// What results look like when the identity is a number.
+    pub(super) fn shape(self) -> Vec<Token> {
+        let mut shape = Vec::new();
+        for piece in self.pieces() {
+            match piece {
+                Piece::Text(text) => shape.extend(text.to_lowercase().chars().map(Token::One)),
+                Piece::Id | Piece::PaddedId(_) => shape.push(Token::Digits),
+                Piece::Uuid | Piece::RandomHex(_) | Piece::Number(..) => shape.push(Token::Any),
+            }
+        }
+        shape
     }
 
     /// The SQL of a new value, not yet in the column's character set.

@@ -15,6 +15,9 @@ use std::time::Instant;
 pub(super) struct Surroundings<'g> {
     pub(super) options: &'g GateOptions,
     pub(super) backend: &'g dyn Backend,
+    /// No new requests.
+    pub(super) stop: &'g Signal,
+    /// Nothing any more.
     pub(super) cut: &'g Signal,
 }
 
@@ -128,7 +131,7 @@ fn receive_head(client: &mut Client, bytes: &mut Vec<u8>, gate: &Surroundings<'_
             return Err(Refusal::too_large().into());
         }
         let seen = bytes.len();
-        match client.read_until(&mut piece[..room], gate.cut, deadline) {
+        match client.read_until(&mut piece[..room], gate.stop, deadline) {
             Ok(0) => return Err(Failed::Gone(ErrorKind::UnexpectedEof.into())),
             Ok(count) => bytes.extend_from_slice(&piece[..count]),
             // A connection that was opened in reserve needs no answer.

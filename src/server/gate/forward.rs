@@ -186,3 +186,23 @@ struct Wakened {
     cut: bool,
     backend: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+
+    /// Here the system's own timeout is too long to be what ends it.
+    #[test]
+    fn a_client_that_reads_nothing_stalls_the_exchange() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _unread = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut client = Client::new(listener.accept().unwrap().0, None, Duration::from_secs(3600)).unwrap();
+        let (backend, mut answering) = UnixStream::pair().unwrap();
+        let writing = std::thread::spawn(move || while answering.write_all(&[b'x'; 1 << 16]).is_ok() {});
+        let exchange = Exchange::new(&mut client, backend, b"").unwrap();
+        let outcome = exchange.run(&Signal::new().unwrap(), Duration::from_millis(200)).unwrap();
+        assert_eq!(outcome, Outcome::Stalled);
+        writing.join().unwrap();
+    }
+}

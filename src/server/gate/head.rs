@@ -273,7 +273,7 @@ mod tests {
             (400, "GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"),
             (400, "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"),
             (400, "GET /\u{e9} HTTP/1.1\r\nHost: a\r\n\r\n"),
-            (400, "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
+            (505, "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"),
             (400, "GET / HTTP/1.1\r\n\r\n"),
             (400, "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"),
             (400, "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"),

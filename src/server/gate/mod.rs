@@ -28,6 +28,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -122,7 +123,9 @@ impl Gate {
             refusals: Slots::new(REFUSALS),
             options: Arc::new(options),
             backend,
+            stop: Arc::clone(&stop),
             cut: Arc::clone(&cut),
+            turning_away: AtomicBool::new(false),
         };
         let connections = door.connections.clone();
         let accepting = thread::Builder::new()
@@ -147,7 +150,7 @@ impl Gate {
         self.connections.taken()
     }
 
-    /// Closes the listening socket; connections that are served go on.
+    /// Closes the listening socket and the connections that wait for a request; what is being answered goes on.
     pub fn stop_accepting(&mut self) {
         self.stop.raise();
         if let Some(accepting) = self.accepting.take() {
@@ -185,14 +188,20 @@ struct Door {
     refusals: Slots,
     options: Arc<GateOptions>,
     backend: Arc<dyn Backend>,
+    stop: Arc<Signal>,
     cut: Arc<Signal>,
+    /// Whether the last connection was turned away: a flood is logged once.
+    turning_away: AtomicBool,
 }
 
 impl Door {
     fn admit(&self, socket: TcpStream, peer: SocketAddr) {
         let peer = peer.ip().to_canonical();
         match self.connections.take() {
-            Some(slot) => self.spawn(socket, peer, slot, connection::serve),
+            Some(slot) => {
+                self.turning_away.store(false, Ordering::Relaxed);
+                self.spawn(socket, peer, slot, connection::serve);
+            }
             None => self.turn_away(socket, peer),
         }
     }
@@ -200,7 +209,9 @@ impl Door {
     /// Tells the client on a thread, so that a slow one does not hold up the others; when there are too many even of
     /// those, the socket is just closed.
     fn turn_away(&self, socket: TcpStream, peer: IpAddr) {
-        tracing::warn!(%peer, limit = self.options.max_connections, "too many connections");
+        if !self.turning_away.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%peer, limit = self.options.max_connections, "too many connections");
+        }
         let Some(slot) = self.refusals.take() else { return };
         self.spawn(socket, peer, slot, |client, peer, gate| {
             let refusal = Refusal::new(503, Code::TooManyRuns, "too many connections; come back later");
@@ -215,13 +226,14 @@ impl Door {
         slot: Slot,
         serve: fn(Client, IpAddr, &Surroundings<'_>),
     ) {
-        let (options, backend, cut) =
-            (Arc::clone(&self.options), Arc::clone(&self.backend), Arc::clone(&self.cut));
+        let (options, backend) = (Arc::clone(&self.options), Arc::clone(&self.backend));
+        let (stop, cut) = (Arc::clone(&self.stop), Arc::clone(&self.cut));
         let served = thread::Builder::new().name("connection".into()).stack_size(STACK).spawn(move || {
             let _slot = slot;
             match Client::new(socket, options.tls.as_ref(), options.stall_timeout) {
                 Ok(client) => {
-                    serve(client, peer, &Surroundings { options: &options, backend: &*backend, cut: &cut });
+                    let gate = Surroundings { options: &options, backend: &*backend, stop: &stop, cut: &cut };
+                    serve(client, peer, &gate);
                 }
                 Err(error) => tracing::debug!(%peer, %error, "the connection could not be set up"),
             }

@@ -190,6 +190,12 @@ impl Supervisor {
     }
 }
 
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 fn supervise(backend: &TinyBackend, stop: &Signal, interval: Duration) {
     let mut silent = 0;
     while !stop.wait(Instant::now() + interval).unwrap_or(false) {

@@ -79,15 +79,20 @@ impl Server {
         let streams = Slots::new(options.max_streams);
         let waits = Slots::new(options.max_waits);
         let shared = Arc::new(Workers::new(Arc::clone(&backend), handler, streams.clone(), waits.clone()));
-        let mut threads = Vec::with_capacity(workers);
-        for _ in 0..workers {
-            let shared = Arc::clone(&shared);
-            let thread = thread::Builder::new().name("http".into()).spawn(move || shared.run());
-            threads.push(thread.map_err(|error| Error::internal("starting a worker").source(error))?);
+        let parts = start_threads(&shared, workers).and_then(|threads| {
+            let supervisor = Supervisor::start(Arc::clone(&backend), options.self_check)?;
+            let gate = Gate::start(listener, options.gate, Arc::<TinyBackend>::clone(&backend))?;
+            Ok((threads, supervisor, gate))
+        });
+        match parts {
+            Ok((threads, supervisor, gate)) => {
+                Ok(Self { gate, backend, supervisor, threads, streams, waits })
+            }
+            Err(error) => {
+                backend.stop();
+                Err(error)
+            }
         }
-        let supervisor = Supervisor::start(Arc::clone(&backend), options.self_check)?;
-        let gate = Gate::start(listener, options.gate, Arc::<TinyBackend>::clone(&backend))?;
-        Ok(Self { gate, backend, supervisor, threads, streams, waits })
     }
 
     /// The address it listens on, with the port that the system chose.
@@ -108,6 +113,7 @@ impl Server {
         self.stop(grace)
     }
 
+    /// Streams and waits whose clients are cut off end with their next write; one that never writes is left behind.
     fn stop(&mut self, grace: Duration) -> bool {
         self.gate.stop_accepting();
         let by_itself = self.gate.wait_idle(Instant::now() + grace);
@@ -128,6 +134,17 @@ impl Server {
         }
         by_itself
     }
+}
+
+fn start_threads(workers: &Arc<Workers>, count: usize) -> Result<Vec<JoinHandle<()>>> {
+    let start = |_| {
+        let workers = Arc::clone(workers);
+        thread::Builder::new().name("http".into()).spawn(move || workers.run())
+    };
+    (0..count)
+        .map(start)
+        .collect::<std::io::Result<_>>()
+        .map_err(|error| Error::internal("starting a worker").source(error))
 }
 
 impl Drop for Server {

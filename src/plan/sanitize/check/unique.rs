@@ -3,6 +3,7 @@
 use super::super::Report;
 use super::super::identity::Identity;
 use super::super::mentions::{mentions, only_changes_case};
+use super::super::pattern::Pattern;
 use super::super::problem::{Problem, heading};
 use super::super::render::{MaskedColumn, same};
 use super::super::resolve::Ruled;
@@ -24,7 +25,6 @@ enum Part<'a> {
     },
     /// A functional part, or a generated column.
     Computed {
-        name: Option<&'a str>,
         expression: &'a str,
     },
 }
@@ -44,7 +44,7 @@ pub(super) fn keys(table: &Table) -> Vec<Key<'_>> {
             .iter()
             .filter_map(|part| match (&part.column, &part.expression) {
                 (Some(name), _) => Some(Part::of_column(table, name, part.prefix)),
-                (None, Some(expression)) => Some(Part::Computed { name: None, expression }),
+                (None, Some(expression)) => Some(Part::Computed { expression }),
                 (None, None) => None,
             })
             .collect(),
@@ -56,7 +56,7 @@ impl<'a> Part<'a> {
     fn of_column(table: &'a Table, name: &'a str, prefix: Option<u32>) -> Self {
         match table.column(name) {
             Some(column) if column.generated != Generated::No => match &column.expression {
-                Some(expression) => Self::Computed { name: Some(name), expression },
+                Some(expression) => Self::Computed { expression },
                 None => Self::Column { name, prefix: prefix.map(u64::from) },
             },
             _ => Self::Column { name, prefix: prefix.map(u64::from) },
@@ -66,7 +66,7 @@ impl<'a> Part<'a> {
     fn reads(&self, column: &str) -> bool {
         match self {
             Self::Column { name, .. } => same(name, column),
-            Self::Computed { expression, .. } => mentions(expression, column),
+            Self::Computed { expression } => mentions(expression, column),
         }
     }
 }
@@ -76,7 +76,7 @@ impl Key<'_> {
     pub fn has(&self, column: &str) -> bool {
         self.parts.iter().any(|part| match part {
             Part::Column { name, .. } => same(name, column),
-            Part::Computed { expression, .. } => only_changes_case(expression, column),
+            Part::Computed { expression } => only_changes_case(expression, column),
         })
     }
 
@@ -86,14 +86,15 @@ impl Key<'_> {
 
     /// Whether it holds because a part of it is a key by itself that no rule changes.
     fn follows_from(&self, other: &Self, columns: &[MaskedColumn]) -> bool {
-        other.parts.iter().all(|part| match part {
-            Part::Column { name, prefix: None } => {
-                self.has_whole(name)
-                    && other.table.column(name).is_some_and(|column| !column.nullable)
-                    && !columns.iter().any(|ruled| same(&ruled.name, name))
-            }
-            _ => false,
-        })
+        !other.parts.is_empty()
+            && other.parts.iter().all(|part| match part {
+                Part::Column { name, prefix: None } => {
+                    self.has_whole(name)
+                        && other.table.column(name).is_some_and(|column| !column.nullable)
+                        && !columns.iter().any(|ruled| same(&ruled.name, name))
+                }
+                _ => false,
+            })
     }
 
     fn has_whole(&self, column: &str) -> bool {
@@ -165,7 +166,7 @@ fn refuse(one: &Ruled<'_>, key: &Key<'_>, why: &str) -> Problem {
 fn strength(column: &MaskedColumn, identity: &Identity, key: &Key<'_>) -> Strength {
     let direct = key.parts.iter().find_map(|part| match part {
         Part::Column { name, prefix } if same(name, &column.name) => Some(*prefix),
-        Part::Computed { expression, .. } if only_changes_case(expression, &column.name) => Some(None),
+        Part::Computed { expression } if only_changes_case(expression, &column.name) => Some(None),
         _ => None,
     });
     match direct {
@@ -179,7 +180,7 @@ fn strength(column: &MaskedColumn, identity: &Identity, key: &Key<'_>) -> Streng
 
 fn direct_strength(column: &MaskedColumn, identity: &Identity, prefix: Option<u64>) -> Strength {
     let mask = column.mask;
-    if column.kept.iter().any(super::Pattern::matches_all) {
+    if column.kept.iter().any(Pattern::matches_all) {
         return Strength::DistinctOrKept;
     }
     if mask != Mask::Null {
@@ -194,10 +195,7 @@ fn direct_strength(column: &MaskedColumn, identity: &Identity, prefix: Option<u6
             Some(_) => {}
         }
         if kept_may_equal_new(column, identity) {
-            return Strength::Weak(format!(
-                "values that `exclude` keeps may equal new ones (`{}`)",
-                mask.shape()
-            ));
+            return Strength::Weak(format!("values that `exclude` keeps may equal new ones of `{mask}`"));
         }
     }
     if column.kept.is_empty() { Strength::Distinct } else { Strength::DistinctOrKept }
@@ -217,4 +215,162 @@ fn kept_may_equal_new(column: &MaskedColumn, identity: &Identity) -> bool {
     column.mask.reads_identity()
         && identity.is_number()
         && column.kept.iter().any(|pattern| pattern.overlaps(&shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::fixture::{column, generated, nullable, schema, table};
+    use super::super::super::{Facts, Rule, plan};
+    use super::*;
+
+    const HASH: Mask = Mask::Hash { unusable: false };
+
+    /// Columns: id, a, b (NOT NULL), n (nullable), low (generated, `lower(a)`), active (generated from n).
+    fn base(key: &[&str], uniques: &[&[&str]]) -> Table {
+        let builder = table(
+            "t",
+            vec![
+                column("id", "int"),
+                column("a", "varchar(99)"),
+                column("b", "varchar(99)"),
+                nullable("n", "varchar(99)"),
+                generated("low", "varchar(99)", "lower(`a`)"),
+                generated("active", "varchar(99)", "if(`id` > 0,`n`,NULL)"),
+            ],
+        );
+        uniques.iter().fold(builder.key(key), |builder, parts| builder.unique(parts)).done()
+    }
+
+    fn problems(table: Table, rules: &[(&str, Mask, &[&str])]) -> Result<Vec<String>, String> {
+        let rules: Vec<_> = rules
+            .iter()
+            .map(|(column, mask, exclude)| Rule {
+                table: "t".into(),
+                column: (*column).into(),
+                mask: *mask,
+                exclude: exclude.iter().map(ToString::to_string).collect(),
+            })
+            .collect();
+        plan(&rules, &schema(vec![table]), &Facts { salt: "5a17", ..Facts::default() })
+            .map(|plan| plan.warnings().to_vec())
+            .map_err(|error| error.what().to_owned())
+    }
+
+    #[test]
+    fn one_ruled_column() {
+        let id: &[&str] = &["id"];
+        let keep: &[&str] = &["*@x.de"];
+        for (key, unique, rule, refused) in [
+            (id, &["a"][..], ("a", Mask::Email, keep), None),
+            (id, &["a"], ("a", Mask::Text, &[][..]), None),
+            (id, &["a"], ("A", Mask::Name, &[]), None),
+            (id, &["a"], ("a", HASH, &[]), Some("results of `hash` are not distinct")),
+            (id, &["a"], ("a", HASH, &["*"]), None),
+            (id, &["a"], ("a", Mask::LocalIp, &[]), Some("results of `local_ip` are not distinct")),
+            (id, &["n"], ("n", Mask::Null, &[]), None),
+            (id, &["n"], ("n", Mask::Null, keep), None),
+            (id, &["b"], ("a", HASH, &[]), None),
+            // Composite ones hold if one part does.
+            (id, &["b", "a"], ("a", Mask::Email, keep), None),
+            (id, &["b", "a"], ("a", HASH, &[]), Some("the unique index `u0`")),
+            (id, &["id", "a"], ("a", HASH, &[]), None),
+            // The key itself.
+            (&["a"], &[], ("a", Mask::Email, &[]), None),
+            (&["a"], &[], ("a", HASH, &[]), Some("in the primary key")),
+            (&["a", "b"], &[], ("a", HASH, &[]), Some("in the primary key")),
+            // No key makes the identity unique, unless it is random per row.
+            (&[], &["n"], ("n", Mask::Name, &[]), Some("which no key of the table makes unique")),
+            // Prefixes.
+            (id, &["a(36)"], ("a", Mask::Email, &[]), None),
+            (
+                id,
+                &["a(35)"],
+                ("a", Mask::Email, &[]),
+                Some("the first 35 characters of it, `email` needs 36"),
+            ),
+            (id, &["a(25)"], ("a", Mask::Text, &[]), None),
+            (id, &["a(24)"], ("a", Mask::Text, &[]), Some("needs 25")),
+            (id, &["a(16)"], ("a", Mask::Name, &[]), None),
+            (id, &["a(15)"], ("a", Mask::Name, &[]), Some("`name` needs 16")),
+            (&["b"], &["a(25)"], ("a", Mask::Name, &[]), None),
+            (&["b"], &["a(24)"], ("a", Mask::Name, &[]), Some("`name` needs 25")),
+            (id, &["a(11)"], ("a", Mask::Address, &[]), None),
+            // Kept values that look like new ones.
+            (id, &["a"], ("a", Mask::Name, &["user_*"]), Some("may equal new ones of `name`")),
+            (id, &["a"], ("a", Mask::Name, &["*@x.de"]), None),
+            (id, &["a"], ("a", Mask::Name, &["admin*"]), None),
+            (&["b"], &["a"], ("a", Mask::Name, &["user_*"]), None),
+            // Computed parts.
+            (id, &["low"], ("a", HASH, &[]), Some("results of `hash` are not distinct")),
+            (id, &["low"], ("a", Mask::Email, &[]), None),
+            (id, &["=upper(`a`)"], ("a", HASH, &[]), Some("results of `hash` are not distinct")),
+            (id, &["=left(`a`,3)"], ("a", HASH, &[]), Some("results of `hash` are not distinct")),
+        ] {
+            let label = format!("{key:?} {unique:?} {rule:?}");
+            let uniques: Vec<&[&str]> = if unique.is_empty() { Vec::new() } else { vec![unique] };
+            match (problems(base(key, &uniques), &[rule]), refused) {
+                (Ok(warnings), None) => {
+                    assert!(warnings.iter().all(|w| w.contains("exclude")), "{warnings:?}");
+                }
+                (Err(error), Some(part)) => assert!(error.contains(part), "{label}: {error}"),
+                (result, _) => panic!("{label}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn several_ruled_columns_of_one_index() {
+        let keep: &[&str] = &["*@x.de"];
+        for (rules, refused) in [
+            (vec![("a", Mask::Email, &[][..]), ("b", HASH, &[][..])], None),
+            (vec![("a", Mask::Email, keep), ("b", Mask::Text, keep)], None),
+            (vec![("a", Mask::Email, keep), ("b", Mask::Text, &[])], None),
+            (vec![("a", Mask::Email, keep), ("b", HASH, &[])], Some("column `b`")),
+            (vec![("a", HASH, &[]), ("b", HASH, &[])], Some("2 rules")),
+        ] {
+            match (problems(base(&["id"], &[&["a", "b"]]), &rules), refused) {
+                (Ok(_), None) => {}
+                (Err(error), Some(part)) => assert!(error.contains(part), "{rules:?}: {error}"),
+                (result, _) => panic!("{rules:?}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_a_warning() {
+        for (unique, column) in [("=left(`a`,3)", "a"), ("active", "n")] {
+            let warnings = problems(base(&["id"], &[&[unique]]), &[(column, Mask::Email, &[])]).unwrap();
+            assert!(warnings[0].contains("`u0` of table `t` is computed from masked values"), "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn digits_of_hashed_identities_grow_in_unique_indexes() {
+        let rule = |exclude: &[&str]| Rule {
+            table: "t".into(),
+            column: "a".into(),
+            mask: Mask::Name,
+            exclude: exclude.iter().map(ToString::to_string).collect(),
+        };
+        for (unique, ty, expected) in [
+            (false, "varchar(99)", Some("256), 12)")),
+            (true, "varchar(99)", Some("256), 32)")),
+            (true, "varchar(30)", Some("256), 25)")),
+            (true, "varchar(25)", Some("256), 20)")),
+            (true, "varchar(24)", None),
+            (false, "varchar(17)", Some("256), 12)")),
+        ] {
+            let builder = table("t", vec![column("k", "binary(16)"), column("a", ty)]).key(&["k"]);
+            let table = if unique { builder.unique(&["a"]) } else { builder }.done();
+            let facts = Facts { salt: "5a17", ..Facts::default() };
+            match (plan(&[rule(&[])], &schema(vec![table]), &facts), expected) {
+                (Ok(plan), Some(sql)) => {
+                    let masks = plan.for_table("t").unwrap();
+                    assert!(masks.select_expression("a", crate::plan::sanitize::Refs::Bare).contains(sql));
+                }
+                (Err(error), None) => assert!(error.what().contains("of 20 digits at least"), "{error}"),
+                (result, _) => panic!("{ty}: {result:?}"),
+            }
+        }
+    }
 }
