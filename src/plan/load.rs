@@ -2,6 +2,7 @@
 //! other tables have to be moved from the old tables to the new ones. Pure.
 
 use crate::error::{Error, Kind, Result};
+use crate::schema::ddl::create_table_with_notes;
 use crate::schema::{Flavour, ForeignKey, Schema, Table};
 use crate::sql::{TableName, ident};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,15 @@ pub struct Wanted {
     pub missing: Option<Table>,
 }
 
+/// The source's foreign keys, for tables that the target lacks.
+#[derive(Debug, Clone, Copy)]
+pub struct SourceKeys<'a> {
+    /// The source's family.
+    pub flavour: Flavour,
+    /// Its foreign keys.
+    pub keys: &'a [ForeignKey],
+}
+
 /// Where a table's definition comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,7 +38,12 @@ pub enum Origin {
     /// The target has the table and keeps its own definition.
     Own,
     /// The target lacks it: made from the source's structure.
-    Source(Box<Table>),
+    Source {
+        /// That structure.
+        table: Box<Table>,
+        /// The family of the server that it comes from.
+        flavour: Flavour,
+    },
 }
 
 /// One table of the plan.
@@ -74,28 +89,29 @@ pub struct LoadPlan {
 const TRANSACTIONAL: &[&str] = &["innodb", "rocksdb", "tokudb"];
 
 impl LoadPlan {
-    /// Plans the replacement of `wanted` on a target with `schema`. `source_keys` are the source's, for tables
-    /// that the target lacks; `elsewhere` are keys of tables in other schemas to tables of this one.
+    /// Plans the replacement of `wanted` on a target with `schema`; `elsewhere` are keys of tables in other schemas
+    /// to tables of this one.
     ///
     /// # Errors
-    /// `Schema` when a name is reserved, wanted twice, or neither on the target nor described.
+    /// `Schema` when a name is reserved, wanted twice, or neither on the target nor described, and when the target
+    /// cannot have a table of the described structure.
     pub fn new(
         schema: &Schema,
         wanted: Vec<Wanted>,
-        source_keys: &[ForeignKey],
+        source: SourceKeys<'_>,
         elsewhere: Vec<OutsideKey>,
     ) -> Result<Self> {
         let mut seen = BTreeSet::new();
         let mut tables = Vec::with_capacity(wanted.len());
+        let mut notes = Vec::new();
         for table in wanted {
             if !seen.insert(table.name.to_lowercase()) {
                 let what = format!("table `{}` is wanted twice", table.name);
                 return Err(Error::new(Kind::Schema, what));
             }
-            tables.push(planned(schema, table)?);
+            tables.push(planned(schema, table, source.flavour, &mut notes)?);
         }
-        let mut notes = Vec::new();
-        let keys = keys(schema, &tables, source_keys, &mut notes);
+        let keys = keys(schema, &tables, source.keys, &mut notes);
         let outside = outside(schema, &tables, elsewhere);
         Ok(Self { database: schema.database.clone(), flavour: schema.flavour, tables, keys, outside, notes })
     }
@@ -113,22 +129,28 @@ impl LoadPlan {
     }
 }
 
-fn planned(schema: &Schema, wanted: Wanted) -> Result<PlannedTable> {
+fn planned(
+    schema: &Schema,
+    wanted: Wanted,
+    source: Flavour,
+    notes: &mut Vec<String>,
+) -> Result<PlannedTable> {
     let name = wanted.name;
     if name.to_lowercase().starts_with(RESERVED) {
         let what = format!("table `{name}` has a name that backfill keeps for itself");
         return Err(Error::new(Kind::Schema, what).hint("add it to exclude_tables"));
     }
-    let (origin, engine) = match (schema.tables.get(&name), wanted.missing) {
-        (Some(own), _) => (Origin::Own, own.engine.to_lowercase()),
-        // Whatever the source uses, a new table is made for InnoDB unless its engine is as harmless.
+    let (origin, transactional) = match (schema.tables.get(&name), wanted.missing) {
+        (Some(own), _) => (Origin::Own, TRANSACTIONAL.contains(&own.engine.to_lowercase().as_str())),
+        // Whatever the source uses, a new table is made for InnoDB.
         (None, Some(table)) => {
-            let engine = table.engine.to_lowercase();
-            (Origin::Source(Box::new(table)), engine)
+            let here = (schema.flavour, schema.version);
+            let made = create_table_with_notes(&table, &TableName::bare(name.as_str()), source, here)?;
+            notes.extend(made.notes.into_iter().map(|note| format!("new table `{name}`: {note}")));
+            (Origin::Source { table: Box::new(table), flavour: source }, true)
         }
         (None, None) => return Err(Error::new(Kind::Schema, format!("the target has no table `{name}`"))),
     };
-    let transactional = TRANSACTIONAL.contains(&engine.as_str());
     Ok(PlannedTable { name, columns: wanted.columns, origin, transactional })
 }
 
@@ -199,6 +221,15 @@ const ACTIONS: &[&str] = &["CASCADE", "SET NULL", "RESTRICT", "NO ACTION", "SET 
 /// # Errors
 /// `Schema` for an action that no server has.
 pub fn add_key(key: &ForeignKey, name: &str, parent: &TableName, flavour: Flavour) -> Result<String> {
+    if key.columns.is_empty() || key.columns.len() != key.referenced_columns.len() {
+        return Err(Error::new(
+            Kind::Schema,
+            format!(
+                "foreign key `{}` of `{}` does not pair its columns with its parent's",
+                key.name, key.table
+            ),
+        ));
+    }
     let unwritten = match flavour {
         Flavour::Mysql => "NO ACTION",
         Flavour::Mariadb => "RESTRICT",
@@ -233,7 +264,7 @@ mod tests {
             engine: "InnoDB".into(),
             charset: "utf8mb4".into(),
             collation: "utf8mb4_bin".into(),
-            columns: Vec::new(),
+            columns: vec![column()],
             primary_key: Vec::new(),
             indexes: Vec::new(),
             checks: Vec::new(),
@@ -242,6 +273,26 @@ mod tests {
             partitioned: false,
             comment: String::new(),
             created: None,
+        }
+    }
+
+    fn column() -> crate::schema::Column {
+        crate::schema::Column {
+            name: "id".into(),
+            data_type: "int".into(),
+            column_type: "int".into(),
+            charset: None,
+            collation: None,
+            nullable: false,
+            default: None,
+            on_update: None,
+            generated: crate::schema::Generated::No,
+            expression: None,
+            invisible: false,
+            auto_increment: false,
+            max_length: None,
+            srid: None,
+            comment: String::new(),
         }
     }
 
@@ -299,12 +350,18 @@ mod tests {
             key("ignored", "posts", "plans"),
         ];
         let wanted = vec![wanted("users", false), wanted("posts", true), wanted("tags", true)];
-        let plan = LoadPlan::new(&target, wanted, &source, vec![there, far]).unwrap();
+        let plan = LoadPlan::new(
+            &target,
+            wanted,
+            SourceKeys { flavour: Flavour::Mysql, keys: &source },
+            vec![there, far],
+        )
+        .unwrap();
         assert_eq!(names(&plan.keys), ["inside", "outgoing", "inside_2"]);
         assert_eq!(names(plan.outside.iter().map(|o| &o.key)), ["outside", "there"]);
         assert_eq!(plan.notes.len(), 1);
         assert_eq!(plan.tables[1].origin, Origin::Own, "the target's own definition wins");
-        assert!(matches!(plan.tables[2].origin, Origin::Source(_)));
+        assert!(matches!(plan.tables[2].origin, Origin::Source { .. }));
         assert_eq!(plan.number("tags"), Some(2));
     }
 
@@ -316,7 +373,9 @@ mod tests {
             vec![wanted("_backfill_x", false)],
             vec![wanted("nowhere", false)],
         ] {
-            let error = LoadPlan::new(&target, list, &[], Vec::new()).unwrap_err();
+            let error =
+                LoadPlan::new(&target, list, SourceKeys { flavour: Flavour::Mysql, keys: &[] }, Vec::new())
+                    .unwrap_err();
             assert_eq!(error.kind(), Kind::Schema);
         }
     }

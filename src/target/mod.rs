@@ -39,8 +39,8 @@ use crate::db::introspect::load_schema;
 use crate::db::lock::{HeldLock, LockKeeper};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::load::{LoadPlan, Origin, RESERVED, Wanted};
-use crate::schema::{ForeignKey, Schema};
+use crate::plan::load::{LoadPlan, Origin, RESERVED, SourceKeys, Wanted};
+use crate::schema::Schema;
 use crate::sql::Ident;
 use crate::sql::ident::string_literal;
 use crate::wire::manifest::SourceIdentity;
@@ -144,14 +144,14 @@ impl Target {
         Ok(schema)
     }
 
-    /// Plans the replacement of `wanted`; `schema` is [`Target::schema`], `source_keys` are the source's foreign keys.
+    /// Plans the replacement of `wanted`; `schema` is [`Target::schema`].
     ///
     /// # Errors
     /// `Guard` for tables whose engines store elsewhere; as [`LoadPlan::new`]; the server's.
-    pub fn plan(&self, schema: &Schema, wanted: Vec<Wanted>, source_keys: &[ForeignKey]) -> Result<LoadPlan> {
+    pub fn plan(&self, schema: &Schema, wanted: Vec<Wanted>, source: SourceKeys<'_>) -> Result<LoadPlan> {
         let mut conn = self.site.connect(None)?;
         let elsewhere = outside::elsewhere(&mut conn, self.site.database())?;
-        let plan = LoadPlan::new(schema, wanted, source_keys, elsewhere)?;
+        let plan = LoadPlan::new(schema, wanted, source, elsewhere)?;
         let own = plan.tables.iter().filter(|table| table.origin == Origin::Own);
         guard::check_engines(
             own.filter_map(|t| schema.tables.get(&t.name)).map(|t| (t.name.as_str(), t.engine.as_str())),

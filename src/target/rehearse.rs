@@ -15,6 +15,7 @@ use crate::db::error::server_code;
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::load::{LoadPlan, Origin};
 use crate::schema::Flavour;
+use crate::schema::ddl::create_table;
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeSet;
 
@@ -117,10 +118,9 @@ fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize
                     name_checks(conn, layout, &Definition::parse(&text)?, &table.name, &staged)?;
             }
         }
-        Origin::Source(source) => {
-            for statement in source_statements(conn, &staged, source)? {
-                conn.execute(&statement)?;
-            }
+        Origin::Source { table, flavour } => {
+            let here = (conn.flavour(), conn.version());
+            conn.execute(&create_table(table, &staged, *flavour, here)?)?;
         }
     }
     built.deferred = definition(conn, &staged)?.deferrable();
@@ -248,12 +248,4 @@ fn see_triggers(conn: &mut Connection, layout: &Layout, scratch: &TableName) -> 
         // 1419: it may see them, and there are none.
         _ => Ok(()),
     }
-}
-
-fn source_statements(
-    _conn: &Connection,
-    staged: &TableName,
-    _source: &crate::schema::Table,
-) -> Result<Vec<String>> {
-    Err(Error::internal(format!("{staged} cannot be made from the source's structure yet")))
 }
