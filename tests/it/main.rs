@@ -9,6 +9,15 @@ mod directions;
 mod fixture;
 mod harness;
 mod oracle;
+mod srv_api;
+mod srv_http;
+mod srv_kill;
+mod srv_leak;
+mod srv_locks;
+mod srv_memory;
+mod srv_rights;
+mod srv_safety;
+mod srv_sanitize;
 
 use harness::Servers;
 use libtest_mimic::{Arguments, Trial};
@@ -45,6 +54,14 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
         }));
     };
     directions::tests(&mut add);
+    srv_api::tests(&mut add);
+    srv_kill::tests(&mut add);
+    srv_leak::tests(&mut add);
+    srv_locks::tests(&mut add);
+    srv_memory::tests(&mut add);
+    srv_rights::tests(&mut add);
+    srv_safety::tests(&mut add);
+    srv_sanitize::tests(&mut add);
 
     trials
 }
