@@ -304,19 +304,20 @@ pub fn workspaces_with(conn: &mut Conn, table: &str) -> Vec<String> {
     .unwrap()
 }
 
-/// Makes `table (id, a, b, mail, pad)` of 131,072 rows and 27 MB: `a + b = 0`, `pad` does not compress well.
+/// Makes `table (id, a, b, mail, pad)` of 16,384 rows and 20 MB, more than one chunk: `a + b = 0`, `pad` does not
+/// compress well.
 pub fn large_table(conn: &mut Conn, table: &str) {
     exec(
         conn,
         &format!(
             "CREATE TABLE {table} (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, a INT NOT NULL DEFAULT 0, \
-             b INT NOT NULL DEFAULT 0, mail VARCHAR(90) NOT NULL DEFAULT 'x@y.z', pad VARCHAR(200) NOT NULL DEFAULT '') ENGINE=InnoDB"
+             b INT NOT NULL DEFAULT 0, mail VARCHAR(90) NOT NULL DEFAULT 'x@y.z', pad VARCHAR(1300) CHARACTER SET latin1 NOT NULL DEFAULT '') ENGINE=InnoDB"
         ),
     );
-    let pad = "CONCAT(SHA2(UUID(), 256), SHA2(RAND(), 256), 'xyz')";
+    let pad = vec!["SHA2(RAND(), 512)"; 9].join(", ");
     exec(conn, &format!("INSERT INTO {table} (pad) VALUES (''), (''), (''), ('')"));
-    for _ in 0..15 {
-        exec(conn, &format!("INSERT INTO {table} (pad) SELECT {pad} FROM {table}"));
+    for _ in 0..12 {
+        exec(conn, &format!("INSERT INTO {table} (pad) SELECT CONCAT({pad}) FROM {table}"));
     }
     exec(conn, &format!("ANALYZE TABLE {table}"));
 }

@@ -24,6 +24,8 @@ pub struct Answer {
     pub status: u16,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// The connection ended before the body did.
+    pub cut: bool,
 }
 
 impl Answer {
@@ -79,8 +81,8 @@ impl Http {
             .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect();
         let mut body = Vec::new();
-        answer.body_mut().as_reader().read_to_end(&mut body).unwrap();
-        Answer { status: answer.status().as_u16(), headers, body }
+        let cut = answer.body_mut().as_reader().read_to_end(&mut body).is_err();
+        Answer { status: answer.status().as_u16(), headers, body, cut }
     }
 
     pub fn get(&self, path: &str) -> Answer {

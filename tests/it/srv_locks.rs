@@ -5,7 +5,7 @@
 
 use crate::harness::{Add, FLAVOURS, Serve, Site, connect, exec, large_table, short, wait_for};
 use crate::oracle;
-use crate::srv_http::{Http, decode, encoded, load};
+use crate::srv_http::{Http, decode, load};
 use backfill::wire::api::{Code, RunPhase, TablePhase};
 use backfill::wire::frame::Scope;
 use mysql::Conn;
@@ -201,7 +201,6 @@ fn nobody_waits_while_tables_are_copied(site: &Site<'_>, mask_at: &str) {
 
 fn nobody_waits_while_clients_stall(site: &Site<'_>) {
     prepare(site);
-    site.structure_to_target();
     site.configure_server(TIGHT, RULES);
     let serve = site.serve();
     let http = Http::new(&serve);
@@ -210,11 +209,11 @@ fn nobody_waits_while_clients_stall(site: &Site<'_>) {
         let _stop = Stop(&writers);
         writers.start(scope, site);
         let run = http.begin(&TABLES);
-        let chunk_of = |table: usize| http.status(&run).tables[table].chunks;
-        wait_for("a chunk of the table that is read directly", || chunk_of(1) == 1);
-        wait_for("a chunk of the copy", || chunk_of(0) == 1);
+        // The table that is read directly has filled the room, the copy waits for some.
+        wait_for("a chunk of the table that is read directly", || http.status(&run).tables[1].chunks == 1);
+        wait_for("the end of the copy", || http.status(&run).tables[0].phase == TablePhase::Dump);
         // One client reads a little and stops, nobody else reads: the run cannot go on.
-        let mut slow = http.open(&format!("dump/ruled?run={run}&chunk=0"));
+        let mut slow = http.open(&format!("dump/direct?run={run}&chunk=0"));
         slow.read_exact(&mut [0; 1000]).unwrap();
         writers.go_on();
         let mut application = application(site);
@@ -224,7 +223,10 @@ fn nobody_waits_while_clients_stall(site: &Site<'_>) {
         let status = http.status(&run);
         assert_eq!(status.phase, RunPhase::Running, "{:?}", status.error);
         // Its chunks are not all read yet, and its snapshot is open; still it can be altered.
-        exec(&mut application, "ALTER TABLE direct ADD INDEX by_a (a)");
+        exec(
+            &mut application,
+            "ALTER TABLE direct ADD INDEX by_a (a), ADD COLUMN more INT NULL FIRST, FORCE",
+        );
         writers.go_on();
         writers.check();
         drop(slow);
@@ -234,25 +236,32 @@ fn nobody_waits_while_clients_stall(site: &Site<'_>) {
 }
 
 fn a_changed_table_ends_the_run(site: &Site<'_>, serve: &Serve, http: &Http, run: &str) {
-    let fetched = http.chunk(run, "direct", 0);
-    let first = decode("direct", Scope::Chunk(0), &fetched).unwrap();
-    assert!(first.rows > 1000);
-    // Room is made by fetching; then the next read finds another definition.
-    let rest = http.get(&format!("dump/{}?run={run}", encoded("direct")));
-    if rest.status == 200 {
-        let error = decode("direct", Scope::Table, &rest.body).unwrap_err();
-        assert!(
-            error.to_string().contains("schema_changed") || error.to_string().contains("definition"),
-            "{error}"
-        );
-        assert!(zstd::decode_all(&rest.body[..]).is_err(), "`zstd -d` must fail too");
-    }
-    for table in ["ruled", "plain_myisam"] {
-        let other = http.get(&format!("dump/{table}?run={run}"));
-        if other.status != 200 {
-            assert_eq!(other.code(), Code::SchemaChanged);
-        }
-    }
+    std::thread::scope(|scope| {
+        let next = scope.spawn(|| http.get(&format!("dump/direct?run={run}&chunk=1")));
+        // Room is made by fetching; then the next read finds another definition.
+        let mut fetched = [0; TABLES.len()];
+        wait_for("the run to go on and fail", || {
+            let status = http.status(run);
+            for (at, table) in status.tables.iter().enumerate() {
+                while fetched[at] < table.chunks {
+                    let path = format!("dump/{}?run={run}&chunk={}", table.name, fetched[at]);
+                    let answer = http.get(&path);
+                    assert!(
+                        answer.status == 200 || answer.code() == Code::SchemaChanged,
+                        "{}",
+                        answer.text()
+                    );
+                    fetched[at] += 1;
+                }
+            }
+            status.phase == RunPhase::Failed
+        });
+        let answer = next.join().unwrap();
+        assert!(answer.status == 200 && answer.cut);
+        let error = decode("direct", Scope::Chunk(1), &answer.body).unwrap_err().to_string();
+        assert!(error.contains("changed its definition"), "{error}");
+        assert!(zstd::decode_all(&answer.body[..]).is_err(), "`zstd -d` must fail too");
+    });
     let status = http.finished(run);
     assert_eq!(status.phase, RunPhase::Failed);
     assert_eq!(status.error.unwrap().code, Code::SchemaChanged, "{}", serve.log());
@@ -265,6 +274,7 @@ fn a_changed_table_ends_the_run(site: &Site<'_>, serve: &Serve, http: &Http, run
             .iter()
             .any(|entry| entry.table.name == "direct" && entry.table.indexes.len() == 1)
     );
+    site.structure_to_target();
     let mut target = site.target_conn();
     let again = decode("direct", Scope::Table, &http.get("dump/direct").body).unwrap();
     load(&mut target, &again);
