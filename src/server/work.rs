@@ -14,6 +14,7 @@ use crate::sql::TableName;
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all runs of a server share.
@@ -95,6 +96,8 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
 struct Places {
     workspace: Option<Workspace>,
     by_table: HashMap<usize, TableName>,
+    /// Whether the log says already that there are no snapshots.
+    warned: AtomicBool,
 }
 
 fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>) -> Result<()> {
@@ -106,7 +109,7 @@ fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>
             }
         }
     }
-    let places = Places { workspace, by_table };
+    let places = Places { workspace, by_table, warned: AtomicBool::new(false) };
     let queue = Mutex::new(queue(&run.tables));
     let workers = shared.workers_max.min(run.tables.len()).max(1);
     let first_error = Mutex::new(None);
@@ -171,7 +174,14 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
                 .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
             let mut reader = Reader::open(&shared.endpoint, &run.id)?;
             if is_transactional(&plan.table) {
-                reader.open_snapshot()?;
+                let opened = reader.open_snapshot()?;
+                if !opened && !places.warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        run = run.id,
+                        "tables without rules are not read at one moment: inside a snapshot this server would keep \
+                         metadata locks, unless the account may set sql_log_bin (GRANT BINLOG ADMIN)"
+                    );
+                }
             }
             let from = TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str());
             shared.encoder.dump(&mut reader, &Dumpable::Direct(unruled, from), run, at)?;
