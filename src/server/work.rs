@@ -11,6 +11,7 @@ use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
 use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table, table};
 use crate::sql::TableName;
+use crate::sql::select::WalkKey;
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -211,13 +212,21 @@ fn copy(
         columns: plan.table.stored_columns().collect(),
         masks: plan.masks.as_ref(),
         mask_at,
-        walk: plan.walk.clone(),
+        walk: unlogged_walk(plan, writer.logging()),
         copy_walk: plan.copy_walk(),
     };
     copy_table(&mut writer, &order, |rows| {
         run.progress(at, rows);
         !run.is_cancelled()
     })
+}
+
+/// The key to copy by, unless its values must not be written down: a statement that copies a range names the range's
+/// ends, and the binlog may keep the text of statements beside their rows (`binlog_annotate_row_events`,
+/// `binlog_rows_query_log_events`). Then the table is copied by one statement.
+fn unlogged_walk(plan: &TablePlan, logging: Logging) -> Option<WalkKey> {
+    let is_ruled = |name: &String| plan.masks.as_ref().is_some_and(|masks| masks.column(name).is_some());
+    plan.walk.clone().filter(|key| logging == Logging::Off || !key.columns.iter().any(is_ruled))
 }
 
 fn workspace_ddl(plan: &TablePlan, place: &TableName) -> String {
