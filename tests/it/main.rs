@@ -11,13 +11,21 @@
 )]
 
 mod arch;
-
 mod directions;
 mod fixture;
 mod harness;
 mod masks;
 mod oracle;
 mod readme;
+mod srv_api;
+mod srv_http;
+mod srv_kill;
+mod srv_leak;
+mod srv_locks;
+mod srv_memory;
+mod srv_rights;
+mod srv_safety;
+mod srv_sanitize;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -62,6 +70,14 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    srv_api::tests(&mut add);
+    srv_kill::tests(&mut add);
+    srv_leak::tests(&mut add);
+    srv_locks::tests(&mut add);
+    srv_memory::tests(&mut add);
+    srv_rights::tests(&mut add);
+    srv_safety::tests(&mut add);
+    srv_sanitize::tests(&mut add);
 
     trials
 }
