@@ -27,6 +27,7 @@ into a local or staging database.";
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Global {
     /// Configuration file [default: backfill.toml here or in a parent folder]
     #[arg(long, value_name = "PATH", global = true)]
@@ -108,9 +109,6 @@ pub struct PullArgs {
     /// Connections to the target [default: client.parallel]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub parallel: Option<u16>,
-    /// Read the loaded tables again and compare them with what was sent
-    #[arg(long)]
-    pub verify: bool,
     /// Do not ask before tables are replaced
     #[arg(short, long, visible_alias = "force")]
     pub yes: bool,
@@ -193,9 +191,9 @@ fn run(cli: Cli, screen: &Screen) -> Result<()> {
     match cli.command {
         None => screen.raw(Cli::command().render_help().to_string().as_bytes()),
         Some(Command::Serve(args)) => commands::serve::run(&args, &context),
-        Some(Command::Pull(_)) => Ok(()),
+        Some(Command::Pull(args)) => commands::pull::run(&args, &context),
         Some(Command::Status) => commands::status::run(&context),
-        Some(Command::Cleanup(_)) => Ok(()),
+        Some(Command::Cleanup(args)) => commands::cleanup::run(&args, &context),
         Some(Command::Install(args)) => commands::install::run(&args, &context),
         Some(Command::Completions { shell }) => completions(shell, screen),
         Some(Command::Man { command }) => man(command.as_deref(), screen),

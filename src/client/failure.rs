@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::wire::PROTOCOL;
-use crate::wire::api::Code;
+use crate::wire::api::{Code, ErrorBody};
 use serde::Deserialize;
 
 /// Longest text of a server that is repeated, in characters.
@@ -190,6 +190,22 @@ pub(super) fn refused(answer: &Answer, body: &[u8], base: &str) -> Error {
         }
         None => by_status(answer, base),
     }
+}
+
+/// A run that failed at the server while it was followed.
+pub(super) fn run_failed(body: Option<&ErrorBody>) -> Error {
+    let Some(body) = body else {
+        return remote("the server's run failed without saying why").hint("look into the server's log");
+    };
+    let loose = LooseBody {
+        error: body.error.clone(),
+        code: serde_json::to_value(body.code)
+            .ok()
+            .and_then(|code| code.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+        request_id: body.request_id.clone(),
+    };
+    by_code(Some(body.code), &Answer::default(), &loose, "the server")
 }
 
 /// The answer of a backfill server.

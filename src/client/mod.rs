@@ -1,10 +1,17 @@
 //! Talks to a backfill server and feeds the target.
+//!
+//! [`run`] is the script of a pull; [`select`] decides, [`fetch`] moves rows, [`state`] remembers.
 
 mod api;
 mod failure;
+pub mod fetch;
 mod interrupt;
+mod link;
 mod progress;
+pub mod run;
+pub mod select;
 pub mod state;
+pub mod summary;
 
 pub use api::{Api, Remote};
 pub use interrupt::Interrupt;

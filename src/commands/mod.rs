@@ -1,7 +1,9 @@
 //! One verb each: configuration in, result out.
 
+pub mod cleanup;
 pub mod demo;
 pub mod install;
+pub mod pull;
 pub mod serve;
 pub mod status;
 

@@ -1,0 +1,386 @@
+//! Fetches a run's chunks over several connections at once, checks every byte and hands the rows to the target.
+//!
+//! One thread follows the run's status, each worker has a connection to the target of its own, and the calling
+//! thread watches for Ctrl-C. A chunk is one transaction: what fails on the way is rolled back and fetched again, for
+//! a chunk is always the same bytes. The first error that stays stops everybody and is the result; what the others
+//! then meet (cut connections) is not. Each worker holds one batch at a time, so memory does not depend on the data.
+
+mod schedule;
+mod stream;
+#[cfg(test)]
+mod tests;
+
+use super::{Interrupt, Progress, failure};
+use crate::error::{Context, Error, Kind, Result};
+use crate::sql::insert::Verb;
+use crate::sql::scan::Expected;
+use crate::wire::api::{RunPhase, RunStatus, TablePhase};
+use schedule::{Job, Schedule};
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often one chunk or one status request is tried.
+const ATTEMPTS_MAX: u32 = 3;
+/// How long the first repetition waits; each further one twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(400);
+/// How long a status request waits for news at the server.
+pub(super) const STATUS_WAIT_MAX: Duration = Duration::from_secs(30);
+/// How often the calling thread looks for a signal.
+const WATCH_EVERY: Duration = Duration::from_millis(100);
+/// A server that answers a long poll at once without news is asked no more often than this.
+const POLL_EVERY_MIN: Duration = Duration::from_millis(200);
+
+/// Where chunks come from: one run of a server.
+pub trait Upstream: Sync {
+    /// How far the run is, see [`super::Api::status`].
+    ///
+    /// # Errors
+    /// As there.
+    fn status(&self, seen: u64) -> Result<RunStatus>;
+
+    /// A chunk's dump stream.
+    ///
+    /// # Errors
+    /// As [`super::Api::chunk`].
+    fn chunk(&self, table: &str, chunk: u32) -> Result<Box<dyn Read + Send>>;
+
+    /// Makes all requests that are under way fail.
+    fn cut(&self);
+}
+
+/// Where rows go: one connection to the target.
+pub trait Sink: Send {
+    /// Begins a chunk. False if it is in already: a commit that seemed to fail had not.
+    ///
+    /// # Errors
+    /// The target's.
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool>;
+
+    /// Loads one batch: `values` is what stands after `VALUES`, rows of literals for `table`'s columns.
+    ///
+    /// # Errors
+    /// The target's; a warning or another number of rows is an error too.
+    fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()>;
+
+    /// Keeps the chunk.
+    ///
+    /// # Errors
+    /// The target's.
+    fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()>;
+
+    /// Takes the open chunk back, over a new connection if the old one is lost.
+    ///
+    /// # Errors
+    /// The target's.
+    fn roll_back(&mut self) -> Result<()>;
+}
+
+/// A table that is fetched.
+#[derive(Debug, Clone)]
+pub struct FetchTable {
+    /// Its name at the source.
+    pub name: String,
+    /// Its name on the target.
+    pub target_name: String,
+    /// Its columns, in the order in which they were asked for.
+    pub columns: Vec<String>,
+    /// How big the source thinks it is.
+    pub bytes_estimate: u64,
+    /// Whether a chunk can be rolled back on the target and so be fetched again.
+    pub transactional: bool,
+}
+
+/// What a fetch works with.
+#[derive(Clone, Copy)]
+pub struct Fetch<'a> {
+    /// The run.
+    pub upstream: &'a dyn Upstream,
+    /// Its tables, in its order.
+    pub tables: &'a [FetchTable],
+    /// Most bytes of one batch that are taken.
+    pub batch_bytes_max: u64,
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+    /// Who may stop it.
+    pub interrupt: &'a Interrupt,
+}
+
+/// Loads every chunk of a run and gives the rows per table, in the run's order. One worker per sink.
+///
+/// # Errors
+/// The first failure that repeating did not cure: the server's, the stream's (`Integrity`), the target's, or
+/// `Interrupted`. Nothing is at work any more then.
+pub fn fetch(fetch: Fetch<'_>, sinks: Vec<Box<dyn Sink>>) -> Result<Vec<(String, u64)>> {
+    let tables = fetch.tables;
+    let schedule = Schedule::new(tables.iter().map(|table| (table.name.clone(), table.bytes_estimate)));
+    let shared = Shared {
+        fetch,
+        expected: tables.iter().map(|t| Expected::new(Verb::Insert, &t.name, &t.columns)).collect(),
+        state: Mutex::new(State { schedule, complete: false, failure: None }),
+        changed: Condvar::new(),
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| shared.guarded(Shared::follow));
+        for mut sink in sinks {
+            let shared = &shared;
+            scope.spawn(move || shared.guarded(|shared| shared.work(&mut *sink)));
+        }
+        shared.watch();
+    });
+    let state = shared.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match state.failure {
+        Some(error) => Err(error),
+        None => state.schedule.totals(),
+    }
+}
+
+/// What the threads share.
+struct Shared<'a> {
+    fetch: Fetch<'a>,
+    expected: Vec<Expected>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+struct State {
+    schedule: Schedule,
+    /// The server has nothing more to announce.
+    complete: bool,
+    /// The first failure; with it, everybody stops.
+    failure: Option<Error>,
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        self.failure.is_some() || (self.complete && self.schedule.is_done())
+    }
+}
+
+impl Shared<'_> {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A thread that panicked left an error behind; the data is whole between two statements.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a thread's work; its error, or its panic, stops everybody.
+    fn guarded(&self, work: impl FnOnce(&Self) -> Result<()>) {
+        let result = catch_unwind(AssertUnwindSafe(|| work(self)))
+            .unwrap_or_else(|_| Err(Error::internal("a thread that fetches stopped unexpectedly")));
+        if let Err(error) = result {
+            self.fail(error);
+        }
+    }
+
+    fn fail(&self, error: Error) {
+        let mut state = self.lock();
+        if state.failure.is_none() {
+            state.failure = Some(error);
+        } else {
+            tracing::debug!(%error, "also failed");
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits for the end, looking out for signals. Cuts the connections when it is not a good one.
+    fn watch(&self) {
+        let mut state = self.lock();
+        while !state.is_over() {
+            if let Err(error) = self.fetch.interrupt.check() {
+                state.failure = Some(error);
+                self.changed.notify_all();
+                break;
+            }
+            let (next, _) =
+                self.changed.wait_timeout(state, WATCH_EVERY).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+        }
+        if state.failure.is_some() {
+            drop(state);
+            self.fetch.upstream.cut();
+        }
+    }
+
+    /// Waits so long, less if everything stops; tells whether to go on.
+    fn pause(&self, duration: Duration) -> bool {
+        let until = Instant::now() + duration;
+        let mut state = self.lock();
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if state.is_over() || left.is_zero() {
+                return !state.is_over();
+            }
+            let (next, _) = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
+            state = next;
+        }
+    }
+
+    /// Follows the run until the server has announced everything.
+    fn follow(&self) -> Result<()> {
+        let mut seen = 0;
+        let mut attempt = 1;
+        while !self.lock().is_over() {
+            let asked = Instant::now();
+            match self.fetch.upstream.status(seen) {
+                Ok(status) => {
+                    attempt = 1;
+                    if self.announce(&status)? {
+                        return Ok(());
+                    }
+                    if status.version == seen {
+                        self.pause(POLL_EVERY_MIN.saturating_sub(asked.elapsed()));
+                    }
+                    seen = status.version;
+                }
+                Err(error) if error.is_retryable() && attempt < ATTEMPTS_MAX => {
+                    tracing::warn!(%error, attempt, "asking again how far the run is");
+                    self.pause(pause_before(attempt + 1));
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a status in; tells whether it is the last one.
+    fn announce(&self, status: &RunStatus) -> Result<bool> {
+        if status.phase == RunPhase::Failed {
+            return Err(failure::run_failed(status.error.as_ref()));
+        }
+        self.fetch.progress.server(&doing(status));
+        let mut state = self.lock();
+        state.schedule.announce(status)?;
+        if status.phase == RunPhase::Complete {
+            if !state.schedule.is_announced() {
+                return Err(Error::integrity("the server's run is complete without all its tables"));
+            }
+            state.complete = true;
+        }
+        let complete = state.complete;
+        drop(state);
+        self.changed.notify_all();
+        Ok(complete)
+    }
+
+    /// A worker: loads chunks until there are none left.
+    fn work(&self, sink: &mut dyn Sink) -> Result<()> {
+        while let Some(job) = self.next() {
+            let rows = self.load(sink, job)?;
+            let done = self.lock().schedule.loaded(job, rows);
+            self.changed.notify_all();
+            if let Some(rows) = done {
+                self.fetch.progress.table_done(&self.table(job).name, rows);
+            }
+        }
+        Ok(())
+    }
+
+    fn table(&self, job: Job) -> &FetchTable {
+        &self.fetch.tables[job.table]
+    }
+
+    /// Waits for a chunk; none when everything is over.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        loop {
+            if state.is_over() {
+                return None;
+            }
+            if let Some(job) = state.schedule.take() {
+                return Some(job);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Loads a chunk, again where that may help.
+    fn load(&self, sink: &mut dyn Sink, job: Job) -> Result<u64> {
+        let table = self.table(job);
+        let mut attempt = 1;
+        let mut rows = 0;
+        loop {
+            let error = match self.load_once(sink, job, &mut rows) {
+                Ok(()) => return Ok(rows),
+                Err(error) => error,
+            };
+            let worth_it = error.is_retryable() || error.kind() == Kind::Integrity;
+            if !worth_it || !table.transactional || attempt >= ATTEMPTS_MAX || self.lock().is_over() {
+                return Err(error);
+            }
+            if let Err(second) = sink.roll_back() {
+                // It says less than what made it necessary.
+                tracing::debug!(error = %second, "rolling back failed too");
+                return Err(error);
+            }
+            tracing::warn!(%error, table = table.name, chunk = job.chunk, attempt, "fetching the chunk again");
+            attempt += 1;
+            if !self.pause(pause_before(attempt)) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Loads a chunk in one transaction. `rows` is what the attempt has loaded; when the chunk turns out to be in
+    /// already, it is still what the attempt before has loaded.
+    fn load_once(&self, sink: &mut dyn Sink, job: Job, rows: &mut u64) -> Result<()> {
+        let table = self.table(job);
+        let context = || format!("loading chunk {} of `{}`", job.chunk, table.name);
+        let progress = self.fetch.progress;
+        let stream = self.fetch.upstream.chunk(&table.name, job.chunk)?;
+        if !sink.begin(table, job.chunk).context(context)? {
+            return Ok(());
+        }
+        progress.rows(&table.name, -signed(*rows));
+        *rows = 0;
+        stream::read_batches(
+            stream,
+            &table.name,
+            job.chunk,
+            &self.expected[job.table],
+            self.fetch.batch_bytes_max,
+            |values, count| {
+                sink.load(table, values, count)?;
+                *rows += count;
+                progress.rows(&table.name, signed(count));
+                if self.lock().is_over() { Err(stopped()) } else { Ok(()) }
+            },
+        )
+        .context(context)?;
+        sink.commit(table, job.chunk).context(context)
+    }
+}
+
+fn signed(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// Ends a worker's chunk because somebody else failed; that one's error is the one that is told.
+fn stopped() -> Error {
+    Error::new(Kind::Remote, "stopped because something else failed")
+}
+
+/// Doubles with every attempt, with up to half as much again by chance, so that several clients do not come back
+/// at the same moment.
+fn pause_before(attempt: u32) -> Duration {
+    let base = PAUSE_FIRST * 2u32.saturating_pow(attempt.saturating_sub(2));
+    let chance = getrandom::u32().unwrap_or_default() % 512;
+    base + base * chance / 1024
+}
+
+/// What the server is busy with, in a line.
+fn doing(status: &RunStatus) -> String {
+    let names = |phase: TablePhase| {
+        let names: Vec<&str> =
+            status.tables.iter().filter(|t| t.phase == phase).map(|t| t.name.as_str()).collect();
+        names
+    };
+    let (copy, dump) = (names(TablePhase::Copy), names(TablePhase::Dump));
+    match (copy.is_empty(), dump.is_empty()) {
+        (true, true) => String::new(),
+        (false, true) => format!("server copies {}", copy.join(", ")),
+        (true, false) => format!("server reads {}", dump.join(", ")),
+        (false, false) => format!("server copies {}, reads {}", copy.join(", "), dump.join(", ")),
+    }
+}

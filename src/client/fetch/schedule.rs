@@ -1,0 +1,267 @@
+//! Which chunk is loaded next. Pure: it knows tables, what the server announced and what was loaded.
+//!
+//! The biggest table goes first, so that no big one is left alone at the end; one writer per table at a time, because
+//! two on one table wait for each other on both servers (AUTO_INCREMENT locks, page splits at the same place).
+
+use crate::error::{Error, Result};
+use crate::wire::api::{RunStatus, TablePhase};
+use std::collections::HashMap;
+
+/// One chunk to fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Job {
+    /// Index of the table in the run.
+    pub(super) table: usize,
+    /// The chunk's ordinal.
+    pub(super) chunk: u32,
+}
+
+#[derive(Debug)]
+struct Entry {
+    name: String,
+    bytes_estimate: u64,
+    /// Chunks `0..announced` can be fetched.
+    announced: u32,
+    /// Chunks `0..loaded` are loaded.
+    loaded: u32,
+    /// Somebody is loading chunk `loaded`.
+    taken: bool,
+    /// Rows loaded.
+    rows: u64,
+    /// The rows of all chunks, once the server knows.
+    rows_final: Option<u64>,
+}
+
+impl Entry {
+    fn is_done(&self) -> bool {
+        self.rows_final.is_some() && !self.taken && self.loaded == self.announced
+    }
+}
+
+/// The state of a run's loading.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    entries: Vec<Entry>,
+    by_name: HashMap<String, usize>,
+    /// Indexes of `entries`, biggest first.
+    order: Vec<usize>,
+}
+
+impl Schedule {
+    /// A schedule for tables with their estimated sizes, in the run's order.
+    pub(super) fn new(tables: impl IntoIterator<Item = (String, u64)>) -> Self {
+        let entries: Vec<Entry> = tables
+            .into_iter()
+            .map(|(name, bytes_estimate)| Entry {
+                name,
+                bytes_estimate,
+                announced: 0,
+                loaded: 0,
+                taken: false,
+                rows: 0,
+                rows_final: None,
+            })
+            .collect();
+        let by_name = entries.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect();
+        let mut order: Vec<usize> = (0..entries.len()).collect();
+        order.sort_by_key(|&at| std::cmp::Reverse(entries[at].bytes_estimate));
+        Self { entries, by_name, order }
+    }
+
+    /// Takes in what the server announced.
+    ///
+    /// # Errors
+    /// `Integrity` when it takes something back, or speaks of a table that was not asked for.
+    pub(super) fn announce(&mut self, status: &RunStatus) -> Result<()> {
+        for table in &status.tables {
+            let Some(entry) = self.by_name.get(&table.name).map(|&at| &mut self.entries[at]) else {
+                return Err(Error::integrity("the server's run has a table that was not asked for"));
+            };
+            let took_back = table.chunks < entry.announced
+                || entry.rows_final.is_some_and(|rows| {
+                    table.phase != TablePhase::Done || rows != table.rows || table.chunks != entry.announced
+                });
+            if took_back {
+                return Err(Error::integrity(format!(
+                    "table `{}`: the server took back what it had announced",
+                    entry.name
+                )));
+            }
+            entry.announced = table.chunks;
+            if table.phase == TablePhase::Done {
+                entry.rows_final = Some(table.rows);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next chunk to load, if one is there now; it is the caller's until [`Schedule::loaded`].
+    pub(super) fn take(&mut self) -> Option<Job> {
+        let entries = &mut self.entries;
+        let table = self
+            .order
+            .iter()
+            .copied()
+            .find(|&at| !entries[at].taken && entries[at].loaded < entries[at].announced)?;
+        entries[table].taken = true;
+        Some(Job { table, chunk: entries[table].loaded })
+    }
+
+    /// A chunk was loaded with so many rows. Tells the table's rows if that was its end.
+    pub(super) fn loaded(&mut self, job: Job, rows: u64) -> Option<u64> {
+        let entry = &mut self.entries[job.table];
+        entry.taken = false;
+        entry.loaded = job.chunk + 1;
+        entry.rows += rows;
+        entry.is_done().then_some(entry.rows)
+    }
+
+    /// Whether the server has told how every table ends.
+    pub(super) fn is_announced(&self) -> bool {
+        self.entries.iter().all(|entry| entry.rows_final.is_some())
+    }
+
+    /// Whether every table is loaded to its end.
+    pub(super) fn is_done(&self) -> bool {
+        self.entries.iter().all(Entry::is_done)
+    }
+
+    /// Rows per table, each the number that the server sent.
+    ///
+    /// # Errors
+    /// `Integrity` naming the first table that is not complete.
+    pub(super) fn totals(&self) -> Result<Vec<(String, u64)>> {
+        self.entries
+            .iter()
+            .map(|entry| match entry.rows_final {
+                Some(rows) if entry.is_done() && rows == entry.rows => Ok((entry.name.clone(), rows)),
+                Some(rows) => Err(Error::integrity(format!(
+                    "table `{}`: {} rows arrived, the server sent {rows}",
+                    entry.name, entry.rows
+                ))),
+                None => Err(Error::integrity(format!("table `{}` never ended", entry.name))),
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Kind;
+    use crate::wire::api::{RunPhase, TableStatus};
+    use proptest::prelude::*;
+
+    fn status(tables: &[(&str, TablePhase, u64, u32)]) -> RunStatus {
+        RunStatus {
+            run: "r".into(),
+            version: 1,
+            phase: RunPhase::Running,
+            tables: tables
+                .iter()
+                .map(|&(name, phase, rows, chunks)| TableStatus { name: name.into(), phase, rows, chunks })
+                .collect(),
+            error: None,
+        }
+    }
+
+    fn schedule(tables: &[(&str, u64)]) -> Schedule {
+        Schedule::new(tables.iter().map(|&(name, bytes)| (name.to_owned(), bytes)))
+    }
+
+    #[test]
+    fn the_biggest_table_goes_first_and_has_one_writer() {
+        let mut schedule = schedule(&[("small", 1), ("big", 9)]);
+        assert_eq!(schedule.take(), None);
+        let both = [("small", TablePhase::Dump, 0, 2), ("big", TablePhase::Dump, 0, 2)];
+        schedule.announce(&status(&both)).unwrap();
+        let first = schedule.take().unwrap();
+        assert_eq!((first.table, first.chunk), (1, 0));
+        let second = schedule.take().unwrap();
+        assert_eq!((second.table, second.chunk), (0, 0));
+        assert_eq!(schedule.take(), None, "each table has its writer");
+        assert_eq!(schedule.loaded(first, 5), None);
+        assert_eq!(schedule.take(), Some(Job { table: 1, chunk: 1 }));
+    }
+
+    #[test]
+    fn a_table_without_chunks_is_done_when_the_server_says_so() {
+        let mut schedule = schedule(&[("empty", 0)]);
+        assert!(!schedule.is_done());
+        schedule.announce(&status(&[("empty", TablePhase::Done, 0, 0)])).unwrap();
+        assert!(schedule.is_done());
+        assert_eq!(schedule.totals().unwrap(), [("empty".to_owned(), 0)]);
+    }
+
+    #[test]
+    fn rows_must_be_those_that_the_server_sent() {
+        let mut schedule = schedule(&[("t", 1)]);
+        schedule.announce(&status(&[("t", TablePhase::Done, 10, 1)])).unwrap();
+        let job = schedule.take().unwrap();
+        assert!(!schedule.is_done(), "a chunk that is taken is not loaded");
+        assert_eq!(schedule.loaded(job, 9), Some(9));
+        let error = schedule.totals().unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity);
+        assert!(error.what().contains("9 rows arrived, the server sent 10"), "{error}");
+    }
+
+    #[test]
+    fn what_was_announced_cannot_be_taken_back() {
+        let later = [
+            status(&[("t", TablePhase::Done, 10, 2)]),
+            status(&[("t", TablePhase::Done, 11, 3)]),
+            status(&[("t", TablePhase::Dump, 10, 3)]),
+            status(&[("t", TablePhase::Done, 10, 4)]),
+            status(&[("other", TablePhase::Done, 10, 3)]),
+        ];
+        for later in later {
+            let mut schedule = schedule(&[("t", 1)]);
+            schedule.announce(&status(&[("t", TablePhase::Done, 10, 3)])).unwrap();
+            assert_eq!(schedule.announce(&later).unwrap_err().kind(), Kind::Integrity, "{later:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever the order of announcing and finishing, every chunk is handed out exactly once, in order.
+        #[test]
+        fn every_chunk_is_loaded_once(chunks in prop::collection::vec(0u32..5, 1..6), picks in prop::collection::vec(any::<(bool, u8)>(), 0..200)) {
+            let names: Vec<String> = (0..chunks.len()).map(|at| format!("t{at}")).collect();
+            let mut schedule = Schedule::new(names.iter().map(|name| (name.clone(), 1)));
+            let mut seen = vec![0u32; chunks.len()];
+            let mut working = Vec::new();
+            let mut announced = vec![0u32; chunks.len()];
+            for (announce, pick) in picks.into_iter().chain((0..255).map(|pick| (pick % 2 == 0, pick))) {
+                if announce {
+                    let at = usize::from(pick) % chunks.len();
+                    announced[at] = (announced[at] + 1).min(chunks[at]);
+                    let tables: Vec<_> = (0..chunks.len())
+                        .map(|at| {
+                            let phase = if announced[at] == chunks[at] { TablePhase::Done } else { TablePhase::Dump };
+                            (names[at].as_str(), phase, u64::from(chunks[at]) * 2, announced[at])
+                        })
+                        .collect();
+                    schedule.announce(&status(&tables)).unwrap();
+                }
+                if let Some(job) = schedule.take() {
+                    prop_assert_eq!(job.chunk, seen[job.table]);
+                    seen[job.table] += 1;
+                    working.push(job);
+                } else if !working.is_empty() {
+                    let job = working.swap_remove(usize::from(pick) % working.len());
+                    schedule.loaded(job, 2);
+                }
+            }
+            while let Some(job) = working.pop().or_else(|| schedule.take()) {
+                if seen[job.table] == job.chunk {
+                    seen[job.table] += 1;
+                }
+                schedule.loaded(job, 2);
+            }
+            if announced == chunks {
+                prop_assert!(schedule.is_done());
+                prop_assert_eq!(&seen, &chunks);
+                prop_assert!(schedule.totals().is_ok());
+            }
+        }
+    }
+}

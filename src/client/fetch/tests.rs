@@ -1,0 +1,362 @@
+//! Fetching from a server that lives in this file, into a target that does too.
+
+use super::*;
+use crate::wire::api::{Code, ErrorBody, TableStatus};
+use crate::wire::frame::{FrameId, Packer, Totals};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// The stream of a chunk whose rows are `(from)` to `(to - 1)`, two to a batch.
+fn chunk_stream(table: &str, chunk: u32, from: u64, to: u64) -> Vec<u8> {
+    let mut packer = Packer::new(1).unwrap();
+    let mut frames = vec![packer.session(table, chunk).unwrap()];
+    let numbers: Vec<u64> = (from..to).collect();
+    for (at, rows) in numbers.chunks(2).enumerate() {
+        let values: Vec<String> = rows.iter().map(|n| format!("({n})")).collect();
+        let sql = format!("INSERT INTO `{table}` (`id`) VALUES\n{};\n", values.join(",\n"));
+        let id = FrameId { table, chunk, seq: u32::try_from(at).unwrap() + 1 };
+        frames.push(packer.batch(id, rows.len() as u64, sql.as_bytes()).unwrap());
+    }
+    let mut totals = Totals::new();
+    let mut bytes = Vec::new();
+    for frame in frames {
+        totals.add(frame.rows, &frame.digest);
+        bytes.extend_from_slice(&frame.bytes);
+    }
+    bytes.extend_from_slice(&totals.end().unwrap());
+    bytes
+}
+
+/// What goes wrong with a request for a chunk.
+type Fault = Box<dyn Fn(Vec<u8>) -> Result<Vec<u8>> + Send + Sync>;
+
+/// Tables of `chunks` chunks with three rows each.
+struct Server {
+    tables: Vec<(String, u32)>,
+    rows_claimed: u64,
+    steps: Mutex<Vec<RunStatus>>,
+    faults: Mutex<HashMap<(String, u32), Vec<Fault>>>,
+    requests: AtomicU32,
+    cut: AtomicBool,
+    hangs: bool,
+}
+
+impl Server {
+    fn new(tables: &[(&str, u32)]) -> Self {
+        Self {
+            tables: tables.iter().map(|&(name, chunks)| (name.to_owned(), chunks)).collect(),
+            rows_claimed: 3,
+            steps: Mutex::default(),
+            faults: Mutex::default(),
+            requests: AtomicU32::new(0),
+            cut: AtomicBool::new(false),
+            hangs: false,
+        }
+    }
+
+    fn fault(
+        self,
+        table: &str,
+        chunk: u32,
+        fault: impl Fn(Vec<u8>) -> Result<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        self.faults.lock().unwrap().entry((table.to_owned(), chunk)).or_default().push(Box::new(fault));
+        self
+    }
+
+    fn state(&self, version: u64, phase: RunPhase, chunks: impl Fn(u32) -> u32) -> RunStatus {
+        let tables = self.tables.iter().map(|(name, all)| TableStatus {
+            name: name.clone(),
+            phase: if chunks(*all) == *all { TablePhase::Done } else { TablePhase::Dump },
+            rows: u64::from(*all) * self.rows_claimed,
+            chunks: chunks(*all),
+        });
+        RunStatus { run: "r".into(), version, phase, tables: tables.collect(), error: None }
+    }
+}
+
+impl Upstream for Server {
+    fn status(&self, seen: u64) -> Result<RunStatus> {
+        if self.hangs && seen > 0 {
+            while !self.cut.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            return Err(Error::new(Kind::Remote, "cut").retryable());
+        }
+        if let Some(step) = self.steps.lock().unwrap().pop() {
+            return Ok(step);
+        }
+        Ok(match seen {
+            0 => self.state(1, RunPhase::Running, |all| all.min(1)),
+            _ => self.state(2, RunPhase::Complete, |all| all),
+        })
+    }
+
+    fn chunk(&self, table: &str, chunk: u32) -> Result<Box<dyn Read + Send>> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let from = u64::from(chunk) * 3;
+        let bytes = chunk_stream(table, chunk, from, from + 3);
+        let fault = {
+            let mut faults = self.faults.lock().unwrap();
+            faults.get_mut(&(table.to_owned(), chunk)).and_then(Vec::pop)
+        };
+        let bytes = match fault {
+            Some(fault) => fault(bytes)?,
+            None => bytes,
+        };
+        Ok(Box::new(std::io::Cursor::new(bytes)))
+    }
+
+    fn cut(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What all connections of the target share: rows that were committed.
+#[derive(Default)]
+struct Target {
+    rows: Mutex<BTreeMap<String, Vec<String>>>,
+    chunks: Mutex<Vec<(String, u32)>>,
+    /// How many commits are done and yet answered with an error.
+    lost_commits: AtomicU32,
+    refused: AtomicBool,
+}
+
+#[derive(Default)]
+struct Connection {
+    target: Arc<Target>,
+    open: Vec<String>,
+}
+
+impl Sink for Connection {
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
+        assert!(self.open.is_empty(), "a chunk was left open");
+        Ok(!self.target.chunks.lock().unwrap().contains(&(table.name.clone(), chunk)))
+    }
+
+    fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
+        if table.name == "bad" && self.target.refused.load(Ordering::Relaxed) {
+            return Err(Error::new(Kind::Target, "the disk is full"));
+        }
+        assert_eq!(values.matches('(').count() as u64, rows);
+        self.open.extend(values.split(",\n").map(|row| row.trim_end_matches(";\n").to_owned()));
+        Ok(())
+    }
+
+    fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()> {
+        self.target.rows.lock().unwrap().entry(table.name.clone()).or_default().append(&mut self.open);
+        self.target.chunks.lock().unwrap().push((table.name.clone(), chunk));
+        let lost = |n: u32| n.checked_sub(1);
+        match self.target.lost_commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lost) {
+            Ok(_) => Err(Error::new(Kind::Target, "the database connection broke").retryable()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        self.open.clear();
+        Ok(())
+    }
+}
+
+/// Counts rows as a bar would.
+#[derive(Default)]
+struct Counter(Mutex<BTreeMap<String, i64>>);
+
+impl Progress for Counter {
+    fn step(&self, _: u32, _: u32, _: &str) {}
+    fn loading(&self, _: u64) {}
+    fn server(&self, _: &str) {}
+    fn rows(&self, table: &str, rows: i64) {
+        *self.0.lock().unwrap().entry(table.to_owned()).or_default() += rows;
+    }
+    fn table_done(&self, table: &str, rows: u64) {
+        assert_eq!(self.0.lock().unwrap()[table], i64::try_from(rows).unwrap());
+    }
+    fn loaded(&self) {}
+    fn note(&self, _: &str) {}
+}
+
+fn run(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) -> Result<Vec<(String, u64)>> {
+    let tables: Vec<FetchTable> = server
+        .tables
+        .iter()
+        .map(|(name, chunks)| FetchTable {
+            name: name.clone(),
+            target_name: name.clone(),
+            columns: vec!["id".into()],
+            bytes_estimate: u64::from(*chunks),
+            transactional: name != "myisam",
+        })
+        .collect();
+    let sinks = (0..3)
+        .map(|_| {
+            Box::new(Connection { target: Arc::clone(target), ..Connection::default() }) as Box<dyn Sink>
+        })
+        .collect();
+    let progress = Counter::default();
+    let result = fetch(
+        Fetch { upstream: server, tables: &tables, batch_bytes_max: 1 << 20, progress: &progress, interrupt },
+        sinks,
+    );
+    assert_eq!(server.cut.load(Ordering::Relaxed), result.is_err(), "connections are cut on failure only");
+    result
+}
+
+fn numbers(count: u64) -> Vec<String> {
+    (0..count).map(|n| format!("({n})")).collect()
+}
+
+#[test]
+fn every_chunk_arrives_once_and_in_order() {
+    let server = Server::new(&[("users", 4), ("posts", 1), ("empty", 0)]);
+    let target = Arc::default();
+    let totals = run(&server, &target, &Interrupt::default()).unwrap();
+    assert_eq!(totals, [("users".into(), 12), ("posts".into(), 3), ("empty".into(), 0)]);
+    let rows = target.rows.lock().unwrap();
+    assert_eq!((&rows["users"], &rows["posts"]), (&numbers(12), &numbers(3)));
+    assert_eq!(server.requests.load(Ordering::Relaxed), 5);
+}
+
+#[test]
+fn a_damaged_or_cut_chunk_is_fetched_again() {
+    let flip = |mut bytes: Vec<u8>| {
+        let at = bytes.len() - 40;
+        bytes[at] ^= 1;
+        Ok(bytes)
+    };
+    let cut = |mut bytes: Vec<u8>| {
+        bytes.truncate(bytes.len() / 2);
+        Ok(bytes)
+    };
+    let server = Server::new(&[("users", 2), ("posts", 1)]).fault("users", 1, flip).fault("users", 1, cut);
+    let server = server.fault("posts", 0, |_| Err(Error::new(Kind::Remote, "502").retryable()));
+    let target = Arc::default();
+    run(&server, &target, &Interrupt::default()).unwrap();
+    assert_eq!(target.rows.lock().unwrap()["users"], numbers(6));
+    assert_eq!(server.requests.load(Ordering::Relaxed), 3 + 3);
+}
+
+#[test]
+fn the_third_failure_of_a_chunk_is_final() {
+    let mut server = Server::new(&[("users", 1)]);
+    for _ in 0..4 {
+        server = server.fault("users", 0, |bytes| Ok(bytes[..bytes.len() - 1].to_vec()));
+    }
+    let error = run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity);
+    assert!(error.what().starts_with("loading chunk 0 of `users`"), "{error}");
+    assert_eq!(server.requests.load(Ordering::Relaxed), ATTEMPTS_MAX);
+}
+
+#[test]
+fn a_table_that_cannot_be_rolled_back_is_not_tried_again() {
+    let server =
+        Server::new(&[("myisam", 1)]).fault("myisam", 0, |bytes| Ok(bytes[..bytes.len() - 1].to_vec()));
+    run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+    assert_eq!(server.requests.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_not_loaded_twice() {
+    let server = Server::new(&[("users", 2)]);
+    let target = Arc::new(Target { lost_commits: AtomicU32::new(1), ..Target::default() });
+    let totals = run(&server, &target, &Interrupt::default()).unwrap();
+    assert_eq!(totals, [("users".to_owned(), 6)]);
+    assert_eq!(target.rows.lock().unwrap()["users"], numbers(6));
+}
+
+#[test]
+fn the_first_error_stops_everybody_and_is_the_one_told() {
+    let server = Server { hangs: true, ..Server::new(&[("users", 4), ("bad", 3)]) };
+    let target = Arc::new(Target { refused: AtomicBool::new(true), ..Target::default() });
+    let error = run(&server, &target, &Interrupt::default()).unwrap_err();
+    assert_eq!((error.kind(), error.what()), (Kind::Target, "loading chunk 0 of `bad`: the disk is full"));
+}
+
+#[test]
+fn rows_that_the_scan_refuses_are_not_loaded() {
+    let server = Server::new(&[("users", 1)]);
+    for _ in 0..ATTEMPTS_MAX {
+        server.faults.lock().unwrap().entry(("users".into(), 0)).or_default().push(Box::new(|_| {
+            let mut packer = Packer::new(1).unwrap();
+            let mut totals = Totals::new();
+            let sql = b"INSERT INTO `users` (`id`) VALUES\n(sleep(1));\n";
+            let id = FrameId { table: "users", chunk: 0, seq: 1 };
+            let frames = [packer.session("users", 0).unwrap(), packer.batch(id, 1, sql).unwrap()];
+            let mut bytes = Vec::new();
+            for frame in frames {
+                totals.add(frame.rows, &frame.digest);
+                bytes.extend(frame.bytes);
+            }
+            bytes.extend(totals.end().unwrap());
+            Ok(bytes)
+        }));
+    }
+    let target = Arc::default();
+    let error = run(&server, &target, &Interrupt::default()).unwrap_err();
+    assert!(error.what().contains("not plain rows"), "{error}");
+    assert!(target.rows.lock().unwrap().is_empty());
+}
+
+#[test]
+fn a_signal_ends_it() {
+    let server = Server { hangs: true, ..Server::new(&[("users", 2)]) };
+    let interrupt = Interrupt::default();
+    let other = interrupt.clone();
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| run(&server, &Arc::default(), &interrupt));
+        while server.requests.load(Ordering::Relaxed) == 0 {
+            std::thread::yield_now();
+        }
+        other.raise(15);
+        assert_eq!(running.join().unwrap().unwrap_err().kind(), Kind::Interrupted(15));
+    });
+}
+
+#[test]
+fn a_failed_run_is_told_with_the_servers_words() {
+    let server = Server::new(&[("users", 1)]);
+    let error =
+        ErrorBody { error: "table changed".into(), code: Code::SchemaChanged, request_id: "q7".into() };
+    server
+        .steps
+        .lock()
+        .unwrap()
+        .push(RunStatus { error: Some(error), ..server.state(1, RunPhase::Failed, |_| 0) });
+    let error = run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Remote);
+    assert!(error.what().contains("table changed") && error.what().contains("q7"), "{error}");
+}
+
+#[test]
+fn fewer_rows_than_the_server_counted_is_an_error() {
+    let server = Server { rows_claimed: 4, ..Server::new(&[("users", 2)]) };
+    // The connections are cut on failure only, and this one is found out after a good end.
+    let tables = [FetchTable {
+        name: "users".into(),
+        target_name: "users".into(),
+        columns: vec!["id".into()],
+        bytes_estimate: 1,
+        transactional: true,
+    }];
+    let (progress, interrupt) = (Counter::default(), Interrupt::default());
+    let work = Fetch {
+        upstream: &server,
+        tables: &tables,
+        batch_bytes_max: 1 << 20,
+        progress: &progress,
+        interrupt: &interrupt,
+    };
+    let error = fetch(work, vec![Box::new(Connection::default())]).unwrap_err();
+    assert!(error.what().contains("6 rows arrived, the server sent 8"), "{error}");
+}
+
+#[test]
+fn a_run_that_is_complete_without_a_table_is_refused() {
+    let server = Server::new(&[("users", 2)]);
+    server.steps.lock().unwrap().push(server.state(5, RunPhase::Complete, |_| 1));
+    let error = run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Integrity);
+}

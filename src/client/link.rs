@@ -1,0 +1,73 @@
+//! The two ends of a fetch: a run of a server as [`Upstream`], a connection to the target as [`Sink`].
+
+use super::Api;
+use super::fetch::{FetchTable, STATUS_WAIT_MAX, Sink, Upstream};
+use crate::error::Result;
+use crate::target::load::{LoadPool, Loader};
+use crate::wire::api::RunStatus;
+use std::io::Read;
+use std::time::Duration;
+
+/// A run of a server.
+pub(super) struct ServerRun<'a> {
+    api: &'a Api,
+    run: &'a str,
+    wait: Duration,
+}
+
+impl<'a> ServerRun<'a> {
+    /// The run `run`, followed by requests that may go `timeout` without progress.
+    pub(super) fn new(api: &'a Api, run: &'a str, timeout: Duration) -> Self {
+        // A long poll is a request without progress.
+        Self { api, run, wait: STATUS_WAIT_MAX.min(timeout / 2) }
+    }
+}
+
+impl Upstream for ServerRun<'_> {
+    fn status(&self, seen: u64) -> Result<RunStatus> {
+        self.api.status(self.run, seen, self.wait)
+    }
+
+    fn chunk(&self, table: &str, chunk: u32) -> Result<Box<dyn Read + Send>> {
+        Ok(Box::new(self.api.chunk(self.run, table, chunk)?))
+    }
+
+    fn cut(&self) {
+        self.api.shutdown();
+    }
+}
+
+/// One connection that loads into staging.
+pub(super) struct StagingSink {
+    pool: LoadPool,
+    loader: Loader,
+}
+
+impl StagingSink {
+    /// Connects.
+    pub(super) fn open(pool: &LoadPool) -> Result<Self> {
+        Ok(Self { pool: pool.clone(), loader: pool.loader()? })
+    }
+}
+
+impl Sink for StagingSink {
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
+        self.loader.begin_chunk(&table.target_name, chunk)
+    }
+
+    fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
+        self.loader.load_batch(&table.target_name, &table.columns, values, rows)
+    }
+
+    fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()> {
+        self.loader.commit_chunk(&table.target_name, chunk)
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        if let Err(error) = self.loader.rollback_chunk() {
+            tracing::debug!(%error, "the connection is lost, and the chunk with it");
+            self.loader = self.pool.loader()?;
+        }
+        Ok(())
+    }
+}

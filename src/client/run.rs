@@ -1,0 +1,459 @@
+//! The script of a pull, from the first guard to the last line of the history.
+//!
+//! Up to the swap nothing of the application's is touched: whatever fails or is interrupted before leaves the data as
+//! it was, and what was staged is dropped.
+
+use super::api::{Api, Remote};
+use super::failure::same_protocol;
+use super::fetch::{Fetch, FetchTable, Sink, fetch};
+use super::link::{ServerRun, StagingSink};
+use super::select::{Pulled, Selection, Wishes, select};
+use super::state::{Mode, Outcome, State, outcome_of};
+use super::summary::{Preview, Summary};
+use super::{Interrupt, Progress};
+use crate::config::{Binlog, PullConfig};
+use crate::db::flavour::ServerFacts;
+use crate::db::{Connection, Role};
+use crate::error::{Context, Error, Kind, Result};
+use crate::plan::load::Wanted;
+use crate::schema::{Generated, Schema, Table};
+use crate::target::load::BinlogMode;
+use crate::target::staging::{Empty, PrepareOptions, Staging, Verified};
+use crate::target::{self, Claimed, Target, guard};
+use crate::wire::api::{Format, RunRequest, RunTable};
+use crate::wire::manifest::Manifest;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How many steps are counted out to the user.
+const STEPS: u32 = 8;
+/// A complete staging that could not be swapped is used by a later pull if it is no older than this.
+const KEPT_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// Asks the user a question that is answered with yes or no.
+pub type Confirm<'a> = &'a dyn Fn(&str) -> Result<bool>;
+
+/// A pull that can be made or shown.
+#[derive(Clone, Copy)]
+pub struct Pull<'a> {
+    /// What is true.
+    pub config: &'a PullConfig,
+    /// `--tables`; empty for all.
+    pub tables: &'a [String],
+    /// Who listens.
+    pub progress: &'a dyn Progress,
+    /// Who may stop it.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What is known before anything is changed.
+struct Known {
+    manifest: Manifest,
+    /// None: the database does not exist.
+    target: Option<Target>,
+    facts: ServerFacts,
+}
+
+/// What loading came to.
+struct Staged {
+    staging: Staging<Verified>,
+    summary: Summary,
+}
+
+impl Pull<'_> {
+    /// What a pull would do. Changes nothing anywhere.
+    ///
+    /// # Errors
+    /// As [`Pull::run`], as far as it goes.
+    pub fn preview(&self) -> Result<Preview> {
+        self.check_environment()?;
+        let api = self.api();
+        let known = self.look(&self.manifest(&api)?)?;
+        let schema = self.schema(&known)?;
+        let selection = self.select(&known, &schema)?;
+        Ok(Preview::new(&known.manifest, self.config.database.describe(), selection))
+    }
+
+    /// Pulls. None if the user said no.
+    ///
+    /// # Errors
+    /// Every kind; the target's data is as it was unless the message says otherwise.
+    pub fn run(&self, confirm: Confirm<'_>) -> Result<Option<Summary>> {
+        let begun = Instant::now();
+        self.step(1, "checking environment and history")?;
+        self.check_environment()?;
+        let (mut state, remark) = State::open(&self.config.state_file)?;
+        self.remark(remark);
+
+        let api = self.api();
+        self.step(2, &format!("asking {} for the manifest", api.base()))?;
+        let manifest = self.manifest(&api)?;
+        self.step(3, &format!("looking at the target {}", self.config.database.describe()))?;
+        let known = self.look(&manifest)?;
+        let claimed = self.claim(known.target.as_ref())?;
+        let schema = self.schema(&known)?;
+        let selection = self.select(&known, &schema)?;
+        if !confirm(&self.question(&known, &selection))? {
+            return Ok(None);
+        }
+        let (target, claimed) = match (known.target, claimed) {
+            (Some(target), Some(claimed)) => (target, claimed),
+            _ => self.create_database()?,
+        };
+
+        let tables = selection.pulled.len() + selection.empty.len();
+        let id = state.begin(Mode::Full, &manifest.database, tables as u64)?;
+        let work = Work { pull: self, api: &api, manifest: &manifest, target: &target, claimed: &claimed };
+        let done = work.stage(&schema, &selection).and_then(|staged| work.swap(staged));
+        let duration = begun.elapsed();
+        match done {
+            Ok(mut summary) => {
+                let outcome = Outcome::Complete;
+                if let Err(error) = state.finish(&id, outcome, summary.rows, duration) {
+                    summary.notes.push(format!("the data is in place, the history is not written: {error}"));
+                }
+                summary.id = id;
+                summary.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                summary.notes.extend(selection.notes.into_iter().chain(manifest.warnings));
+                Ok(Some(summary))
+            }
+            Err(error) => {
+                work.clean_up(&error);
+                if let Err(second) = state.finish(&id, outcome_of(&error), 0, duration) {
+                    tracing::warn!(error = %second, "the history is not written");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins a step, unless somebody wants to stop.
+    fn step(&self, number: u32, what: &str) -> Result<()> {
+        self.interrupt.check()?;
+        self.progress.step(number, STEPS, what);
+        Ok(())
+    }
+
+    fn remark(&self, remark: Option<String>) {
+        if let Some(text) = remark {
+            self.progress.note(&text);
+        }
+    }
+
+    fn check_environment(&self) -> Result<()> {
+        let environment = &self.config.environment;
+        guard::check_environment(&environment.name, &self.config.allowed_environments)
+            .context(|| format!("by {}", environment.origin))
+    }
+
+    fn remote(&self) -> Remote {
+        Remote {
+            base: self.config.api_base().to_string(),
+            token: self.config.token.clone(),
+            timeout: self.config.timeout,
+        }
+    }
+
+    fn api(&self) -> Api {
+        Api::new(&self.remote())
+    }
+
+    fn manifest(&self, api: &Api) -> Result<Manifest> {
+        let manifest = api.manifest()?;
+        same_protocol(manifest.protocol, api.base())?;
+        tracing::info!(
+            server = manifest.backfill,
+            source = manifest.database,
+            tables = manifest.tables.len(),
+            "manifest received"
+        );
+        Ok(manifest)
+    }
+
+    /// Finds out what the target is, and that it is not the source, over a connection that changes nothing.
+    fn look(&self, manifest: &Manifest) -> Result<Known> {
+        let endpoint = &self.config.database;
+        guard::check_schema_name(&endpoint.database)?;
+        let mut conn = Connection::open_in(endpoint, Role::Target, None)?;
+        let facts = ServerFacts::load(&mut conn)?;
+        guard::check_not_source(&mut conn, &facts, &manifest.identity)?;
+        let target = if target::exists(endpoint)? { Some(Target::open(endpoint)?) } else { None };
+        Ok(Known { manifest: manifest.clone(), target, facts })
+    }
+
+    /// Makes sure that nobody else pulls into the target, and ends what a dead pull left in the middle.
+    fn claim(&self, target: Option<&Target>) -> Result<Option<Claimed>> {
+        let Some(target) = target else { return Ok(None) };
+        let claimed = target.claim()?;
+        for recovered in claimed.recover()? {
+            let tables = recovered.tables;
+            self.progress.note(&if recovered.swapped {
+                format!("an interrupted swap of {tables} tables was completed")
+            } else {
+                format!("an interrupted swap of {tables} tables was undone; the data is as it was")
+            });
+        }
+        Ok(Some(claimed))
+    }
+
+    fn create_database(&self) -> Result<(Target, Claimed)> {
+        target::create(&self.config.database)?;
+        let target = Target::open(&self.config.database)?;
+        let claimed = target.claim()?;
+        Ok((target, claimed))
+    }
+
+    /// The target's tables; none where there is no database yet.
+    fn schema(&self, known: &Known) -> Result<Schema> {
+        match &known.target {
+            Some(target) => target.schema(),
+            None => Ok(Schema {
+                database: self.config.database.database.clone(),
+                flavour: known.facts.flavour,
+                version: known.facts.version,
+                tables: BTreeMap::new(),
+                foreign_keys: Vec::new(),
+                triggers: Vec::new(),
+                views: 0,
+                routines: 0,
+                events: 0,
+            }),
+        }
+    }
+
+    fn select(&self, known: &Known, schema: &Schema) -> Result<Selection> {
+        let wishes = Wishes {
+            tables: self.tables,
+            keep: &self.config.keep_tables,
+            exclude: &self.config.exclude_tables,
+            create_missing: self.config.create_missing_tables,
+        };
+        select(&known.manifest, schema, known.facts.folds_table_names(), wishes)
+    }
+
+    fn question(&self, known: &Known, selection: &Selection) -> String {
+        let endpoint = &self.config.database;
+        let host = match &endpoint.socket {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", endpoint.host, endpoint.port),
+        };
+        let new = selection.pulled.iter().filter(|pulled| pulled.is_new).count() + selection.empty.len();
+        let replaced = selection.pulled.len() + selection.empty.len() - new;
+        let name = &endpoint.database;
+        match (&known.target, replaced, new) {
+            (None, _, new) => format!("create database `{name}` on {host} with {new} tables?"),
+            (Some(_), 0, new) => format!("create {new} tables in `{name}` on {host}?"),
+            (Some(_), replaced, 0) => format!("replace {replaced} tables of `{name}` on {host}?"),
+            (Some(_), replaced, new) => {
+                format!("replace {replaced} tables of `{name}` on {host} and create {new}?")
+            }
+        }
+    }
+}
+
+/// A pull that was agreed to.
+struct Work<'a> {
+    pull: &'a Pull<'a>,
+    api: &'a Api,
+    manifest: &'a Manifest,
+    target: &'a Target,
+    claimed: &'a Claimed,
+}
+
+impl Work<'_> {
+    /// Everything up to a staging that is complete and counted.
+    fn stage(&self, schema: &Schema, selection: &Selection) -> Result<Staged> {
+        let summary = Summary {
+            mode: "full",
+            source: self.manifest.database.clone(),
+            target: self.pull.config.database.describe(),
+            not_copied: self.manifest.not_copied.clone(),
+            ..Summary::default()
+        };
+        let label = label(self.pull.config, self.manifest, selection);
+        if let Some(staged) = self.kept(&label, summary.clone())? {
+            return Ok(staged);
+        }
+        self.pull.step(4, "building the new tables, empty, to see whether the target takes them")?;
+        let plan = self.target.plan(schema, wanted(selection), &self.manifest.foreign_keys)?;
+        let parallel = self.pull.config.parallel;
+        let mut notes = plan.notes.clone();
+        let tables: Vec<FetchTable> =
+            selection.pulled.iter().map(|pulled| fetch_table(pulled, &plan)).collect();
+        let staging = self.claimed.prepare(plan, PrepareOptions { parallel, prefixed: false })?;
+
+        self.pull.step(5, &format!("loading {} tables", tables.len()))?;
+        let estimate = selection.pulled.iter().map(|pulled| pulled.entry.table.row_count).sum();
+        self.pull.progress.loading(estimate);
+        let loaded = self.load(&staging, &tables);
+        self.pull.progress.loaded();
+        let (rows, binlog) = loaded?;
+
+        self.pull.step(6, "building indexes and foreign keys")?;
+        let (staging, built) = staging.build_indexes(parallel)?;
+        self.pull.step(7, "counting the rows")?;
+        let total: u64 = rows.values().sum();
+        let staging = staging.verify(&rows, &format!("{label}:{total}"), parallel)?;
+        notes.extend(summary.notes);
+        let summary = Summary {
+            rows: total,
+            indexes: built.indexes,
+            foreign_keys: built.foreign_keys,
+            binlog: Some(binlog),
+            notes,
+            ..summary
+        };
+        Ok(Staged { staging, summary })
+    }
+
+    /// The staging of an earlier pull that loaded the same and could not swap, if there is one.
+    fn kept(&self, label: &str, summary: Summary) -> Result<Option<Staged>> {
+        for orphan in self.claimed.orphans(Duration::ZERO)? {
+            let rows = orphan.complete.as_deref().and_then(|text| rows_of(text, label));
+            let Some(rows) = rows.filter(|_| orphan.age_seconds <= KEPT_MAX.as_secs()) else { continue };
+            let staging = self.claimed.resume(&orphan)?;
+            let minutes = orphan.age_seconds / 60;
+            let note = format!(
+                "what a pull had loaded {minutes} minutes ago and could not swap was used, without a new download"
+            );
+            self.pull.progress.note(&note);
+            let notes = vec![note];
+            return Ok(Some(Staged { staging, summary: Summary { rows, notes, ..summary } }));
+        }
+        Ok(None)
+    }
+
+    /// Has a run made and loads it. Rows by the target's table names, and what was decided about the binlog.
+    fn load(
+        &self,
+        staging: &Staging<Empty>,
+        tables: &[FetchTable],
+    ) -> Result<(BTreeMap<String, u64>, String)> {
+        let config = self.pull.config;
+        let pool = staging.load_pool(match config.binlog {
+            Binlog::Auto => BinlogMode::Auto,
+            Binlog::Off => BinlogMode::Off,
+            Binlog::On => BinlogMode::On,
+        })?;
+        let sinks = (0..config.parallel.clamp(1, tables.len().max(1)))
+            .map(|_| Ok(Box::new(StagingSink::open(&pool)?) as Box<dyn Sink>))
+            .collect::<Result<Vec<_>>>()?;
+        let batch_bytes_max = self.target.batch_bytes_max();
+        let request = RunRequest {
+            tables: tables
+                .iter()
+                .map(|table| RunTable { name: table.name.clone(), columns: Some(table.columns.clone()) })
+                .collect(),
+            format: Format::Sql,
+            batch_rows: Some(config.chunk_size),
+            batch_bytes: Some(batch_bytes_max),
+        };
+        let run = self.api.create_run(&request)?;
+        let fetched = if run.tables == request.tables {
+            fetch(
+                Fetch {
+                    upstream: &ServerRun::new(self.api, &run.run, config.timeout),
+                    tables,
+                    batch_bytes_max,
+                    progress: self.pull.progress,
+                    interrupt: self.pull.interrupt,
+                },
+                sinks,
+            )
+        } else {
+            Err(Error::integrity("the server's run has other tables or columns than those asked for"))
+        };
+        // Over connections of its own: a fetch that failed has cut all others.
+        if let Err(error) = self.pull.api().end_run(&run.run) {
+            tracing::warn!(%error, "the server ends the run by itself later");
+        }
+        let rows = fetched?
+            .into_iter()
+            .zip(tables)
+            .map(|((_, rows), table)| (table.target_name.clone(), rows))
+            .collect();
+        let binlog = pool.binlog();
+        let state = if binlog.off { "off" } else { "on" };
+        Ok((rows, format!("{state} ({})", binlog.why)))
+    }
+
+    fn swap(&self, staged: Staged) -> Result<Summary> {
+        let Staged { staging, mut summary } = staged;
+        self.claimed.check_alive()?;
+        self.pull.step(8, "swapping the new tables in")?;
+        let report = staging.swap()?;
+        summary.tables = report.tables as u64;
+        summary.triggers = report.triggers as u64;
+        summary.outside_keys = report.outside_keys.into_iter().map(Into::into).collect();
+        if let Some(left) = report.left_behind {
+            summary.notes.push(format!("left behind, `backfill cleanup` drops it: {left}"));
+        }
+        Ok(summary)
+    }
+
+    /// After a failure: ends a swap that was begun, and drops what was staged, unless it can be swapped later.
+    fn clean_up(&self, error: &Error) {
+        let keep = error.kind() == Kind::Busy;
+        let cleaned =
+            self.claimed.recover().and_then(|_| self.claimed.orphans(Duration::ZERO)).and_then(|all| {
+                all.iter()
+                    .filter(|orphan| !(keep && orphan.complete.is_some()))
+                    .try_for_each(|orphan| self.claimed.drop_orphan(orphan))
+            });
+        if let Err(error) = cleaned {
+            tracing::warn!(%error, "something was left on the target; the next pull or `backfill cleanup` drops it");
+        }
+    }
+}
+
+fn wanted(selection: &Selection) -> Vec<Wanted> {
+    let stored = |table: &Table| -> Vec<String> {
+        table.columns.iter().filter(|c| c.generated == Generated::No).map(|c| c.name.clone()).collect()
+    };
+    let pulled = selection.pulled.iter().map(|pulled| Wanted {
+        name: pulled.target_name.clone(),
+        columns: pulled.columns.clone(),
+        missing: pulled.is_new.then(|| pulled.entry.table.clone()),
+    });
+    let empty = selection.empty.iter().map(|table| Wanted {
+        name: table.name.clone(),
+        columns: stored(table),
+        missing: Some(table.clone()),
+    });
+    pulled.chain(empty).collect()
+}
+
+fn fetch_table(pulled: &Pulled, plan: &crate::plan::load::LoadPlan) -> FetchTable {
+    let planned = plan.number(&pulled.target_name).map(|number| &plan.tables[number]);
+    FetchTable {
+        name: pulled.entry.table.name.clone(),
+        target_name: pulled.target_name.clone(),
+        columns: pulled.columns.clone(),
+        bytes_estimate: pulled.entry.table.bytes,
+        transactional: planned.is_some_and(|table| table.transactional),
+    }
+}
+
+/// Names the data that a pull would load: the same source, tables, columns and rules.
+fn label(config: &PullConfig, manifest: &Manifest, selection: &Selection) -> String {
+    let mut hash = Sha256::new();
+    let mut put = |text: &str| {
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text.as_bytes());
+    };
+    put(config.source_url.as_str());
+    put(&manifest.database);
+    for pulled in &selection.pulled {
+        put(&pulled.target_name);
+        put(&pulled.entry.digest);
+        pulled.columns.iter().for_each(|column| put(column));
+    }
+    selection.empty.iter().for_each(|table| put(&table.name));
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The rows in a staging's label, if it names the same data.
+fn rows_of(complete: &str, label: &str) -> Option<u64> {
+    complete.strip_prefix(label)?.strip_prefix(':')?.parse().ok()
+}

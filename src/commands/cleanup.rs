@@ -1,0 +1,139 @@
+//! `backfill cleanup`: drops what dead runs and pulls left in the configured database's server.
+
+use super::Context;
+use crate::cli::CleanupArgs;
+use crate::config::Overrides;
+use crate::db::Endpoint;
+use crate::error::Result;
+use crate::source::sweep;
+use crate::target::{self, Claimed, Target};
+use crate::ui::format::{duration, plural};
+use crate::ui::prompt::confirm;
+use crate::ui::table::{Align, Table};
+use serde::Serialize;
+use std::time::Duration;
+
+/// Something that can be dropped, for the list.
+#[derive(Debug, Serialize)]
+struct Leftover {
+    what: &'static str,
+    name: String,
+    age_seconds: u64,
+}
+
+/// The result for programs.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    swaps_finished: usize,
+    dropped: Vec<Leftover>,
+    declined: bool,
+}
+
+/// What was found.
+struct Found {
+    workspaces: Vec<sweep::Orphan>,
+    stagings: Vec<target::sweep::Orphan>,
+}
+
+/// Finishes interrupted swaps, then lists and drops orphaned workspaces and stagings.
+///
+/// # Errors
+/// `Busy` while a pull is at work on the database; `Usage` when it cannot ask; the server's.
+pub fn run(args: &CleanupArgs, context: &Context) -> Result<()> {
+    let screen = &context.screen;
+    let config = context.load(Overrides::default())?;
+    let endpoint = config.database()?;
+    let age_min = Duration::from_secs(u64::from(args.max_age) * 60);
+    let claimed = claim(&endpoint)?;
+
+    let mut report = Report::default();
+    if let Some(claimed) = &claimed {
+        report.swaps_finished = claimed.recover()?.len();
+        if report.swaps_finished > 0 {
+            screen
+                .result(&format!("Finished {}.", plural(report.swaps_finished as u64, "interrupted swap")))?;
+        }
+    }
+    // Only a serving side has this schema; the pulling side's configuration need not be good for serving.
+    let temp_database = config.serve().ok().and_then(|serve| serve.temp_database);
+    let found = find(&endpoint, temp_database.as_deref(), claimed.as_ref(), age_min)?;
+    let leftovers = found.list();
+    if leftovers.is_empty() {
+        screen.result(&format!("Nothing is left behind that is older than {} minutes.", args.max_age))?;
+        return screen.json(&report);
+    }
+    screen.table(&table_of(&leftovers))?;
+    let question = format!("drop {}?", plural(leftovers.len() as u64, "leftover"));
+    if !args.force && !confirm(screen, &question, "--force")? {
+        screen.result("Nothing was dropped.")?;
+        return screen.json(&Report { declined: true, ..report });
+    }
+    report.dropped = found.drop_all(&endpoint, claimed.as_ref())?;
+    screen.result(&format!("Dropped {}.", plural(report.dropped.len() as u64, "leftover")))?;
+    screen.json(&report)
+}
+
+/// The pull lock of the database; none if there is no such database.
+fn claim(endpoint: &Endpoint) -> Result<Option<Claimed>> {
+    if target::exists(endpoint)? { Target::open(endpoint)?.claim().map(Some) } else { Ok(None) }
+}
+
+fn find(
+    endpoint: &Endpoint,
+    temp_database: Option<&str>,
+    claimed: Option<&Claimed>,
+    age_min: Duration,
+) -> Result<Found> {
+    let seconds = i64::try_from(age_min.as_secs()).unwrap_or(i64::MAX);
+    Ok(Found {
+        workspaces: sweep::list(endpoint, temp_database, seconds)?,
+        stagings: claimed.map(|claimed| claimed.orphans(age_min)).transpose()?.unwrap_or_default(),
+    })
+}
+
+impl Found {
+    fn list(&self) -> Vec<Leftover> {
+        self.workspaces.iter().map(workspace).chain(self.stagings.iter().map(staging)).collect()
+    }
+
+    /// Drops everything that still is dead; what came to life meanwhile stays.
+    fn drop_all(&self, endpoint: &Endpoint, claimed: Option<&Claimed>) -> Result<Vec<Leftover>> {
+        let mut dropped = Vec::new();
+        for orphan in &self.workspaces {
+            if sweep::drop(endpoint, orphan)? {
+                dropped.push(workspace(orphan));
+            }
+        }
+        if let Some(claimed) = claimed {
+            for orphan in &self.stagings {
+                claimed.drop_orphan(orphan)?;
+                dropped.push(staging(orphan));
+            }
+        }
+        Ok(dropped)
+    }
+}
+
+fn workspace(orphan: &sweep::Orphan) -> Leftover {
+    Leftover {
+        what: "workspace",
+        name: orphan.describe(),
+        age_seconds: u64::try_from(orphan.age).unwrap_or_default(),
+    }
+}
+
+fn staging(orphan: &target::sweep::Orphan) -> Leftover {
+    Leftover { what: "staging", name: orphan.name.clone(), age_seconds: orphan.age_seconds }
+}
+
+fn table_of(leftovers: &[Leftover]) -> Table {
+    let mut table = Table::new(&[("What", Align::Left), ("Name", Align::Left), ("Age", Align::Right)]);
+    for left in leftovers {
+        table.row(vec![
+            left.what.to_owned(),
+            left.name.clone(),
+            duration(Duration::from_secs(left.age_seconds)),
+        ]);
+    }
+    table
+}

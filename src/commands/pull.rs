@@ -1,0 +1,220 @@
+//! `backfill pull`: replaces the target's tables by a sanitized copy of the source's.
+
+use super::Context;
+use crate::cli::PullArgs;
+use crate::client::Interrupt;
+use crate::client::run::Pull;
+use crate::client::summary::{Preview, Summary};
+use crate::config::Overrides;
+use crate::error::{Error, Result};
+use crate::ui::format::{count, duration, estimate, plural};
+use crate::ui::prompt::confirm;
+use crate::ui::table::{Align, Table};
+use crate::wire::manifest::NotCopied;
+
+/// How the question is answered beforehand.
+const YES_FLAG: &str = "--yes";
+
+/// Pulls, or shows what a pull would do.
+///
+/// # Errors
+/// Every kind; see [`Pull::run`].
+pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
+    let screen = &context.screen;
+    let overrides = Overrides { parallel: args.parallel.map(usize::from), ..Overrides::default() };
+    let config = context.load(overrides)?.pull()?;
+    let tables: Vec<String> =
+        args.tables.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+    if tables.is_empty() && !args.tables.is_empty() {
+        return Err(Error::usage("--tables names no table"));
+    }
+    let progress = screen.progress();
+    let interrupt = Interrupt::listen()?;
+    let pull = Pull { config: &config, tables: &tables, progress: &*progress, interrupt: &interrupt };
+    if args.dry_run {
+        let preview = pull.preview()?;
+        drop(progress);
+        return show(&preview, context);
+    }
+    let ask = |question: &str| if args.yes { Ok(true) } else { confirm(screen, question, YES_FLAG) };
+    let summary = pull.run(&ask)?;
+    drop(progress);
+    match summary {
+        None => {
+            screen.result("Nothing was changed.")?;
+            screen.json(&serde_json::json!({"declined": true}))
+        }
+        Some(summary) => tell(&summary, context),
+    }
+}
+
+fn show(preview: &Preview, context: &Context) -> Result<()> {
+    let screen = &context.screen;
+    screen.table(&table_of(preview))?;
+    let pulled = preview.tables.iter().filter(|table| table.rows_estimate.is_some());
+    let (tables, rows) =
+        pulled.fold((0, 0u64), |(n, rows), t| (n + 1, rows.saturating_add(t.rows_estimate.unwrap_or(0))));
+    screen.result("")?;
+    screen.result(&format!(
+        "A pull would bring {} with {} rows from `{}` into {}. Nothing was changed.",
+        plural(tables, "table"),
+        estimate(rows),
+        preview.source,
+        preview.target
+    ))?;
+    for note in &preview.notes {
+        screen.result(&format!("- {note}"))?;
+    }
+    if let Some(line) = not_copied(&preview.not_copied) {
+        screen.result(&line)?;
+    }
+    screen.json(preview)
+}
+
+fn table_of(preview: &Preview) -> Table {
+    let mut table = Table::new(&[
+        ("Table", Align::Left),
+        ("Rows", Align::Right),
+        ("Sanitized", Align::Left),
+        ("Limited", Align::Left),
+        ("Timestamps", Align::Left),
+        ("Note", Align::Left),
+    ]);
+    let yes = |is: bool| if is { "yes" } else { "-" }.to_owned();
+    for line in &preview.tables {
+        table.row(vec![
+            line.table.clone(),
+            line.rows_estimate.map_or_else(|| "-".to_owned(), estimate),
+            if line.sanitized.is_empty() { "-".to_owned() } else { line.sanitized.join(", ") },
+            yes(line.limited),
+            yes(line.timestamps),
+            line.note.clone(),
+        ]);
+    }
+    table
+}
+
+fn tell(summary: &Summary, context: &Context) -> Result<()> {
+    for line in lines(summary) {
+        context.screen.result(&line)?;
+    }
+    context.screen.json(summary)
+}
+
+/// The summary in words.
+fn lines(summary: &Summary) -> Vec<String> {
+    let mut lines = vec![format!(
+        "Pulled {} with {} from `{}` into {} in {}.",
+        plural(summary.tables, "table"),
+        plural(summary.rows, "row"),
+        summary.source,
+        summary.target,
+        duration(summary.duration()),
+    )];
+    let rebuilt = [
+        (summary.indexes, "index built", "indexes built"),
+        (summary.foreign_keys, "foreign key added", "foreign keys added"),
+        (summary.triggers, "trigger put back", "triggers put back"),
+    ];
+    let rebuilt: Vec<String> = rebuilt
+        .into_iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, one, many)| format!("{} {}", count(number), if number == 1 { one } else { many }))
+        .collect();
+    if !rebuilt.is_empty() {
+        lines.push(format!("{}.", rebuilt.join(", ")));
+    }
+    if let Some(binlog) = &summary.binlog {
+        lines.push(format!("Binlog of the target while loading: {binlog}."));
+    }
+    for key in &summary.outside_keys {
+        let rows = match key.dangling {
+            Some(0) => continue,
+            Some(rows) => plural(rows, "row"),
+            None => "an unknown number of rows".to_owned(),
+        };
+        lines.push(format!(
+            "- `{}` was not pulled: {rows} of it refer to nothing in the new `{}` (foreign key `{}`)",
+            key.table, key.references, key.name
+        ));
+    }
+    lines.extend(summary.notes.iter().map(|note| format!("- {note}")));
+    lines.extend(not_copied(&summary.not_copied));
+    lines
+}
+
+fn not_copied(things: &NotCopied) -> Option<String> {
+    let list: Vec<String> = [
+        (things.views, "view"),
+        (things.triggers, "trigger"),
+        (things.routines, "routine"),
+        (things.events, "event"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, word)| plural(number, word))
+    .collect();
+    (!list.is_empty()).then(|| format!("Of the source and never copied: {}.", list.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::summary::{OutsideKey, PreviewTable};
+
+    #[test]
+    fn a_dry_run_shows_estimates_as_estimates() {
+        let line = |table: &str, rows, sanitized: &[&str]| PreviewTable {
+            table: table.into(),
+            rows_estimate: rows,
+            sanitized: sanitized.iter().map(|name| (*name).to_owned()).collect(),
+            limited: rows.is_some(),
+            timestamps: false,
+            note: "new".into(),
+        };
+        let preview = Preview {
+            source: "app".into(),
+            target: "localhost:3306/app".into(),
+            tables: vec![line("users", Some(1_234_567), &["email", "name"]), line("kept", None, &[])],
+            not_copied: NotCopied::default(),
+            notes: Vec::new(),
+        };
+        let text = table_of(&preview).render(None);
+        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(rows[0], ["Table", "Rows", "Sanitized", "Limited", "Timestamps", "Note"]);
+        assert_eq!(rows[1], ["users", "~1,234,567", "email,", "name", "yes", "-", "new"]);
+        assert_eq!(rows[2], ["kept", "-", "-", "-", "-", "new"]);
+    }
+
+    #[test]
+    fn the_summary_tells_what_is_worth_telling() {
+        let key = |dangling| OutsideKey {
+            table: "audit".into(),
+            name: "fk".into(),
+            references: "users".into(),
+            dangling,
+        };
+        let summary = Summary {
+            source: "app".into(),
+            target: "localhost/app".into(),
+            tables: 1,
+            rows: 12_000,
+            duration_ms: 3_200,
+            indexes: 1,
+            outside_keys: vec![key(Some(0)), key(Some(2))],
+            not_copied: NotCopied { views: 2, ..NotCopied::default() },
+            notes: vec!["x".into()],
+            ..Summary::default()
+        };
+        assert_eq!(
+            lines(&summary),
+            [
+                "Pulled 1 table with 12,000 rows from `app` into localhost/app in 3.2s.",
+                "1 index built.",
+                "- `audit` was not pulled: 2 rows of it refer to nothing in the new `users` (foreign key `fk`)",
+                "- x",
+                "Of the source and never copied: 2 views.",
+            ]
+        );
+    }
+}
