@@ -67,6 +67,8 @@ enum Command {
     Cleanup(CleanupArgs),
     /// Print a commented configuration
     Install(InstallArgs),
+    /// See a pull from end to end on throwaway servers
+    Demo(DemoArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -195,6 +197,7 @@ fn run(cli: Cli, screen: &Screen) -> Result<()> {
         Some(Command::Status) => commands::status::run(&context),
         Some(Command::Cleanup(args)) => commands::cleanup::run(&args, &context),
         Some(Command::Install(args)) => commands::install::run(&args, &context),
+        Some(Command::Demo(_)) => commands::demo::run(&context),
         Some(Command::Completions { shell }) => completions(shell, screen),
         Some(Command::Man { command }) => man(command.as_deref(), screen),
     }

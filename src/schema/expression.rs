@@ -105,6 +105,33 @@ pub(crate) fn current_timestamp(text: &str) -> Option<String> {
     }
 }
 
+/// The text without the character set introducers of its strings, `_binary` excepted. MySQL prints one before every
+/// string; MariaDB stores an introduced string wrongly in definitions when it holds more than plain ASCII (tried on
+/// 10.11: `_utf8mb4'é'` is read back as `xC3xA9`, one with a quote inside is a syntax error).
+pub(crate) fn without_introducers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    let mut word: Option<usize> = None;
+    walk(text, |at, step| match step {
+        Step::Code(c) if c.is_alphanumeric() || matches!(c, '_' | '$') => {
+            word.get_or_insert(at);
+        }
+        Step::Quoted => {
+            if let Some(start) = word.take() {
+                let introducer = &text[start..];
+                if introducer.starts_with('_') && !introducer.to_ascii_lowercase().starts_with("_binary'") {
+                    out.push_str(&text[copied..start]);
+                    // A quoted part is reported where it begins, so the word ends there.
+                    copied = at;
+                }
+            }
+        }
+        _ => word = None,
+    });
+    out.push_str(&text[copied..]);
+    out
+}
+
 /// One step of a walk over SQL text: a character that is code, or a whole quoted part or comment mark.
 enum Step {
     Code(char),
@@ -166,6 +193,32 @@ fn wrapped(text: &str) -> bool {
     closed_at == Some(text.len() - 1)
 }
 
+/// Words that no column, check or index needs and a bad server might try: reading files, waiting, other tables.
+const FORBIDDEN: &[&str] =
+    &["select", "load_file", "sleep", "benchmark", "get_lock", "release_all_locks", "release_lock", "into"];
+
+/// The words of `text` outside quotes, lower case.
+fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    walk(text, |_, step| match step {
+        Step::Code(c) if c.is_alphanumeric() || matches!(c, '_' | '$') => {
+            if let Some(word) = words.last_mut() {
+                word.extend(c.to_lowercase());
+            }
+        }
+        _ => words.push(String::new()),
+    });
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Whether an expression asks a MariaDB sequence for its next or last value.
+pub(crate) fn uses_sequence(text: &str) -> bool {
+    let words = words(text);
+    words.iter().any(|word| matches!(word.as_str(), "nextval" | "lastval" | "setval"))
+        || words.windows(2).any(|pair| matches!(pair[0].as_str(), "next" | "previous") && pair[1] == "value")
+}
+
 /// Refuses an expression that is not complete in itself: unbalanced parentheses or quotes, a statement's end, a
 /// comment, control characters. What passes cannot reach beyond the parentheses that it is put into.
 ///
@@ -207,6 +260,9 @@ pub(crate) fn check_closed(text: &str) -> Result<()> {
     }
     if problem.is_none() && text.trim().is_empty() {
         problem = Some("nothing");
+    }
+    if problem.is_none() && words(text).iter().any(|word| FORBIDDEN.contains(&word.as_str())) {
+        problem = Some("a function or keyword that no definition needs");
     }
     match problem {
         None => Ok(()),
@@ -267,6 +323,8 @@ mod tests {
             "a - -1",
             "json_extract(`d`,'$.a')",
             "case when (`a` > 1) then 2 else 3 end",
+            "`select` + `sleep`",
+            "concat('select',`selected`)",
         ] {
             assert!(check_closed(good).is_ok(), "{good}");
         }
@@ -286,8 +344,35 @@ mod tests {
             "@@hostname",
             "@a",
             "1\0",
+            "(select 1)",
+            "LOAD_FILE('/etc/passwd')",
+            "sleep (9)",
         ] {
             assert!(check_closed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn introducers_are_taken_away() {
+        for (text, expected) in [
+            ("concat(`a`,_utf8mb4'é',_latin1'b\\'')", "concat(`a`,'é','b\\'')"),
+            ("_binary'x' = _utf8mb3'y'", "_binary'x' = 'y'"),
+            ("x'61' = '_utf8mb4' and `_utf8mb4` > a_b", "x'61' = '_utf8mb4' and `_utf8mb4` > a_b"),
+            ("a_'x'", "a_'x'"),
+        ] {
+            assert_eq!(without_introducers(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn sequences_are_seen() {
+        for (text, expected) in [
+            ("nextval(`app`.`s`)", true),
+            ("NEXT VALUE FOR `s`", true),
+            ("concat('nextval(')", false),
+            ("`nextval` + 1", false),
+        ] {
+            assert_eq!(uses_sequence(text), expected, "{text}");
         }
     }
 

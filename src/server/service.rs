@@ -16,6 +16,9 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// Bytes that a client may put in front of a statement instead of ours, and the protocol around it.
 const STATEMENT_MARGIN: u64 = 4096;
 
+/// Most bytes of a batch that a client may ask for: `max_allowed_packet` cannot be larger.
+const BATCH_BYTES_MAX: u64 = 1 << 30;
+
 /// What the endpoints need.
 #[derive(Debug)]
 pub struct Service {
@@ -122,7 +125,8 @@ impl Service {
         })
     }
 
-    /// The smaller of both sides' sizes.
+    /// The smaller of both sides' rows; the bytes that the client's database takes, since nobody sends a statement to
+    /// the source. A caller that does not say gets what the source itself would take.
     fn batch_size(&self, wanted: &RunRequest, packet_bytes_max: u64) -> Result<BatchSize, Refusal> {
         let rows_max = wanted.batch_rows.unwrap_or(u32::MAX).min(self.batch_rows_max);
         let bytes =

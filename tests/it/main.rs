@@ -10,6 +10,7 @@ mod fixture;
 mod harness;
 mod masks;
 mod oracle;
+mod readme;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
 /// All tests; without servers only their names are good for anything.
 fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     let mut trials = arch::trials();
+    trials.extend(readme::trials());
     let mut add = |name: String, test: harness::Test| {
         let servers = servers.cloned();
         trials.push(Trial::test(name, move || {

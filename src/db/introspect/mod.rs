@@ -70,6 +70,20 @@ fn load(conn: &mut Connection, database: &str) -> Result<Schema> {
     })
 }
 
+/// The names of all views of `database`.
+///
+/// # Errors
+/// The server's, connection failures.
+pub fn view_names(conn: &mut Connection, database: &str) -> Result<BTreeSet<String>> {
+    let names: Vec<String> = conn
+        .query(&format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_TYPE LIKE '%VIEW%'",
+            string_literal(database)
+        ))
+        .context(|| format!("reading the views of `{database}`"))?;
+    Ok(names.into_iter().collect())
+}
+
 /// Columns of the catalog that not every version has.
 const OPTIONAL: &str =
     "'SRS_ID', 'EXPRESSION', 'LEVEL', 'ENFORCED', 'CHECK_CLAUSE', 'GENERATION_EXPRESSION', 'SRID'";

@@ -1,0 +1,229 @@
+//! Statements that create tables, written from their structure as data.
+//!
+//! That structure may have come over the network from a server that means harm, so nothing of it is copied into a
+//! statement: types are parsed and written anew from an allow-list, the engine is always InnoDB, names are quoted,
+//! collations come from [`collation`](super::collation), strings are re-quoted, expressions must be closed in
+//! themselves, and there is no room for any table option.
+//!
+//! Texts rely on sessions with backslash escapes and without `ANSI_QUOTES`, which every session of ours is.
+
+mod column;
+mod key;
+pub(super) mod types;
+mod workspace;
+
+pub use workspace::{WorkspaceOptions, workspace_table};
+
+use super::expression::{check_closed, quote, strip_parentheses, without_introducers};
+use super::model::{Check, Flavour, ForeignKey, Generated, Table, TableKind, Version};
+use super::{Column, collation};
+use crate::error::{Context, Error, Kind, Result};
+use crate::sql::ident::column_list;
+use crate::sql::{Ident, TableName};
+
+/// The server that a statement is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Target {
+    flavour: Flavour,
+    version: Version,
+}
+
+impl Target {
+    fn is_mysql(self) -> bool {
+        self.flavour == Flavour::Mysql
+    }
+
+    /// Whether any expression may be a default.
+    fn has_default_expressions(self) -> bool {
+        !self.is_mysql() || self.version >= Version(8, 0, 13)
+    }
+
+    fn has_invisible_columns(self) -> bool {
+        !self.is_mysql() || self.version >= Version(8, 0, 23)
+    }
+
+    fn has_functional_indexes(self) -> bool {
+        self.is_mysql() && self.version >= Version(8, 0, 13)
+    }
+
+    /// Whether UNIQUE may be over whole TEXTs and BLOBs.
+    fn has_long_unique(self) -> bool {
+        !self.is_mysql() && self.version >= Version(10, 4, 3)
+    }
+}
+
+/// A statement and what of the table it does not carry over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CreateTable {
+    /// The `CREATE TABLE` statement.
+    pub sql: String,
+    /// One line for each thing that was changed or left out.
+    pub notes: Vec<String>,
+}
+
+/// The statement that creates `table` under `name` on a target: all columns, primary key, indexes, checks,
+/// comments; no foreign keys (see [`add_foreign_key`]), no partitions. A versioned table becomes an ordinary one.
+///
+/// # Errors
+/// `Schema`, naming table and column, when something cannot be expressed on the target or is not what a server
+/// would print.
+pub fn create_table(
+    table: &Table,
+    name: &TableName,
+    source: Flavour,
+    target: (Flavour, Version),
+) -> Result<String> {
+    create_table_with_notes(table, name, source, target).map(|created| created.sql)
+}
+
+/// As [`create_table`], with what the statement does not carry over.
+///
+/// # Errors
+/// As [`create_table`].
+pub fn create_table_with_notes(
+    table: &Table,
+    name: &TableName,
+    source: Flavour,
+    target: (Flavour, Version),
+) -> Result<CreateTable> {
+    let target = Target { flavour: target.0, version: target.1 };
+    render(table, name, source, target).context(|| format!("creating table `{}`", table.name))
+}
+
+fn render(table: &Table, name: &TableName, source: Flavour, target: Target) -> Result<CreateTable> {
+    if table.kind == TableKind::Sequence {
+        return Err(refuse("it is a sequence"));
+    }
+    if table.engine.is_empty() {
+        return Err(refuse("its own server cannot open it"));
+    }
+    let mut notes = Vec::new();
+    if table.kind == TableKind::SystemVersioned {
+        notes.push("system versioning and history are left out".to_owned());
+    }
+    if table.partitioned {
+        notes.push("partitions are left out".to_owned());
+    }
+    if !table.engine.eq_ignore_ascii_case("InnoDB") {
+        notes.push(format!("engine {} becomes InnoDB", table.engine));
+    }
+    let columns: Vec<&Column> = table.columns.iter().filter(|column| !is_row_period(column)).collect();
+    if columns.is_empty() {
+        return Err(refuse("it has no columns"));
+    }
+    let mut lines = Vec::new();
+    for column in &columns {
+        let line = column::definition(column, source, target, &mut notes)
+            .context(|| format!("column `{}`", column.name))?;
+        lines.push(line);
+    }
+    lines.extend(key::definitions(table, &columns, target, &mut notes)?);
+    lines.extend(checks(table, source, target)?);
+    let mapped = collation::map(&table.collation, target.flavour, target.version)?;
+    let charset = collation::charset_of(&mapped.name);
+    let comment =
+        if table.comment.is_empty() { String::new() } else { format!(" COMMENT={}", quote(&table.comment)) };
+    let sql = format!(
+        "CREATE TABLE {name} (\n  {}\n) ENGINE=InnoDB DEFAULT CHARACTER SET {charset} COLLATE {}{comment}",
+        lines.join(",\n  "),
+        mapped.name
+    );
+    Ok(CreateTable { sql, notes })
+}
+
+/// The row-start and row-end columns of a versioned table.
+fn is_row_period(column: &Column) -> bool {
+    column.generated == Generated::Stored
+        && matches!(column.expression.as_deref(), Some("ROW START" | "ROW END"))
+}
+
+fn refuse(what: impl Into<String>) -> Error {
+    Error::new(Kind::Schema, what)
+}
+
+/// An expression that may stand between parentheses; the only way into a statement for one.
+fn closed(expression: &str, flavour: Flavour) -> Result<String> {
+    let inner = strip_parentheses(expression);
+    check_closed(inner)?;
+    Ok(match flavour {
+        Flavour::Mariadb => without_introducers(inner),
+        Flavour::Mysql => inner.to_owned(),
+    })
+}
+
+fn checks(table: &Table, source: Flavour, target: Target) -> Result<Vec<String>> {
+    table
+        .checks
+        .iter()
+        .filter(|check| !is_json_check(table, check))
+        .map(|check| {
+            let expression =
+                closed(&check.expression, target.flavour).context(|| format!("check `{}`", check.name))?;
+            // MySQL's names hold for the whole schema, MariaDB's for the table.
+            let collides = target.is_mysql() && source == Flavour::Mariadb;
+            if collides || is_automatic(table, check) {
+                Ok(format!("CHECK ({expression})"))
+            } else {
+                Ok(format!("CONSTRAINT {} CHECK ({expression})", Ident::new(check.name.as_str())))
+            }
+        })
+        .collect()
+}
+
+/// The check that MariaDB adds to its JSON columns by itself.
+fn is_json_check(table: &Table, check: &Check) -> bool {
+    table.columns.iter().filter(|column| column.data_type == "json").any(|column| {
+        let valid = format!("json_valid({})", Ident::new(column.name.as_str()));
+        check.expression.eq_ignore_ascii_case(&valid)
+    })
+}
+
+/// Whether a server made the check's name up: `t_chk_1`, `CONSTRAINT_1`, or a MariaDB column's own check.
+fn is_automatic(table: &Table, check: &Check) -> bool {
+    let numbered = |prefix: &str| {
+        check
+            .name
+            .strip_prefix(prefix)
+            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    numbered("CONSTRAINT_")
+        || numbered(&format!("{}_chk_", table.name))
+        || table.column(&check.name).is_some()
+}
+
+/// Actions that a foreign key may have.
+const ACTIONS: &[&str] = &["CASCADE", "SET NULL", "RESTRICT", "NO ACTION", "SET DEFAULT"];
+
+/// The statement that adds a foreign key to `child`, leading to `parent`.
+///
+/// # Errors
+/// `Schema` for an action that does not exist and for columns that do not pair up.
+pub fn add_foreign_key(key: &ForeignKey, child: &TableName, parent: &TableName) -> Result<String> {
+    let action = |text: &str| {
+        ACTIONS.iter().find(|known| known.eq_ignore_ascii_case(text)).copied().ok_or_else(|| {
+            refuse(format!(
+                "foreign key `{}` of table `{}` has an action that does not exist",
+                key.name, key.table
+            ))
+        })
+    };
+    if key.columns.is_empty() || key.columns.len() != key.referenced_columns.len() {
+        return Err(refuse(format!(
+            "foreign key `{}` of table `{}` does not pair its columns with its parent's",
+            key.name, key.table
+        )));
+    }
+    Ok(format!(
+        "ALTER TABLE {child} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent} ({}) ON DELETE {} ON UPDATE {}",
+        Ident::new(key.name.as_str()),
+        column_list(&key.columns),
+        column_list(&key.referenced_columns),
+        action(&key.on_delete)?,
+        action(&key.on_update)?
+    ))
+}
+
+pub use key::index_definition;
+
+#[cfg(test)]
+pub(super) mod tests;

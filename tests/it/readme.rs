@@ -1,0 +1,73 @@
+//! The README says what the program does: every key and every exit code is in its tables.
+
+use backfill::config::template;
+use backfill::error::Kind;
+use libtest_mimic::Trial;
+
+pub fn trials() -> Vec<Trial> {
+    vec![
+        Trial::test("readme::every_key_is_in_the_table", || {
+            keys();
+            Ok(())
+        }),
+        Trial::test("readme::every_exit_code_is_in_the_table", || {
+            exit_codes();
+            Ok(())
+        }),
+    ]
+}
+
+/// The part of the README between two markers.
+fn part(name: &str) -> String {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let begin = readme.find(&format!("<!-- {name} -->")).unwrap();
+    let end = readme.find(&format!("<!-- /{name} -->")).unwrap();
+    readme[begin..end].to_owned()
+}
+
+fn keys() {
+    let table = part("keys");
+    let mut section = String::new();
+    let mut count = 0;
+    for line in template().lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = format!("{name}.");
+        }
+        let Some((key, _)) = line.strip_prefix("# ").and_then(|rest| rest.split_once(" = ")) else {
+            continue;
+        };
+        if key.contains(' ') {
+            continue;
+        }
+        // What follows the last section are examples of rules.
+        if section == "privacy." && key != "policy" {
+            continue;
+        }
+        count += 1;
+        assert!(table.contains(&format!("`{section}{key}`")), "{section}{key} is not in the README");
+    }
+    assert!(count > 25, "the template has {count} keys only: is this test still reading it right?");
+}
+
+fn exit_codes() {
+    let table = part("exit codes");
+    let kinds = [
+        Kind::Usage,
+        Kind::Config,
+        Kind::Guard,
+        Kind::Source,
+        Kind::Target,
+        Kind::Privilege,
+        Kind::Schema,
+        Kind::Remote,
+        Kind::Integrity,
+        Kind::Busy,
+        Kind::Hook,
+        Kind::Internal,
+    ];
+    for kind in kinds {
+        let row = format!("| {} | {}:", kind.exit_code(), format!("{kind:?}").to_lowercase());
+        assert!(table.contains(&row), "{row} is not in the README");
+    }
+    assert!(table.contains("| 130, 143 |"));
+}
