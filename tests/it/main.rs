@@ -4,7 +4,10 @@
 //! that cannot be had is a failure, never a skip.
 
 mod arch;
-
+mod cli_bad_input;
+mod cli_common;
+mod cli_proxy;
+mod cli_stream;
 mod directions;
 mod fixture;
 mod harness;
@@ -55,6 +58,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    cli_bad_input::tests(&mut add);
+    cli_stream::tests(&mut add);
 
     trials
 }
