@@ -49,9 +49,15 @@ struct Global {
     log_format: LogFormat,
 }
 
-impl Global {
+impl Cli {
+    /// For [`log::start`]: a server that nobody watches logs what it does.
     fn verbosity(&self) -> i8 {
-        if self.quiet { -1 } else { i8::try_from(self.verbose).unwrap_or(i8::MAX) }
+        let serves = matches!(self.command, Some(Command::Serve(_)));
+        if self.global.quiet {
+            -1
+        } else {
+            i8::try_from(self.global.verbose).unwrap_or(i8::MAX).saturating_add(serves.into())
+        }
     }
 }
 
@@ -185,7 +191,7 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
 }
 
 fn run(cli: Cli, screen: &Screen) -> Result<()> {
-    log::start(cli.global.verbosity(), cli.global.log_format, screen.bars())?;
+    log::start(cli.verbosity(), cli.global.log_format, screen.bars())?;
     // Both TLS users of the program (HTTP and databases) must find the same provider; a second call changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let context =
@@ -258,9 +264,10 @@ mod tests {
         for line in ["--json -vv status", "status --json -v -v"] {
             let cli = parse(line).unwrap();
             assert!(cli.global.json);
-            assert_eq!(cli.global.verbosity(), 2);
+            assert_eq!(cli.verbosity(), 2);
         }
-        assert_eq!(parse("-q status").unwrap().global.verbosity(), -1);
+        assert_eq!(parse("-q serve").unwrap().verbosity(), -1);
+        assert_eq!(parse("serve").unwrap().verbosity(), 1);
     }
 
     #[test]

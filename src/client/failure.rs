@@ -231,7 +231,9 @@ fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) ->
         Some(Code::RunGone | Code::RunEnded) => remote(what)
             .source(Gone)
             .hint("the run was ended by the server (stopped, restarted or idle for too long); start again"),
-        Some(Code::NotFound) => remote(what).hint(PREFIX_HINT),
+        Some(Code::NotFound) => remote(what).hint(
+            "server.route_prefix must be the same on both sides, and client.source_url the part before it",
+        ),
         Some(Code::ConfigInvalid) => {
             remote(what).hint("the server's configuration has to be corrected; its log says where")
         }

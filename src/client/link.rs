@@ -56,7 +56,7 @@ impl Sink for StagingSink {
     }
 
     fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
-        self.loader.load_batch(&table.target_name, &table.columns, values, rows)
+        self.loader.load_batch(&table.target_name, &table.target_columns, values, rows)
     }
 
     fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()> {

@@ -13,17 +13,19 @@ use super::summary::{Preview, Summary};
 use super::{Interrupt, Progress};
 use crate::config::{Binlog, PullConfig};
 use crate::db::flavour::ServerFacts;
+use crate::db::introspect::view_names;
 use crate::db::{Connection, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::load::Wanted;
-use crate::schema::{Generated, Schema, Table};
+use crate::schema::diff::TargetSide;
+use crate::schema::{Schema, Table};
 use crate::target::load::BinlogMode;
 use crate::target::staging::{Empty, PrepareOptions, Staging, Verified};
 use crate::target::{self, Claimed, Target, guard};
 use crate::wire::api::{Format, RunRequest, RunTable};
 use crate::wire::manifest::Manifest;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// How many steps are counted out to the user.
@@ -53,6 +55,7 @@ struct Known {
     /// None: the database does not exist.
     target: Option<Target>,
     facts: ServerFacts,
+    views: BTreeSet<String>,
 }
 
 /// What loading came to.
@@ -115,7 +118,8 @@ impl Pull<'_> {
                 }
                 summary.id = id;
                 summary.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-                summary.notes.extend(selection.notes.into_iter().chain(manifest.warnings));
+                let left = selection.left_alone.iter().map(|(table, why)| format!("`{table}`: {why}"));
+                summary.notes.extend(left.chain(selection.notes).chain(manifest.warnings));
                 Ok(Some(summary))
             }
             Err(error) => {
@@ -179,7 +183,8 @@ impl Pull<'_> {
         let facts = ServerFacts::load(&mut conn)?;
         guard::check_not_source(&mut conn, &facts, &manifest.identity)?;
         let target = if target::exists(endpoint)? { Some(Target::open(endpoint)?) } else { None };
-        Ok(Known { manifest: manifest.clone(), target, facts })
+        let views = view_names(&mut conn, &endpoint.database)?;
+        Ok(Known { manifest: manifest.clone(), target, facts, views })
     }
 
     /// Makes sure that nobody else pulls into the target, and ends what a dead pull left in the middle.
@@ -229,7 +234,8 @@ impl Pull<'_> {
             exclude: &self.config.exclude_tables,
             create_missing: self.config.create_missing_tables,
         };
-        select(&known.manifest, schema, known.facts.folds_table_names(), wishes)
+        let folds_names = known.facts.folds_table_names();
+        select(&known.manifest, TargetSide { schema, views: &known.views, folds_names }, wishes)
     }
 
     fn question(&self, known: &Known, selection: &Selection) -> String {
@@ -317,7 +323,6 @@ impl Work<'_> {
             let note = format!(
                 "what a pull had loaded {minutes} minutes ago and could not swap was used, without a new download"
             );
-            self.pull.progress.note(&note);
             let notes = vec![note];
             return Ok(Some(Staged { staging, summary: Summary { rows, notes, ..summary } }));
         }
@@ -365,8 +370,13 @@ impl Work<'_> {
             Err(Error::integrity("the server's run has other tables or columns than those asked for"))
         };
         // Over connections of its own: a fetch that failed has cut all others.
-        if let Err(error) = self.pull.api().end_run(&run.run) {
-            tracing::warn!(%error, "the server ends the run by itself later");
+        match self.pull.api().end_run(&run.run) {
+            Err(error) if fetched.is_ok() => {
+                tracing::warn!(%error, "the server ends the run by itself later");
+            }
+            // What ended the fetch is told; it probably is the cause of this too.
+            Err(error) => tracing::debug!(%error, "the run is not ended"),
+            Ok(()) => {}
         }
         let rows = fetched?
             .into_iter()
@@ -408,12 +418,10 @@ impl Work<'_> {
 }
 
 fn wanted(selection: &Selection) -> Vec<Wanted> {
-    let stored = |table: &Table| -> Vec<String> {
-        table.columns.iter().filter(|c| c.generated == Generated::No).map(|c| c.name.clone()).collect()
-    };
+    let stored = |table: &Table| table.stored_columns().map(|column| column.name.clone()).collect();
     let pulled = selection.pulled.iter().map(|pulled| Wanted {
         name: pulled.target_name.clone(),
-        columns: pulled.columns.clone(),
+        columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
         missing: pulled.is_new.then(|| pulled.entry.table.clone()),
     });
     let empty = selection.empty.iter().map(|table| Wanted {
@@ -429,7 +437,8 @@ fn fetch_table(pulled: &Pulled, plan: &crate::plan::load::LoadPlan) -> FetchTabl
     FetchTable {
         name: pulled.entry.table.name.clone(),
         target_name: pulled.target_name.clone(),
-        columns: pulled.columns.clone(),
+        columns: pulled.columns.iter().map(|(name, _)| name.clone()).collect(),
+        target_columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
         bytes_estimate: pulled.entry.table.bytes,
         transactional: planned.is_some_and(|table| table.transactional),
     }
@@ -447,7 +456,7 @@ fn label(config: &PullConfig, manifest: &Manifest, selection: &Selection) -> Str
     for pulled in &selection.pulled {
         put(&pulled.target_name);
         put(&pulled.entry.digest);
-        pulled.columns.iter().for_each(|column| put(column));
+        pulled.columns.iter().for_each(|(name, _)| put(name));
     }
     selection.empty.iter().for_each(|table| put(&table.name));
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()

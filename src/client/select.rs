@@ -1,9 +1,12 @@
-//! Which tables a pull replaces, which it makes empty, which it leaves alone, and which columns come along. Pure:
-//! the manifest, the target's schema and the wishes in, a [`Selection`] or one clear refusal out.
+//! Which tables a pull replaces, which it makes empty, which it leaves alone. Pure: the manifest, the target's schema
+//! and the wishes in, a [`Selection`] or one clear refusal out. What fits together is [`diff`]'s to say.
 
 use crate::config::Patterns;
-use crate::error::{Error, Kind, Result};
-use crate::schema::{Column, Schema, Table};
+use crate::error::{Error, Result};
+use crate::schema::ddl::create_table;
+use crate::schema::diff::{self, Action, Allowed, Comparison, Severity, SourceSide, TargetSide};
+use crate::schema::{Schema, Table};
+use crate::sql::TableName;
 use crate::wire::manifest::{Manifest, TableEntry};
 use std::collections::BTreeSet;
 
@@ -30,8 +33,8 @@ pub struct Pulled {
     pub entry: TableEntry,
     /// Its name on the target.
     pub target_name: String,
-    /// The columns that are fetched, as the source spells them.
-    pub columns: Vec<String>,
+    /// The columns that are fetched: name at the source, name on the target.
+    pub columns: Vec<(String, String)>,
     /// Whether the target lacks it.
     pub is_new: bool,
     /// Columns of the source that the target's table lacks.
@@ -51,55 +54,32 @@ pub struct Selection {
     pub notes: Vec<String>,
 }
 
-/// Decides. `folds` says that the target compares table names without case.
+/// Decides.
 ///
 /// # Errors
-/// `Usage` for a wish that names no table, or nothing to pull; `Schema` listing every column that the target
-/// demands and the source lacks.
-pub fn select(manifest: &Manifest, target: &Schema, folds: bool, wishes: Wishes<'_>) -> Result<Selection> {
+/// `Usage` for a wish that names no table, or nothing to pull; as [`Comparison::check`], listing all that does not
+/// fit.
+pub fn select(manifest: &Manifest, target: TargetSide<'_>, wishes: Wishes<'_>) -> Result<Selection> {
     let wanted = wanted(manifest, wishes)?;
     let mut selection = Selection::default();
-    let mut refusals = Vec::new();
-    for entry in &manifest.tables {
+    let mut entries = Vec::new();
+    for entry in manifest.tables.iter().filter(|entry| wanted.contains(entry.table.name.as_str())) {
         let name = &entry.table.name;
-        if !wanted.contains(name.as_str()) {
-            continue;
-        }
-        let own = find(target, name, folds);
-        match own {
-            Some(own) if wishes.keep.is_match(&own.name) => {
-                selection.left_alone.push((name.clone(), "kept (keep_tables)".to_owned()));
-            }
-            Some(own) => match match_columns(&entry.table, own) {
-                Ok((columns, lost_columns)) => selection.pulled.push(Pulled {
-                    entry: entry.clone(),
-                    target_name: own.name.clone(),
-                    columns,
-                    is_new: false,
-                    lost_columns,
-                }),
-                Err(refusal) => refusals.push(refusal),
-            },
-            None if wishes.create_missing => selection.pulled.push(Pulled {
-                entry: entry.clone(),
-                target_name: if folds { name.to_lowercase() } else { name.clone() },
-                columns: entry.table.stored_columns().map(|column| column.name.clone()).collect(),
-                is_new: true,
-                lost_columns: Vec::new(),
-            }),
-            None => {
-                let why = "not here, and client.create_missing_tables is false";
-                selection.left_alone.push((name.clone(), why.to_owned()));
-            }
+        if wishes.create_missing || is_there(target, name) {
+            entries.push(entry);
+        } else {
+            let why = "not here, and client.create_missing_tables is false";
+            selection.left_alone.push((name.clone(), why.to_owned()));
         }
     }
-    if !refusals.is_empty() {
-        return Err(Error::new(
-            Kind::Schema,
-            format!("columns of the target have no value to take: {}", refusals.join("; ")),
-        )
-        .hint("run the migrations of both sides to the same point, or give these columns a default"));
-    }
+    let tables: Vec<&Table> = entries.iter().map(|entry| &entry.table).collect();
+    let comparison = diff::compare(
+        SourceSide { tables: &tables, flavour: manifest.flavour },
+        target,
+        Allowed { create_missing: wishes.create_missing, keep: &|name| wishes.keep.is_match(name) },
+    );
+    comparison.check()?;
+    take(&entries, target, &comparison, &mut selection);
     if selection.pulled.is_empty() {
         return Err(Error::usage("there is no table to pull").hint(match selection.left_alone.first() {
             Some((name, why)) => format!("`{name}`: {why}"),
@@ -107,19 +87,39 @@ pub fn select(manifest: &Manifest, target: &Schema, folds: bool, wishes: Wishes<
         }));
     }
     if wishes.tables.is_empty() && wishes.create_missing {
-        selection.empty = missing_excluded(manifest, target, folds, wishes);
+        take_excluded(manifest, target, wishes, &mut selection);
     }
-    notes(manifest, &mut selection);
+    notes(manifest, &comparison, &mut selection);
     Ok(selection)
 }
 
-/// The target's table of that name.
-fn find<'a>(target: &'a Schema, name: &str, folds: bool) -> Option<&'a Table> {
-    if !folds {
-        return target.tables.get(name);
+/// Whether the target has a table of that name.
+fn is_there(target: TargetSide<'_>, name: &str) -> bool {
+    if !target.folds_names {
+        return target.schema.tables.contains_key(name);
     }
     let name = name.to_lowercase();
-    target.tables.values().find(|table| table.name.to_lowercase() == name)
+    target.schema.tables.keys().any(|own| own.to_lowercase() == name)
+}
+
+/// Sorts what was compared into what is pulled and what stays.
+fn take(entries: &[&TableEntry], target: TargetSide<'_>, comparison: &Comparison, selection: &mut Selection) {
+    for (entry, compared) in entries.iter().zip(&comparison.tables) {
+        if compared.action == Action::Keep {
+            selection.left_alone.push((compared.target_name.clone(), "kept (keep_tables)".to_owned()));
+            continue;
+        }
+        let own = target.schema.tables.get(&compared.target_name);
+        let is_lost = |name: &str| own.is_some_and(|own| own.column(name).is_none());
+        let lost = entry.table.stored_columns().filter(|column| is_lost(&column.name));
+        selection.pulled.push(Pulled {
+            entry: (*entry).clone(),
+            target_name: compared.target_name.clone(),
+            columns: compared.columns.clone(),
+            is_new: compared.action == Action::Create,
+            lost_columns: lost.map(|column| column.name.clone()).collect(),
+        });
+    }
 }
 
 /// Names of the tables that are wished for.
@@ -168,65 +168,42 @@ fn no_table(manifest: &Manifest, exclude: &Patterns, wish: &str) -> Error {
     }
 }
 
-/// The source's columns that the target's table takes, and those that it lacks.
-fn match_columns(source: &Table, target: &Table) -> Result<(Vec<String>, Vec<String>), String> {
-    let mut columns = Vec::new();
-    let mut lost = Vec::new();
-    for column in source.stored_columns() {
-        match target.column(&column.name) {
-            Some(own) if own.generated == crate::schema::Generated::No => columns.push(column.name.clone()),
-            // What the target computes itself needs no value.
-            Some(_) => {}
-            None => lost.push(column.name.clone()),
-        }
-    }
-    let needy: Vec<String> = target
-        .stored_columns()
-        .filter(|own| needs_value(own) && !columns.iter().any(|name| same_column(own, name)))
-        .map(|own| format!("`{}`.`{}`", target.name, own.name))
-        .collect();
-    if !needy.is_empty() {
-        return Err(needy.join(", "));
-    }
-    if columns.is_empty() {
-        return Err(format!("`{}` (no column of the source is there)", target.name));
-    }
-    Ok((columns, lost))
-}
-
-fn needs_value(column: &Column) -> bool {
-    !column.nullable && column.default.is_none() && !column.auto_increment
-}
-
-fn same_column(column: &Column, name: &str) -> bool {
-    column.name.to_lowercase() == name.to_lowercase()
-}
-
-/// Structures of tables that are excluded, by either side, and missing here.
-fn missing_excluded(manifest: &Manifest, target: &Schema, folds: bool, wishes: Wishes<'_>) -> Vec<Table> {
+/// Structures of tables that are excluded, by either side, and missing here. One that cannot be made is no reason
+/// to refuse the pull: nobody asked for its rows.
+fn take_excluded(manifest: &Manifest, target: TargetSide<'_>, wishes: Wishes<'_>, selection: &mut Selection) {
     let here = manifest.tables.iter().map(|e| &e.table).filter(|table| wishes.exclude.is_match(&table.name));
-    manifest
-        .excluded
-        .iter()
-        .chain(here)
-        .filter(|table| find(target, &table.name, folds).is_none())
-        .cloned()
-        .collect()
-}
-
-fn notes(manifest: &Manifest, selection: &mut Selection) {
-    let notes = &mut selection.notes;
-    for pulled in &selection.pulled {
-        if !pulled.lost_columns.is_empty() {
-            notes.push(format!(
-                "`{}`: the target lacks columns, which are not copied: {}",
-                pulled.target_name,
-                pulled.lost_columns.join(", ")
-            ));
+    let missing = manifest.excluded.iter().chain(here).filter(|table| !is_there(target, &table.name));
+    for table in missing.filter(|table| !target.views.contains(&table.name)) {
+        let Schema { flavour, version, .. } = *target.schema;
+        let name = TableName::bare(table.name.as_str());
+        match create_table(table, &name, manifest.flavour, (flavour, version)) {
+            Ok(_) => selection.empty.push(table.clone()),
+            Err(error) => {
+                selection
+                    .notes
+                    .push(format!("`{}` is excluded, and not made here either: {error}", table.name));
+            }
         }
     }
+}
+
+fn notes(manifest: &Manifest, comparison: &Comparison, selection: &mut Selection) {
+    // What is kept is told among what is left alone.
+    let kept: BTreeSet<&str> = comparison
+        .tables
+        .iter()
+        .filter(|table| table.action == Action::Keep)
+        .map(|table| table.name.as_str())
+        .collect();
+    let told = |severity| {
+        comparison
+            .of(severity)
+            .filter(|finding| !kept.contains(finding.table.as_str()))
+            .map(ToString::to_string)
+    };
+    selection.notes.extend(told(Severity::Warning).chain(told(Severity::Note)));
     for left in &manifest.left_out {
-        notes.push(format!("`{}` is not served: {}", left.name, left.reason));
+        selection.notes.push(format!("`{}` is not served: {}", left.name, left.reason));
     }
     let pulled: BTreeSet<&str> = selection.pulled.iter().map(|p| p.entry.table.name.as_str()).collect();
     for key in manifest.foreign_keys.iter().filter(|key| pulled.contains(key.table.as_str())) {
@@ -235,7 +212,7 @@ fn notes(manifest: &Manifest, selection: &mut Selection) {
             None if pulled.contains(key.references.as_str()) => continue,
             None => key.references.clone(),
         };
-        notes.push(format!(
+        selection.notes.push(format!(
             "foreign key `{}` of `{}` leads to `{parent}`, which is not pulled: rows may refer to nothing there",
             key.name, key.table
         ));

@@ -28,6 +28,10 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
     if tables.is_empty() && !args.tables.is_empty() {
         return Err(Error::usage("--tables names no table"));
     }
+    if !args.yes && !args.dry_run && !screen.can_ask() {
+        return Err(Error::usage("a pull replaces data, and there is no terminal to ask for a yes")
+            .hint(format!("say yes beforehand with {YES_FLAG}, or look first with --dry-run")));
+    }
     let progress = screen.progress();
     let interrupt = Interrupt::listen()?;
     let pull = Pull { config: &config, tables: &tables, progress: &*progress, interrupt: &interrupt };

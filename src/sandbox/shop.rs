@@ -101,6 +101,7 @@ address = "address"
 birthday = "null"
 settings = "null"
 avatar = "null"
+remember_token = "null"
 last_ip = "local_ip"
 
 [sanitize.sessions]
@@ -118,9 +119,6 @@ text = "text"
 [sanitize.activity_log]
 payload = "text"
 ip = "null"
-
-[sanitize."*"]
-remember_token = "null"
 "#
 }
 

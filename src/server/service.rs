@@ -129,8 +129,8 @@ impl Service {
     /// the source. A caller that does not say gets what the source itself would take.
     fn batch_size(&self, wanted: &RunRequest, packet_bytes_max: u64) -> Result<BatchSize, Refusal> {
         let rows_max = wanted.batch_rows.unwrap_or(u32::MAX).min(self.batch_rows_max);
-        let bytes =
-            wanted.batch_bytes.unwrap_or(u64::MAX).min(packet_bytes_max.saturating_sub(STATEMENT_MARGIN));
+        let of_source = packet_bytes_max.saturating_sub(STATEMENT_MARGIN);
+        let bytes = wanted.batch_bytes.unwrap_or(of_source).min(BATCH_BYTES_MAX);
         if rows_max == 0 || bytes < STATEMENT_MARGIN {
             return Err(Refusal::bad_request("batch_rows and batch_bytes are too small".to_owned()));
         }

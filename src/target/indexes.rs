@@ -4,6 +4,7 @@
 use super::definition::IndexDefinition;
 use super::keys;
 use super::names::Layout;
+use super::patience;
 use super::pool::try_each;
 use super::staging::{Built, Empty, Indexed, Staging};
 use crate::db::Connection;
@@ -47,7 +48,7 @@ impl Staging<Empty> {
         if layout.ladder == super::names::Ladder::Schemas {
             let mut conn = open()?;
             for child in keys::staged(layout, plan)? {
-                conn.execute(&child.add).context(|| {
+                patience::execute(&mut conn, &child.add, &child.outside).context(|| {
                     format!("adding the foreign keys of table `{}`", plan.tables[child.number].name)
                 })?;
                 foreign_keys += child.names.len() as u64;

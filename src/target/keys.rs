@@ -13,6 +13,8 @@ pub(super) struct ChildKeys {
     pub(super) number: usize,
     /// The names that they have in staging.
     pub(super) names: Vec<String>,
+    /// Tables outside the plan that they lead to: adding them waits for whoever uses those.
+    pub(super) outside: Vec<TableName>,
     /// The statement that adds them.
     pub(super) add: String,
     /// The statement that drops them.
@@ -24,7 +26,7 @@ pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>>
     let mut out = Vec::new();
     let mut trial = 0_usize;
     for (number, table) in plan.tables.iter().enumerate() {
-        let (mut names, mut clauses) = (Vec::new(), Vec::new());
+        let (mut names, mut clauses, mut outside) = (Vec::new(), Vec::new(), Vec::new());
         for key in plan.keys.iter().filter(|key| key.table == table.name) {
             // Names are unique inside a schema, so on the second rung they are tried under another one.
             let name = match layout.ladder {
@@ -32,8 +34,12 @@ pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>>
                 Ladder::Prefixed => format!("_backfill_{}_fk{trial}", layout.id),
             };
             trial += 1;
-            clauses.push(add_key(key, &name, &staged_parent(layout, plan, key), plan.flavour)?);
+            let parent = staged_parent(layout, plan, key);
+            clauses.push(add_key(key, &name, &parent, plan.flavour)?);
             names.push(name);
+            if plan.number(&key.references).is_none() || foreign_schema(layout, key).is_some() {
+                outside.push(parent);
+            }
         }
         if names.is_empty() {
             continue;
@@ -41,7 +47,7 @@ pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>>
         let child = layout.staged(number, &table.name);
         let add = format!("ALTER TABLE {child} {}", clauses.join(", "));
         let drop = drop_statement(&child, &names);
-        out.push(ChildKeys { number, names, add, drop });
+        out.push(ChildKeys { number, names, outside, add, drop });
     }
     Ok(out)
 }

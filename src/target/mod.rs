@@ -23,6 +23,7 @@ pub mod load;
 mod lock;
 pub mod names;
 mod outside;
+mod patience;
 mod pool;
 pub mod recover;
 mod rehearse;

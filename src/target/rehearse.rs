@@ -5,6 +5,7 @@
 use super::definition::{Definition, IndexDefinition};
 use super::keys::{self, ChildKeys};
 use super::names::{Ladder, Layout};
+use super::patience;
 use super::pool::{OnError, each, try_each};
 use super::site::{Site, definition, show_create};
 use super::staging::{Built, fingerprint};
@@ -62,7 +63,8 @@ impl Refusals {
     /// Takes the server's word on one table; any other failure ends the work.
     fn add(&mut self, table: &str, error: Error) -> Result<()> {
         if server_code(&error).is_none() || error.is_retryable() {
-            return Err(error.context(format!("preparing table `{table}`")));
+            let kind = if patience::is_locked(&error) { Kind::Busy } else { error.kind() };
+            return Err(error.with_kind(kind).context(format!("preparing table `{table}`")));
         }
         self.list.push(format!("`{table}`: {}", error.what()));
         self.first.get_or_insert(error);
@@ -169,13 +171,13 @@ fn check_name(ladder: Ladder, name: &str, table: &str, staged: &str) -> Option<S
 fn try_keys(conn: &mut Connection, plan: &LoadPlan, children: &[ChildKeys]) -> Result<()> {
     let mut refusals = Refusals::default();
     for child in children {
-        if let Err(error) = conn.execute(&child.add) {
+        if let Err(error) = patience::execute(conn, &child.add, &child.outside) {
             refusals.add(&plan.tables[child.number].name, error)?;
         }
     }
     refusals.check()?;
     for child in children {
-        conn.execute(&child.drop)?;
+        patience::execute(conn, &child.drop, &child.outside)?;
     }
     Ok(())
 }

@@ -8,9 +8,8 @@ use super::rehearse::try_triggers;
 use super::site::{Site, show_create, unless_code};
 use super::staging::{About, RECORD_VERSION, Staging, Verified, create_schema, fingerprint};
 use super::trigger::TriggerRecord;
-use super::{blockers, doc, lock, outside};
+use super::{blockers, doc, lock, outside, patience};
 use crate::db::Connection;
-use crate::db::error::server_code;
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
 use crate::schema::{Flavour, Version};
@@ -24,9 +23,6 @@ const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(6)];
 
 /// `RENAME` is allowed under `LOCK TABLES` from here on; MariaDB refuses it (1192).
 const RENAMES_LOCKED: Version = Version(8, 0, 13);
-
-/// Somebody else has the lock, or two waited for each other.
-const LOCKED: &[u16] = &[1205, 1213];
 
 /// What a swap did, for the summary.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,10 +142,9 @@ fn attempt_all(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<
     let mut pauses = PAUSES.iter();
     loop {
         let Err(error) = attempt(site, conn, journal) else { return Ok(()) };
-        let locked = server_code(&error).is_some_and(|code| LOCKED.contains(&code));
         // After the RENAME only the outside keys may wait, and they are tried again by the same code.
         let renamed = finish::progress(site, conn, journal).is_ok_and(|p| p == Progress::After);
-        if !locked {
+        if !patience::is_locked(&error) {
             return Err(error);
         }
         if !renamed {
@@ -160,19 +155,19 @@ fn attempt_all(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<
                 tracing::info!(%error, seconds = pause.as_secs(), "the tables are in use; trying again");
                 std::thread::sleep(*pause);
             }
-            None => return Err(busy(conn, journal, renamed, &error)?),
+            None => return Err(busy(conn, journal, renamed)?),
         }
     }
 }
 
-fn busy(conn: &mut Connection, journal: &Journal, renamed: bool, error: &Error) -> Result<Error> {
+fn busy(conn: &mut Connection, journal: &Journal, renamed: bool) -> Result<Error> {
     let who = blockers::describe(conn, &journal.contended(), &[conn.id()])?;
     let what = if renamed {
         format!(
             "the new tables are in place, but foreign keys of other tables still lead to the old ones: {who}"
         )
     } else {
-        format!("the tables are in use and cannot be swapped: {who} ({error})")
+        format!("the tables are in use and cannot be swapped: {who}")
     };
     let hint = if renamed {
         "end these connections or their transactions; the next pull or `backfill cleanup` finishes"

@@ -16,13 +16,15 @@ pub enum LogFormat {
     Json,
 }
 
-/// The level for `-q` (-1), nothing (0), `-v` (1), `-vv` (2) and more.
+/// Levels for how often `-v` was given; negative for `-q`. A server begins one higher than other commands, whose
+/// progress says what its log has to.
 fn directives(verbosity: i8) -> &'static str {
     match verbosity {
         ..0 => "error",
-        0 => "warn,backfill=info",
-        1 => "info,backfill=debug",
-        2 => "debug,backfill=trace",
+        0 => "warn",
+        1 => "warn,backfill=info",
+        2 => "info,backfill=debug",
+        3 => "debug,backfill=trace",
         _ => "trace",
     }
 }

@@ -14,13 +14,17 @@ pub fn confirm(screen: &Screen, question: &str, flag: &str) -> Result<bool> {
         return Err(Error::usage(format!("\"{question}\" cannot be asked without a terminal"))
             .hint(format!("say yes beforehand with {flag}")));
     }
-    screen
+    let answer = screen
         .bars()
-        .suspend(|| dialoguer::Confirm::new().with_prompt(plain(question)).default(false).interact())
-        .map_err(|error| match error {
-            dialoguer::Error::IO(io) if io.kind() == std::io::ErrorKind::Interrupted => {
-                Error::new(Kind::Interrupted(2), "interrupted; nothing was changed")
-            }
-            error => Error::new(Kind::Usage, "asking on the terminal").source(error),
-        })
+        .suspend(|| dialoguer::Confirm::new().with_prompt(plain(question)).default(false).interact());
+    if answer.is_err() {
+        // The prompt hides the cursor and shows it again after an answer only.
+        let _ = dialoguer::console::Term::stderr().show_cursor();
+    }
+    answer.map_err(|error| match error {
+        dialoguer::Error::IO(io) if io.kind() == std::io::ErrorKind::Interrupted => {
+            Error::new(Kind::Interrupted(2), "interrupted; nothing was changed")
+        }
+        error => Error::new(Kind::Usage, "asking on the terminal").source(error),
+    })
 }

@@ -86,6 +86,8 @@ pub struct FetchTable {
     pub target_name: String,
     /// Its columns, in the order in which they were asked for.
     pub columns: Vec<String>,
+    /// The same columns as the target spells them.
+    pub target_columns: Vec<String>,
     /// How big the source thinks it is.
     pub bytes_estimate: u64,
     /// Whether a chunk can be rolled back on the target and so be fetched again.

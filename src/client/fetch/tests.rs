@@ -186,6 +186,7 @@ fn run(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) -> Result<V
             name: name.clone(),
             target_name: name.clone(),
             columns: vec!["id".into()],
+            target_columns: vec!["id".into()],
             bytes_estimate: u64::from(*chunks),
             transactional: name != "myisam",
         })
@@ -338,6 +339,7 @@ fn fewer_rows_than_the_server_counted_is_an_error() {
         name: "users".into(),
         target_name: "users".into(),
         columns: vec!["id".into()],
+        target_columns: vec!["id".into()],
         bytes_estimate: 1,
         transactional: true,
     }];
