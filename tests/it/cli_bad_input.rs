@@ -252,7 +252,6 @@ fn accounts(site: &Site<'_>, serve: &Serve) {
     for (name, grants) in [
         ("reader", vec![format!("SELECT ON {db}.*")]),
         ("writer", vec![format!("SELECT, INSERT, UPDATE, DELETE ON {db}.*")]),
-        ("nodrop", vec![format!("SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, INDEX ON {db}.*")]),
     ] {
         let url = account(site, name, &grants);
         let mut command = site.pull_command(&serve.url, &["--yes"]);

@@ -6,6 +6,7 @@
 mod arch;
 mod cli_bad_input;
 mod cli_common;
+mod cli_kill;
 mod cli_proxy;
 mod cli_stream;
 mod directions;
@@ -60,6 +61,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     masks::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
+    cli_kill::tests(&mut add);
 
     trials
 }
