@@ -16,9 +16,9 @@ use crate::db::flavour::ServerFacts;
 use crate::db::introspect::view_names;
 use crate::db::{Connection, Role};
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::load::Wanted;
+use crate::plan::load::{Structure, Wanted};
 use crate::schema::diff::TargetSide;
-use crate::schema::{Schema, Table};
+use crate::schema::{Flavour, Schema, Table};
 use crate::target::load::BinlogMode;
 use crate::target::staging::{Empty, PrepareOptions, Staging, Verified};
 use crate::target::{self, Claimed, Target, guard};
@@ -282,7 +282,11 @@ impl Work<'_> {
             return Ok(staged);
         }
         self.pull.step(4, "building the new tables, empty, to see whether the target takes them")?;
-        let plan = self.target.plan(schema, wanted(selection), &self.manifest.foreign_keys)?;
+        let plan = self.target.plan(
+            schema,
+            wanted(selection, self.manifest.flavour),
+            &self.manifest.foreign_keys,
+        )?;
         let parallel = self.pull.config.parallel;
         let mut notes = plan.notes.clone();
         let tables: Vec<FetchTable> =
@@ -417,17 +421,18 @@ impl Work<'_> {
     }
 }
 
-fn wanted(selection: &Selection) -> Vec<Wanted> {
+fn wanted(selection: &Selection, flavour: Flavour) -> Vec<Wanted> {
+    let structure = |table: &Table| Structure { flavour, table: table.clone() };
     let stored = |table: &Table| table.stored_columns().map(|column| column.name.clone()).collect();
     let pulled = selection.pulled.iter().map(|pulled| Wanted {
         name: pulled.target_name.clone(),
         columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
-        missing: pulled.is_new.then(|| pulled.entry.table.clone()),
+        missing: pulled.is_new.then(|| structure(&pulled.entry.table)),
     });
     let empty = selection.empty.iter().map(|table| Wanted {
         name: table.name.clone(),
         columns: stored(table),
-        missing: Some(table.clone()),
+        missing: Some(structure(table)),
     });
     pulled.chain(empty).collect()
 }

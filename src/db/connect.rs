@@ -31,6 +31,23 @@ pub struct Done {
     pub warnings: u16,
 }
 
+/// A warning as far as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Only a note.
+    pub is_note: bool,
+    /// Its number.
+    pub code: u16,
+    /// The column that it names.
+    pub column: Option<String>,
+}
+
+/// The column of "Data truncated for column 'x' at row 1".
+fn named_column(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("column '")?;
+    Some(rest.rsplit_once("' at row")?.0)
+}
+
 /// A connection with its session settings in place. It never reconnects: what was set or locked would be lost.
 pub struct Connection {
     conn: Conn,
@@ -179,13 +196,18 @@ impl Connection {
         Ok(Rows::new(result, kind))
     }
 
-    /// Warnings of the last statement as (level, code) without their text, which may quote values.
+    /// Warnings of the last statement, without their text, which may quote values.
     ///
     /// # Errors
     /// As [`Connection::query`].
-    pub fn warning_codes(&mut self) -> Result<Vec<(String, u16)>> {
+    pub fn warnings(&mut self) -> Result<Vec<Warning>> {
         let rows: Vec<(String, u16, String)> = self.query("SHOW WARNINGS")?;
-        Ok(rows.into_iter().map(|(level, code, _)| (level, code)).collect())
+        let warning = |(level, code, message): (String, u16, String)| Warning {
+            is_note: level.eq_ignore_ascii_case("note"),
+            code,
+            column: named_column(&message).map(str::to_owned),
+        };
+        Ok(rows.into_iter().map(warning).collect())
     }
 
     /// Asks whether the server still answers.
@@ -307,6 +329,12 @@ fn parse_version(version: &str, comment: &str) -> Option<(Flavour, Version)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_warning_gives_away_its_column_and_nothing_else() {
+        assert_eq!(named_column("Data truncated for column 'a'b' at row 7"), Some("a'b"));
+        assert_eq!(named_column("Incorrect integer value: 'x'"), None);
+    }
 
     #[test]
     fn servers_are_told_apart_by_their_own_word() {

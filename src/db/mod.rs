@@ -13,7 +13,7 @@ pub mod lock;
 mod rows;
 mod session;
 
-pub use connect::{Connection, Done};
+pub use connect::{Connection, Done, Warning};
 pub use endpoint::{Endpoint, Tls, TlsMode};
 pub use rows::{RowCells, Rows};
 pub use session::Role;

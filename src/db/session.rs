@@ -72,6 +72,8 @@ const TARGET: &[Setting] = &[
     required("SET SESSION foreign_key_checks = 0"),
     required("SET SESSION lock_wait_timeout = 3"),
     required("SET SESSION innodb_lock_wait_timeout = 3"),
+    // Every warning of a batch is looked at; the default lists the first 64.
+    best_effort("SET SESSION max_error_count = 65535"),
     best_effort("SET SESSION explicit_defaults_for_timestamp = 1"),
     best_effort("SET SESSION sql_generate_invisible_primary_key = 0"),
     best_effort("SET SESSION sql_require_primary_key = 0"),

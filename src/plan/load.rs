@@ -2,7 +2,7 @@
 //! other tables have to be moved from the old tables to the new ones. Pure.
 
 use crate::error::{Error, Kind, Result};
-use crate::schema::{Flavour, ForeignKey, Schema, Table};
+use crate::schema::{Flavour, ForeignKey, Schema, Table, ddl};
 use crate::sql::{TableName, ident};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +18,16 @@ pub struct Wanted {
     /// The columns that rows come with, in the order of the batches.
     pub columns: Vec<String>,
     /// The source's structure, for a table that the target lacks.
-    pub missing: Option<Table>,
+    pub missing: Option<Structure>,
+}
+
+/// A table's structure and the family of the server that described it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Structure {
+    /// Whose types and expressions they are.
+    pub flavour: Flavour,
+    /// The structure.
+    pub table: Table,
 }
 
 /// Where a table's definition comes from.
@@ -28,7 +37,7 @@ pub enum Origin {
     /// The target has the table and keeps its own definition.
     Own,
     /// The target lacks it: made from the source's structure.
-    Source(Box<Table>),
+    Source(Box<Structure>),
 }
 
 /// One table of the plan.
@@ -95,6 +104,9 @@ impl LoadPlan {
             tables.push(planned(schema, table)?);
         }
         let mut notes = Vec::new();
+        for table in &tables {
+            notes.extend(notes_of_new(table, schema)?);
+        }
         let keys = keys(schema, &tables, source_keys, &mut notes);
         let outside = outside(schema, &tables, elsewhere);
         Ok(Self { database: schema.database.clone(), flavour: schema.flavour, tables, keys, outside, notes })
@@ -113,6 +125,15 @@ impl LoadPlan {
     }
 }
 
+/// What the definition of a new table does not carry over; fails where the target cannot express it.
+fn notes_of_new(table: &PlannedTable, schema: &Schema) -> Result<Vec<String>> {
+    let Origin::Source(source) = &table.origin else { return Ok(Vec::new()) };
+    let name = TableName::bare(table.name.as_str());
+    let server = (schema.flavour, schema.version);
+    let made = ddl::create_table_with_notes(&source.table, &name, source.flavour, server)?;
+    Ok(made.notes.into_iter().map(|note| format!("new table `{}`: {note}", table.name)).collect())
+}
+
 fn planned(schema: &Schema, wanted: Wanted) -> Result<PlannedTable> {
     let name = wanted.name;
     if name.to_lowercase().starts_with(RESERVED) {
@@ -121,11 +142,8 @@ fn planned(schema: &Schema, wanted: Wanted) -> Result<PlannedTable> {
     }
     let (origin, engine) = match (schema.tables.get(&name), wanted.missing) {
         (Some(own), _) => (Origin::Own, own.engine.to_lowercase()),
-        // Whatever the source uses, a new table is made for InnoDB unless its engine is as harmless.
-        (None, Some(table)) => {
-            let engine = table.engine.to_lowercase();
-            (Origin::Source(Box::new(table)), engine)
-        }
+        // Whatever the source uses, a new table is made for InnoDB.
+        (None, Some(structure)) => (Origin::Source(Box::new(structure)), "innodb".to_owned()),
         (None, None) => return Err(Error::new(Kind::Schema, format!("the target has no table `{name}`"))),
     };
     let transactional = TRANSACTIONAL.contains(&engine.as_str());
@@ -273,7 +291,11 @@ mod tests {
     }
 
     fn wanted(name: &str, missing: bool) -> Wanted {
-        Wanted { name: name.into(), columns: vec!["id".into()], missing: missing.then(|| table(name)) }
+        Wanted {
+            name: name.into(),
+            columns: vec!["id".into()],
+            missing: missing.then(|| Structure { flavour: Flavour::Mysql, table: table(name) }),
+        }
     }
 
     fn names<'a>(keys: impl IntoIterator<Item = &'a ForeignKey>) -> Vec<&'a str> {

@@ -6,7 +6,7 @@
 use super::names::Layout;
 use super::site::{Site, unless_code};
 use super::staging::{Empty, Staging, numbers};
-use crate::db::{Connection, Done};
+use crate::db::{Connection, Done, Warning};
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
 use crate::schema::Flavour;
@@ -262,22 +262,19 @@ impl Loader {
             .hint("raise max_allowed_packet on the target"));
         }
         let done = self.conn.execute_batch(&self.statement).context(|| format!("loading table `{table}`"))?;
-        self.check(table, rows, done)?;
+        self.check(table, columns, rows, done)?;
         if !self.pool.loaded.swap(true, Ordering::Relaxed) {
             phase("load.first_batch");
         }
         Ok(())
     }
 
-    fn check(&mut self, table: &str, rows: u64, done: Done) -> Result<()> {
+    fn check<S: AsRef<str>>(&mut self, table: &str, columns: &[S], rows: u64, done: Done) -> Result<()> {
         if done.warnings > 0 {
-            let codes: Vec<u16> = self
-                .conn
-                .warning_codes()?
-                .into_iter()
-                .map(|(_, code)| code)
-                .filter(|code| !HARMLESS.contains(code))
-                .collect();
+            let changed =
+                |warning: &Warning| !HARMLESS.contains(&warning.code) && !is_about_computed(warning, columns);
+            let codes: Vec<u16> =
+                self.conn.warnings()?.iter().filter(|warning| changed(warning)).map(|w| w.code).collect();
             if !codes.is_empty() {
                 return Err(warned(table, &codes));
             }
@@ -345,6 +342,14 @@ impl Loader {
     }
 }
 
+/// A generated column may round what it computes (note 1265); only columns that were sent can have been changed.
+fn is_about_computed<S: AsRef<str>>(warning: &Warning, sent: &[S]) -> bool {
+    let column = warning.column.as_deref();
+    warning.is_note
+        && warning.code == 1265
+        && column.is_some_and(|name| !sent.iter().any(|s| s.as_ref() == name))
+}
+
 fn warned(table: &str, codes: &[u16]) -> Error {
     let mut counted: BTreeMap<u16, usize> = BTreeMap::new();
     for code in codes {
@@ -379,6 +384,16 @@ mod tests {
             assert_eq!(off(BinlogMode::Off, facts), forced, "{facts:?}");
             assert_eq!(off(BinlogMode::On, facts), Some(false), "{facts:?}");
         }
+    }
+
+    #[test]
+    fn a_note_about_a_computed_column_is_no_change() {
+        let note =
+            |column: Option<&str>| Warning { is_note: true, code: 1265, column: column.map(str::to_owned) };
+        assert!(is_about_computed(&note(Some("gross")), &["id", "price"]));
+        assert!(!is_about_computed(&note(Some("price")), &["id", "price"]));
+        assert!(!is_about_computed(&note(None), &["id", "price"]));
+        assert!(!is_about_computed(&Warning { is_note: false, ..note(Some("gross")) }, &["id"]));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::db::Connection;
 use crate::db::error::server_code;
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::load::{LoadPlan, Origin};
-use crate::schema::Flavour;
+use crate::schema::{Flavour, ddl};
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeSet;
 
@@ -117,9 +117,8 @@ fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize
             }
         }
         Origin::Source(source) => {
-            for statement in source_statements(conn, &staged, source)? {
-                conn.execute(&statement)?;
-            }
+            let server = (conn.flavour(), conn.version());
+            conn.execute(&ddl::create_table(&source.table, &staged, source.flavour, server)?)?;
         }
     }
     built.deferred = definition(conn, &staged)?.deferrable();
@@ -247,12 +246,4 @@ fn see_triggers(conn: &mut Connection, layout: &Layout, scratch: &TableName) -> 
         // 1419: it may see them, and there are none.
         _ => Ok(()),
     }
-}
-
-fn source_statements(
-    _conn: &Connection,
-    staged: &TableName,
-    _source: &crate::schema::Table,
-) -> Result<Vec<String>> {
-    Err(Error::internal(format!("{staged} cannot be made from the source's structure yet")))
 }

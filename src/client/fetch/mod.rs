@@ -303,11 +303,14 @@ impl Shared<'_> {
         let mut attempt = 1;
         let mut rows = 0;
         loop {
-            let error = match self.load_once(sink, job, &mut rows) {
+            let mut refused = false;
+            let error = match self.load_once(sink, job, &mut rows, &mut refused) {
                 Ok(()) => return Ok(rows),
                 Err(error) => error,
             };
-            let worth_it = error.is_retryable() || error.kind() == Kind::Integrity;
+            // Bytes that were damaged on the way may come whole the next time; rows that the target does not take
+            // will be the same rows.
+            let worth_it = error.is_retryable() || (error.kind() == Kind::Integrity && !refused);
             if !worth_it || !table.transactional || attempt >= ATTEMPTS_MAX || self.lock().is_over() {
                 return Err(error);
             }
@@ -325,8 +328,8 @@ impl Shared<'_> {
     }
 
     /// Loads a chunk in one transaction. `rows` is what the attempt has loaded; when the chunk turns out to be in
-    /// already, it is still what the attempt before has loaded.
-    fn load_once(&self, sink: &mut dyn Sink, job: Job, rows: &mut u64) -> Result<()> {
+    /// already, it is still what the attempt before has loaded. `refused` says whether it was the target that failed.
+    fn load_once(&self, sink: &mut dyn Sink, job: Job, rows: &mut u64, refused: &mut bool) -> Result<()> {
         let table = self.table(job);
         let context = || format!("loading chunk {} of `{}`", job.chunk, table.name);
         let progress = self.fetch.progress;
@@ -343,7 +346,7 @@ impl Shared<'_> {
             &self.expected[job.table],
             self.fetch.batch_bytes_max,
             |values, count| {
-                sink.load(table, values, count)?;
+                sink.load(table, values, count).inspect_err(|_| *refused = true)?;
                 *rows += count;
                 progress.rows(&table.name, signed(count));
                 if self.lock().is_over() { Err(stopped()) } else { Ok(()) }

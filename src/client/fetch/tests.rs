@@ -139,6 +139,9 @@ impl Sink for Connection {
         if table.name == "bad" && self.target.refused.load(Ordering::Relaxed) {
             return Err(Error::new(Kind::Target, "the disk is full"));
         }
+        if table.name == "narrow" {
+            return Err(Error::integrity("the target changed values"));
+        }
         assert_eq!(values.matches('(').count() as u64, rows);
         self.open.extend(values.split(",\n").map(|row| row.trim_end_matches(";\n").to_owned()));
         Ok(())
@@ -256,6 +259,14 @@ fn a_table_that_cannot_be_rolled_back_is_not_tried_again() {
     let server =
         Server::new(&[("myisam", 1)]).fault("myisam", 0, |bytes| Ok(bytes[..bytes.len() - 1].to_vec()));
     run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+    assert_eq!(server.requests.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn rows_that_the_target_changes_are_not_tried_again() {
+    let server = Server::new(&[("narrow", 1)]);
+    let error = run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+    assert!(error.what().contains("changed values"), "{error}");
     assert_eq!(server.requests.load(Ordering::Relaxed), 1);
 }
 
