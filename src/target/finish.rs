@@ -286,8 +286,8 @@ fn dangling_query(outside: &OutsideKey, layout: &names::Layout) -> String {
     )
 }
 
-/// Drops the old tables and the journal, the journal last. Only called when every new table is in its place.
-pub(super) fn drop_old(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
+/// Drops the old tables. Only called when every new table is in its place.
+fn drop_old(conn: &mut Connection, journal: &Journal) -> Result<()> {
     let layout = &journal.layout;
     let olds: Vec<TableName> = journal
         .moves
@@ -300,7 +300,7 @@ pub(super) fn drop_old(site: &Site, conn: &mut Connection, journal: &Journal) ->
         conn.execute(&format!("DROP TABLE IF EXISTS {}", list.join(", ")))
             .context(|| "dropping the old tables")?;
     }
-    drop_journal(site, conn, journal)
+    Ok(())
 }
 
 /// Drops the journal and what it was in, which must hold nothing else any more.
@@ -349,9 +349,13 @@ pub(super) fn settle(site: &Site, conn: &mut Connection, journal: &Journal) -> R
     Ok(true)
 }
 
-/// After [`settle`] said `true`: removes what is left of the swap.
+/// After [`settle`] said `true`: removes what is left of the swap. Staging goes first, while the journal still says
+/// that it was swapped: on its own its record would say that there is something complete to swap. The journal goes
+/// last.
 pub(super) fn tidy(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
-    drop_old(site, conn, journal)?;
+    staging::remove(site, conn, &journal.layout)?;
+    phase("swap.staging_dropped");
+    drop_old(conn, journal)?;
     phase("swap.old_dropped");
-    staging::remove(site, conn, &journal.layout)
+    drop_journal(site, conn, journal)
 }

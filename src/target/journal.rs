@@ -151,7 +151,8 @@ impl Journal {
             self.moves.iter().filter(|step| step.replaces).map(|step| self.layout.live(&step.table));
         let outside =
             self.outside.iter().map(|o| TableName::qualified(o.schema.as_str(), o.key.table.as_str()));
-        replaced.chain(outside).collect()
+        // A table with two keys into the pull is one table: LOCK TABLES refuses to name it twice (1066).
+        replaced.chain(outside).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 

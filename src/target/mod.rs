@@ -246,5 +246,6 @@ impl Claimed {
             self.drop_orphan(&orphan)?;
         }
         Staging::build(Arc::clone(&self.site), &self.keeper, plan, options)
+            .map_err(|error| self.site.with_grant(error))
     }
 }

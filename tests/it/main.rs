@@ -11,6 +11,11 @@
 )]
 
 mod arch;
+mod cli_bad_input;
+mod cli_common;
+mod cli_kill;
+mod cli_proxy;
+mod cli_stream;
 mod directions;
 mod fixture;
 mod harness;
@@ -78,6 +83,9 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_rights::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
+    cli_bad_input::tests(&mut add);
+    cli_stream::tests(&mut add);
+    cli_kill::tests(&mut add);
 
     trials
 }
