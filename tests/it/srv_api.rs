@@ -286,12 +286,12 @@ fn a_table_comes_without_a_run(site: &Site<'_>) {
 
 fn control_requests_answer_while_streams_stall(site: &Site<'_>) {
     large_table(&mut site.source_conn(), "large");
-    site.configure_server("spool_max = \"1MiB\"\nmax_runs = 1", "[privacy]\npolicy = \"open\"\n");
+    site.configure_server("spool_max = \"1MiB\"\nmax_runs = 2", "[privacy]\npolicy = \"open\"\n");
     let serve = site.serve();
     let http = Http::new(&serve);
     let run = http.begin(&["large"]);
     wait_for("the first chunk", || http.status(&run).tables[0].chunks == 1);
-    let mut stalled: Vec<_> = (0..24).map(|_| http.open(&format!("dump/large?run={run}"))).collect();
+    let mut stalled: Vec<_> = (0..64).map(|_| http.open(&format!("dump/large?run={run}"))).collect();
     for stream in &mut stalled {
         stream.read_exact(&mut [0; 100]).unwrap();
     }
@@ -299,13 +299,18 @@ fn control_requests_answer_while_streams_stall(site: &Site<'_>) {
     assert_eq!(http.manifest().tables.len(), 1);
     let status = http.status(&run);
     assert_eq!((status.phase, status.tables[0].phase), (RunPhase::Running, TablePhase::Dump));
+    // No place for another stream; the run that was to feed it goes as well.
+    assert_eq!(http.get("dump/large").code(), Code::TooManyRuns);
+    let other = http.begin(&["large"]);
+    assert_eq!(http.delete(&format!("runs/{other}")).status, 204);
+    drop(stalled.split_off(60));
     std::thread::scope(|scope| {
         // Answered when something changes, long before the minute is over.
         let poll = scope.spawn(|| {
             let answer = http.get(&format!("runs/{run}?wait=60&seen={}", status.version));
             serde_json::from_slice::<RunStatus>(&answer.body).unwrap()
         });
-        http.chunk(&run, "large", 0);
+        wait_for("a place for a stream", || http.get(&format!("dump/large?run={run}&chunk=0")).status == 200);
         let later = poll.join().unwrap();
         assert!(later.version > status.version, "{later:?}");
     });
