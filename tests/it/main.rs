@@ -9,6 +9,7 @@ mod cli_common;
 mod cli_kill;
 mod cli_proxy;
 mod cli_stream;
+mod cli_target;
 mod directions;
 mod fixture;
 mod harness;
@@ -62,6 +63,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);
+    cli_target::tests(&mut add);
 
     trials
 }
