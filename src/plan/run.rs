@@ -3,6 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::plan::sanitize::TableMasks;
 use crate::plan::walk::walk_key;
+use crate::schema::diff::stores_locally;
 use crate::schema::{Schema, Table, TableKind};
 use crate::sql::literal::Form;
 use crate::sql::select::WalkKey;
@@ -144,22 +145,6 @@ fn planned_columns(table: &Table, wanted: Option<&[String]>) -> Result<Vec<(Stri
     Ok(columns)
 }
 
-/// Engines whose rows are kept by the server itself. Others (MERGE, FEDERATED, CONNECT, SPIDER, S3…) are windows on
-/// something else: a copy of them may be the original.
-const ENGINES: &[&str] = &[
-    "InnoDB",
-    "MyISAM",
-    "Aria",
-    "MEMORY",
-    "ROCKSDB",
-    "TokuDB",
-    "CSV",
-    "ARCHIVE",
-    "ndbcluster",
-    "XtraDB",
-    "ColumnStore",
-];
-
 /// Engines that take part in a snapshot.
 const TRANSACTIONAL: &[&str] = &["InnoDB", "ROCKSDB", "TokuDB", "XtraDB"];
 
@@ -172,7 +157,7 @@ pub fn left_out_reason(table: &Table) -> Option<String> {
     if table.engine.is_empty() {
         return Some("the server cannot open it".to_owned());
     }
-    if !ENGINES.iter().any(|engine| engine.eq_ignore_ascii_case(&table.engine)) {
+    if !stores_locally(&table.engine) {
         return Some(format!("engine {} stores elsewhere", table.engine));
     }
     None

@@ -43,57 +43,28 @@ fn sorts_as_it_compares(column: &Column) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Generated, Index, IndexPart, TableKind};
+    use crate::schema::{Index, IndexPart};
 
     fn column(name: &str, data_type: &str, nullable: bool) -> Column {
-        Column {
-            name: name.into(),
-            data_type: data_type.into(),
-            column_type: data_type.into(),
-            charset: None,
-            collation: None,
-            nullable,
-            default: None,
-            on_update: None,
-            generated: Generated::No,
-            expression: None,
-            invisible: false,
-            auto_increment: false,
-            max_length: None,
-            srid: None,
-            comment: String::new(),
-        }
+        Column { nullable, ..Column::new(name, data_type) }
     }
 
     fn table(columns: Vec<Column>, primary_key: &[&str], unique: &[(&str, &str, Option<u32>)]) -> Table {
+        let index = |(name, column, prefix): &(&str, &str, Option<u32>)| Index {
+            name: (*name).into(),
+            unique: true,
+            kind: IndexKind::Btree,
+            parts: vec![IndexPart {
+                column: Some((*column).into()),
+                expression: None,
+                prefix: *prefix,
+                descending: false,
+            }],
+        };
         Table {
-            name: "t".into(),
-            kind: TableKind::Base,
-            engine: "InnoDB".into(),
-            charset: "utf8mb4".into(),
-            collation: "utf8mb4_bin".into(),
-            columns,
             primary_key: primary_key.iter().map(ToString::to_string).collect(),
-            indexes: unique
-                .iter()
-                .map(|(name, column, prefix)| Index {
-                    name: (*name).into(),
-                    unique: true,
-                    kind: IndexKind::Btree,
-                    parts: vec![IndexPart {
-                        column: Some((*column).into()),
-                        expression: None,
-                        prefix: *prefix,
-                        descending: false,
-                    }],
-                })
-                .collect(),
-            checks: vec![],
-            row_count: 0,
-            bytes: 0,
-            partitioned: false,
-            comment: String::new(),
-            created: None,
+            indexes: unique.iter().map(index).collect(),
+            ..Table::new("t", columns)
         }
     }
 

@@ -5,15 +5,19 @@ use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan, is_transactional};
+use crate::schema::ddl::{self, WorkspaceOptions};
+use crate::schema::{Check, Column, Flavour, Generated};
 use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
-use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table, table};
+use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
 use crate::sql::TableName;
+use crate::sql::select::WalkKey;
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all runs of a server share.
@@ -95,6 +99,8 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
 struct Places {
     workspace: Option<Workspace>,
     by_table: HashMap<usize, TableName>,
+    /// Whether the log says already that there are no snapshots.
+    warned: AtomicBool,
 }
 
 fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>) -> Result<()> {
@@ -106,7 +112,7 @@ fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>
             }
         }
     }
-    let places = Places { workspace, by_table };
+    let places = Places { workspace, by_table, warned: AtomicBool::new(false) };
     let queue = Mutex::new(queue(&run.tables));
     let workers = shared.workers_max.min(run.tables.len()).max(1);
     let first_error = Mutex::new(None);
@@ -171,7 +177,14 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
                 .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
             let mut reader = Reader::open(&shared.endpoint, &run.id)?;
             if is_transactional(&plan.table) {
-                reader.open_snapshot()?;
+                let opened = reader.open_snapshot()?;
+                if !opened && !places.warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        run = run.id,
+                        "tables without rules are not read at one moment: inside a snapshot this server would keep \
+                         metadata locks, unless the account may set sql_log_bin (GRANT BINLOG ADMIN)"
+                    );
+                }
             }
             let from = TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str());
             shared.encoder.dump(&mut reader, &Dumpable::Direct(unruled, from), run, at)?;
@@ -193,7 +206,7 @@ fn copy(
     let mut writer = Writer::open(&shared.endpoint, workspace, &run.id)?;
     // A raw value that is written to a logged workspace is on every replica and in every backup.
     let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };
-    writer.create_table(&workspace_ddl(plan, place))?;
+    writer.create_table(&workspace_ddl(plan, place, writer.flavour())?)?;
     let order = CopyOrder {
         table: &plan.table,
         from: TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str()),
@@ -201,7 +214,7 @@ fn copy(
         columns: plan.table.stored_columns().collect(),
         masks: plan.masks.as_ref(),
         mask_at,
-        walk: plan.walk.clone(),
+        walk: unlogged_walk(plan, writer.logging()),
         copy_walk: plan.copy_walk(),
     };
     copy_table(&mut writer, &order, |rows| {
@@ -210,8 +223,33 @@ fn copy(
     })
 }
 
-fn workspace_ddl(plan: &TablePlan, place: &TableName) -> String {
-    let checks = plan.masks.as_ref().map(|masks| masks.checks.clone()).unwrap_or_default();
-    let row_number = plan.needs_row_number().then_some(ROW_NUMBER_COLUMN);
-    table::definition(&plan.table, place, &plan.copy_walk().columns, row_number, &checks)
+/// The key to copy by, unless its values must not be written down: a statement that copies a range names the range's
+/// ends, and the binlog may keep the text of statements beside their rows (`binlog_annotate_row_events`,
+/// `binlog_rows_query_log_events`). Then the table is copied by one statement.
+fn unlogged_walk(plan: &TablePlan, logging: Logging) -> Option<WalkKey> {
+    let is_ruled = |name: &String| plan.masks.as_ref().is_some_and(|masks| masks.column(name).is_some());
+    plan.walk.clone().filter(|key| logging == Logging::Off || !key.columns.iter().any(is_ruled))
+}
+
+fn workspace_ddl(plan: &TablePlan, place: &TableName, flavour: Flavour) -> Result<String> {
+    let walk = plan.copy_walk();
+    let checks = checks_of_copy(plan);
+    let options = WorkspaceOptions {
+        key: Some(if plan.needs_row_number() { &[] } else { walk.columns.as_slice() }),
+        checks: &checks,
+        row_number: plan.needs_row_number().then_some(ROW_NUMBER_COLUMN),
+        ..WorkspaceOptions::default()
+    };
+    ddl::workspace_table(&plan.table, place, flavour, &options)
+}
+
+/// The CHECKs that masked values have to pass in the copy. Generated columns are not copied, so what mentions one can
+/// only be checked by the target.
+fn checks_of_copy(plan: &TablePlan) -> Vec<&str> {
+    let Some(masks) = &plan.masks else { return Vec::new() };
+    let computed = |column: &&Column| column.generated != Generated::No;
+    let computed: Vec<&str> =
+        plan.table.columns.iter().filter(computed).map(|column| column.name.as_str()).collect();
+    let checkable = |check: &&Check| !computed.iter().any(|name| check.expression.contains(name));
+    masks.checks.iter().filter(checkable).map(|check| check.name.as_str()).collect()
 }

@@ -5,8 +5,8 @@
 //! or second statement passes, so the worst that a bad server can send is wrong rows for its own table. The
 //! client puts its own head in front of [`Scanned::values`]; the server's is not run at all.
 //!
-//! [`check_expression`] does the same for the few pieces of SQL that a manifest carries: defaults, generated
-//! columns, CHECKs.
+//! The few pieces of SQL that a manifest carries (defaults, generated columns, CHECKs) are looked at by
+//! `schema::expression`.
 
 use crate::error::{Error, Result};
 use crate::sql::TableName;
@@ -186,85 +186,6 @@ impl Scan<'_> {
         self.at += 1 + name.len() + 1;
         self.hex()
     }
-}
-
-/// Longest expression that [`check_expression`] passes, in bytes.
-pub const EXPRESSION_BYTES_MAX: usize = 64 * 1024;
-
-/// Words that no default, generated column or CHECK needs and that would reach outside of its row.
-const WORDS_REFUSED: [&str; 9] =
-    ["select", "table", "values", "into", "load_file", "sleep", "benchmark", "get_lock", "procedure"];
-
-/// Checks that `text` is one expression that stays inside the parentheses a caller puts around it, whatever the
-/// `sql_mode`: quotes and parentheses closed, no comment, no statement end, no top-level comma, no variable, no
-/// subquery. Whether it is a *valid* expression is the server's to say.
-///
-/// # Errors
-/// [`crate::error::Kind::Integrity`]: what does not hold, without the text.
-pub fn check_expression(text: &str) -> Result<()> {
-    let broken = |what: &str| Err(Error::integrity(format!("an SQL expression {what}")));
-    if text.trim().is_empty() || text.len() > EXPRESSION_BYTES_MAX {
-        return broken("is empty or too long");
-    }
-    let bytes = text.as_bytes();
-    let mut depth = 0_u32;
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let next = bytes.get(at + 1).copied();
-        match byte {
-            b'\'' | b'"' | b'`' => match quoted_len(&bytes[at..]) {
-                Some(len) => at += len,
-                None => return broken("has a quote that is not closed, or a backslash before one"),
-            },
-            b'(' => depth += 1,
-            b')' if depth == 0 => return broken("closes a parenthesis that it did not open"),
-            b')' => depth -= 1,
-            b',' if depth == 0 => return broken("is more than one expression"),
-            b'-' if next == Some(b'-') => return broken("has a comment"),
-            b'/' if next == Some(b'*') => return broken("has a comment"),
-            b'*' if next == Some(b'/') => return broken("has a comment"),
-            b'#' => return broken("has a comment"),
-            b';' => return broken("ends a statement"),
-            // `$` opens a dollar-quoted string on new MySQL.
-            b'@' | b'\\' | b'$' => return broken("has a variable or an escape outside of a string"),
-            b'\t' | b'\n' | b'\r' => {}
-            _ if byte.is_ascii_control() => return broken("has a control character"),
-            _ if is_word(byte) => {
-                let len = bytes[at..].iter().take_while(|byte| is_word(**byte)).count();
-                if WORDS_REFUSED.iter().any(|word| word.as_bytes().eq_ignore_ascii_case(&bytes[at..at + len]))
-                {
-                    return broken("reads or waits outside of its row");
-                }
-                at += len - 1;
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    if depth == 0 { Ok(()) } else { broken("leaves a parenthesis open") }
-}
-
-fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_' || !byte.is_ascii()
-}
-
-/// Index of the quote that closes the one at the front. A backslash directly before a quote of the same kind is
-/// refused in strings: whether it escapes the quote depends on `NO_BACKSLASH_ESCAPES`; without such a pair both
-/// readings agree.
-fn quoted_len(text: &[u8]) -> Option<usize> {
-    let quote = *text.first()?;
-    let mut at = 1;
-    loop {
-        at += memchr(quote, text.get(at..)?)?;
-        if quote != b'`' && text[at - 1] == b'\\' {
-            return None;
-        }
-        if text.get(at + 1) != Some(&quote) {
-            break;
-        }
-        at += 2;
-    }
-    if memchr(0, &text[..at]).is_some() { None } else { Some(at) }
 }
 
 #[cfg(test)]
@@ -465,91 +386,5 @@ mod tests {
             }
             prop_assert_eq!(rows, scanned.rows);
         }
-
-        #[test]
-        fn checking_an_expression_never_panics(text in any::<String>()) {
-            drop(check_expression(&text));
-        }
-
-        #[test]
-        fn a_passed_expression_is_closed_in_both_backslash_modes(text in "[('\"`,\\\\)a -]{0,24}") {
-            if check_expression(&text).is_ok() {
-                for escapes in [true, false] {
-                    prop_assert!(stays_inside(&text, escapes), "{text:?}");
-                }
-            }
-        }
-    }
-
-    /// Whether `text` ends outside of quotes with all its parentheses closed, read by the server's rules.
-    fn stays_inside(text: &str, escapes: bool) -> bool {
-        let (mut quote, mut depth) = (None, 0_i32);
-        let mut chars = text.chars();
-        while let Some(c) = chars.next() {
-            match (quote, c) {
-                (Some('\'' | '"'), '\\') if escapes => drop(chars.next()),
-                (Some(open), _) if open == c => quote = None,
-                (None, '\'' | '"' | '`') => quote = Some(c),
-                (None, '(') => depth += 1,
-                (None, ')') => depth -= 1,
-                _ => {}
-            }
-            if depth < 0 {
-                return false;
-            }
-        }
-        quote.is_none() && depth == 0
-    }
-
-    #[test]
-    fn expressions_of_real_schemas_pass() {
-        for text in [
-            "0",
-            "'it''s; -- fine @ # /* $ \\d'",
-            "current_timestamp(3)",
-            "(`a--b` + 1) * 2 > 0 and json_valid(`select`)",
-            "_utf8mb4'x'",
-            "json_unquote(json_extract(`doc`,'$.id'))",
-            "`n` regexp '^[0-9]\\\\d+$'",
-            "coalesce(`valuesd`, _utf8mb4 x'00')",
-            "1 - -1",
-        ] {
-            check_expression(text).unwrap();
-        }
-    }
-
-    #[test]
-    fn expressions_that_reach_out_are_refused() {
-        for text in [
-            "",
-            "  ",
-            "1)",
-            "(1",
-            ") or (1",
-            "1, 2",
-            "'a",
-            "'a\\'",
-            "'a\\' or 1'",
-            "\"a\\\"",
-            "`a",
-            "1 -- x",
-            "1--1",
-            "1 # x",
-            "1 /* x */",
-            "1; drop table t",
-            "@a",
-            "@@version",
-            "$$x$$",
-            "\\N",
-            "'\0'",
-            "1\0",
-            "(SELECT 1)",
-            "(select(1))",
-            "load_file('/etc/passwd')",
-            "(table mysql.user)",
-        ] {
-            assert_eq!(check_expression(text).unwrap_err().kind(), Kind::Integrity, "{text:?}");
-        }
-        check_expression(&"x".repeat(EXPRESSION_BYTES_MAX + 1)).unwrap_err();
     }
 }

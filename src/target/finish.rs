@@ -310,20 +310,20 @@ pub(super) fn drop_journal(site: &Site, conn: &mut Connection, journal: &Journal
     match layout.ladder {
         Ladder::Prefixed => {
             let left = of_layout(site, conn, layout, Purpose::Old)?;
-            refuse_leftovers(layout.base(Purpose::Old), left, table.table())?;
+            refuse_leftovers(&layout.base(Purpose::Old), &left, table.table())?;
             drop_tables(conn, layout, &[table.table().to_owned()])
         }
         Ladder::Schemas => {
             let schema = layout.base(Purpose::Old);
-            let left = site.tables(conn, &schema)?.into_iter().collect();
-            refuse_leftovers(schema.clone(), left, table.table())?;
+            let left: Vec<String> = site.tables(conn, &schema)?.into_iter().collect();
+            refuse_leftovers(&schema, &left, table.table())?;
             drop_schema(conn, &schema).map(|_| ())
         }
     }
 }
 
-fn refuse_leftovers(place: String, found: Vec<String>, journal: &str) -> Result<()> {
-    let left: Vec<String> = found.into_iter().filter(|name| name != journal).collect();
+fn refuse_leftovers(place: &str, found: &[String], journal: &str) -> Result<()> {
+    let left: Vec<&str> = found.iter().map(String::as_str).filter(|name| *name != journal).collect();
     if left.is_empty() {
         return Ok(());
     }

@@ -74,10 +74,10 @@ pub(super) fn try_each<T: Sync, R: Send>(
     let mut out = Vec::with_capacity(items.len());
     let mut unbegun = false;
     let mut results = each(open, threads, items, OnError::Stop, work);
-    if let Some(at) = results.iter().position(|result| matches!(result, Some(Err(_)))) {
-        if let Some(Err(error)) = results.swap_remove(at) {
-            return Err(error);
-        }
+    if let Some(at) = results.iter().position(|result| matches!(result, Some(Err(_))))
+        && let Some(Err(error)) = results.swap_remove(at)
+    {
+        return Err(error);
     }
     for result in results {
         match result {

@@ -204,7 +204,7 @@ fn swap_now(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()>
 
 /// Locks every table of the swap, on MySQL until its end, so that no row is written while its trigger is away. MariaDB
 /// does not rename locked tables: there the lock is only tried and given back, so that triggers are not dropped
-/// for a `RENAME` that would then have to wait. Where locking is refused it goes without.
+/// for a `RENAME` that would then have to wait. Without the right to lock it goes without.
 fn lock_tables(conn: &mut Connection, journal: &Journal) -> Result<bool> {
     let keeps = conn.flavour() == Flavour::Mysql && conn.version() >= RENAMES_LOCKED;
     if !keeps && journal.triggers.is_empty() {
@@ -215,11 +215,11 @@ fn lock_tables(conn: &mut Connection, journal: &Journal) -> Result<bool> {
     if list.is_empty() {
         return Ok(false);
     }
-    // 1044, 1142: no right to lock. 1146: an earlier attempt has renamed already. 1785: under enforce_gtid_consistency
-    // tables with and without transactions are not locked together.
-    let codes = [1044, 1142, 1146, 1785];
-    let got = unless_code(conn.execute(&format!("LOCK TABLES {}", list.join(", "))), &codes)
-        .context(|| "locking the tables")?;
+    // 1044, 1142: no right to lock. 1146: an earlier attempt has renamed already. 1785: with GTIDs enforced, MySQL does
+    // not lock transactional and other tables together.
+    let got =
+        unless_code(conn.execute(&format!("LOCK TABLES {}", list.join(", "))), &[1044, 1142, 1146, 1785])
+            .context(|| "locking the tables")?;
     if got.is_some() && !keeps {
         conn.execute("UNLOCK TABLES")?;
         return Ok(false);

@@ -80,15 +80,16 @@ pub fn load(conn: &mut Conn, users: u32) {
 }
 
 fn user(id: u32) -> String {
-    let notes = if id % 7 == 0 { "NULL".to_owned() } else { format!("'canary-notes-{id} it''s \\\\ \\n'") };
-    let domain = if id % 10 == 0 { "yourcompany.com" } else { "canary-mail.example.org" };
+    let notes =
+        if id.is_multiple_of(7) { "NULL".to_owned() } else { format!("'canary-notes-{id} it''s \\\\ \\n'") };
+    let domain = if id.is_multiple_of(10) { "yourcompany.com" } else { "canary-mail.example.org" };
     format!(
         "({id}, 'anna{id}@{domain}', 'Canary-Name Müller {id}', '+49 canary-phone {id}', 'canary-password-{id}', {notes}, \
          'canary-token-{id}', 'canary-home {id}', '10.99.1.{}', {}, '{}', 'a,c', '{{\"b\": [1, 2.5, \"é\"], \"a\": {{\"n\": null}}}}', \
          x'89504e470d0a1a0a00', 'caf\u{e9} \u{20ac}', '2024-03-31 02:30:00.123', '2024-10-27 01:30:00')",
         id % 250,
         id % 3 + 1,
-        if id % 5 == 0 { "o''brien" } else { "admin" },
+        if id.is_multiple_of(5) { "o''brien" } else { "admin" },
     )
 }
 

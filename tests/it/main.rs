@@ -3,6 +3,13 @@
 //! One binary starts the servers once and stops them at the end; each test works in schemas of its own. A server
 //! that cannot be had is a failure, never a skip.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by a panic what does not hold; without libtest's attributes the lints cannot tell"
+)]
+
 mod arch;
 mod cli_bad_input;
 mod cli_common;
@@ -16,6 +23,15 @@ mod harness;
 mod masks;
 mod oracle;
 mod readme;
+mod srv_api;
+mod srv_http;
+mod srv_kill;
+mod srv_leak;
+mod srv_locks;
+mod srv_memory;
+mod srv_rights;
+mod srv_safety;
+mod srv_sanitize;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -60,6 +76,14 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    srv_api::tests(&mut add);
+    srv_kill::tests(&mut add);
+    srv_leak::tests(&mut add);
+    srv_locks::tests(&mut add);
+    srv_memory::tests(&mut add);
+    srv_rights::tests(&mut add);
+    srv_safety::tests(&mut add);
+    srv_sanitize::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);

@@ -6,7 +6,6 @@
 
 mod copy;
 mod name;
-pub mod table;
 mod writer;
 
 pub use copy::{CopyOrder, Sanitized, bound, copy_table, key_forms};

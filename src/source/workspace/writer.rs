@@ -3,6 +3,7 @@
 use super::{Workspace, grant_hint};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
+use crate::schema::Flavour;
 use crate::sql::TableName;
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 
@@ -39,6 +40,12 @@ impl Writer {
     #[must_use]
     pub fn logging(&self) -> Logging {
         self.logging
+    }
+
+    /// The server's family.
+    #[must_use]
+    pub fn flavour(&self) -> Flavour {
+        self.conn.flavour()
     }
 
     /// Makes a workspace table from DDL rendered by [`crate::schema::ddl`].
