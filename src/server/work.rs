@@ -11,7 +11,7 @@ use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
-use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
+use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table, grant_hint};
 use crate::sql::TableName;
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
@@ -40,13 +40,13 @@ pub fn drive(shared: &Shared, run: &Arc<Run>) {
     let outcome = catch_unwind(AssertUnwindSafe(|| drive_tables(shared, run)));
     let error = match outcome {
         Ok(Ok(())) => return run.complete(),
-        Ok(Err(error)) => error,
+        Ok(Err(error)) => grant_hint(error, shared.temp_database.as_deref()),
         Err(_) => Error::internal("a worker panicked"),
     };
     if run.is_cancelled() && error.kind() == Kind::Busy {
         tracing::debug!(run = run.id, "the run was ended while it worked");
     } else {
-        tracing::error!(run = run.id, %error, hint = error.hint_text(), "the run failed");
+        tracing::error!(run = run.id, %error, hint = error.hint_text().map(tracing::field::display), "the run failed");
     }
     let (code, message) = for_caller(&error);
     run.fail(code, message);
@@ -69,7 +69,7 @@ fn for_caller(error: &Error) -> (Code, String) {
         Kind::Busy => (Code::RunEnded, "the run was ended".to_owned()),
         Kind::Privilege => (
             Code::Internal,
-            "the server's database account lacks a right; the server's log says which".to_owned(),
+            "the server's database account lacks a right".to_owned(),
         ),
         _ => (Code::Internal, "the server failed; its log says why".to_owned()),
     }

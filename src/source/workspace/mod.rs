@@ -33,7 +33,7 @@ impl Workspace {
     /// Makes the workspace of a run: a schema of its own, or nothing yet inside `temp_database` (made when missing).
     ///
     /// # Errors
-    /// `Privilege` with the GRANT that is missing; the server's.
+    /// `Privilege` ([`grant_hint`] names what is missing); the server's.
     pub fn create(
         endpoint: &Endpoint,
         temp_database: Option<&str>,
@@ -54,7 +54,6 @@ impl Workspace {
             None => conn
                 .execute(&format!("CREATE DATABASE {} CHARACTER SET utf8mb4", Ident::new(name.as_str())))
                 .map(|_| ())
-                .map_err(|error| grant_hint(error, "`\\_backfill\\_temp\\_%`"))
                 .context(|| "creating the workspace")?,
         }
         Ok(Self {
@@ -146,18 +145,21 @@ fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
     }
     conn.execute(&format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", Ident::new(schema)))
         .map(|_| ())
-        .map_err(|error| grant_hint(error, &Ident::new(schema).to_string()))
         .context(|| format!("creating temp_database `{schema}`"))
 }
 
-/// Names the statement that grants what is missing.
-pub(super) fn grant_hint(error: Error, pattern: &str) -> Error {
-    if error.kind() == Kind::Privilege {
-        return error.hint(format!(
-            "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON {pattern}.* TO the account of DATABASE_URL"
-        ));
+/// Names the statement that grants what is missing, where the error does not say it already.
+#[must_use]
+pub fn grant_hint(error: Error, temp_database: Option<&str>) -> Error {
+    if error.kind() != Kind::Privilege || error.hint_text().is_some() {
+        return error;
     }
-    error
+    let schemas = temp_database
+        .map_or_else(|| "`\\_backfill\\_temp\\_%`".to_owned(), |schema| Ident::new(schema).to_string());
+    error.hint(format!(
+        "the account of DATABASE_URL needs SELECT on its database, and GRANT SELECT, INSERT, UPDATE, CREATE, DROP ON \
+         {schemas}.*"
+    ))
 }
 
 fn random() -> Result<u32> {

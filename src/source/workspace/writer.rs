@@ -1,6 +1,6 @@
 //! The writing connection of a workspace, and whether what it writes reaches the binlog.
 
-use super::{Workspace, grant_hint};
+use super::Workspace;
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
@@ -56,7 +56,6 @@ impl Writer {
         self.conn
             .execute(ddl)
             .map(|_| ())
-            .map_err(|error| grant_hint(error, "`\\_backfill\\_temp\\_%`"))
             .context(|| "creating a workspace table")
     }
 
