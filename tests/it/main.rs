@@ -22,6 +22,7 @@ mod harness;
 mod masks;
 mod oracle;
 mod readme;
+mod review_target;
 mod review_walk;
 mod srv_api;
 mod srv_http;
@@ -76,6 +77,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    review_target::tests(&mut add);
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_kill::tests(&mut add);
