@@ -41,6 +41,8 @@ pub struct Shared {
 pub fn drive(shared: &Shared, run: &Arc<Run>) {
     let outcome = catch_unwind(AssertUnwindSafe(|| drive_tables(shared, run)));
     let error = match outcome {
+        // Workers that found no permit before the run was cancelled left tables undone.
+        Ok(Ok(())) if run.is_cancelled() => Run::cancelled_error(),
         Ok(Ok(())) => return run.complete(),
         Ok(Err(error)) => error,
         Err(_) => Error::internal("a worker panicked"),

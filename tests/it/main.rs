@@ -14,8 +14,11 @@ mod arch;
 mod cli_bad_input;
 mod cli_common;
 mod cli_kill;
+mod cli_leak;
+mod cli_memory;
 mod cli_proxy;
 mod cli_stream;
+mod cli_target;
 mod directions;
 mod fixture;
 mod harness;
@@ -90,6 +93,9 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);
+    cli_leak::tests(&mut add);
+    cli_memory::tests(&mut add);
+    cli_target::tests(&mut add);
 
     trials
 }
