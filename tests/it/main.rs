@@ -35,6 +35,7 @@ mod srv_sanitize;
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
+mod verify;
 
 // The shared builders name the library's types from the crate root.
 use backfill::schema;
@@ -86,6 +87,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);
+    verify::tests(&mut add);
 
     trials
 }
