@@ -53,6 +53,13 @@ impl Folder {
         self.path.join("log")
     }
 
+    /// Its temporary files, which no other server may find: a MariaDB that starts removes those of others.
+    pub(super) fn temporary(&self) -> io::Result<PathBuf> {
+        let path = self.path.join("tmp");
+        fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
     /// Its unix socket.
     pub(super) fn socket(&self) -> &Path {
         &self.socket
