@@ -319,7 +319,7 @@ pub fn wide_table(conn: &mut Conn, table: &str, doublings: u32) {
              b INT NOT NULL DEFAULT 0, mail VARCHAR(90) NOT NULL DEFAULT 'x@y.z', pad VARCHAR(1300) CHARACTER SET latin1 NOT NULL DEFAULT '') ENGINE=InnoDB"
         ),
     );
-    let pad = vec!["SHA2(RAND(), 512)"; 9].join(", ");
+    let pad = ["SHA2(RAND(), 512)"; 9].join(", ");
     exec(conn, &format!("INSERT INTO {table} (pad) VALUES (''), (''), (''), ('')"));
     for _ in 0..doublings {
         exec(conn, &format!("INSERT INTO {table} (pad) SELECT CONCAT({pad}) FROM {table}"));

@@ -100,7 +100,7 @@ impl Writers {
             conn.query_drop(format!("INSERT INTO {table} (a, b) VALUES (7, -7)"))?;
             self.written[at].fetch_add(1, Ordering::AcqRel);
             // Steps of a prime that is even after doubling keep ids odd.
-            id = (id + 2 * 7919) % (rows & !1) | 1;
+            id = ((id + 2 * 7919) % (rows & !1)) | 1;
         }
         Ok(())
     }
