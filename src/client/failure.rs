@@ -244,9 +244,8 @@ fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) ->
             remote(what).hint("raise max_allowed_packet of both databases, or exclude the table")
         }
         Some(Code::Internal) => remote(what).hint("the server's log has the details under that id"),
-        Some(Code::BadRequest) if answer.status == 505 => {
-            remote(what).hint("the proxy in front must speak HTTP/1.1 to the server (nginx: proxy_http_version 1.1)")
-        }
+        Some(Code::BadRequest) if answer.status == 505 => remote(what)
+            .hint("the proxy in front must speak HTTP/1.1 to the server (nginx: proxy_http_version 1.1)"),
         Some(Code::BadRequest | Code::MethodNotAllowed) | None => {
             remote(what).hint("bring both sides to the same version of backfill")
         }

@@ -67,10 +67,7 @@ fn for_caller(error: &Error) -> (Code, String) {
             (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())
         }
         Kind::Busy => (Code::RunEnded, "the run was ended".to_owned()),
-        Kind::Privilege => (
-            Code::Internal,
-            "the server's database account lacks a right".to_owned(),
-        ),
+        Kind::Privilege => (Code::Internal, "the server's database account lacks a right".to_owned()),
         _ => (Code::Internal, "the server failed; its log says why".to_owned()),
     }
 }

@@ -80,7 +80,8 @@ pub fn load(conn: &mut Conn, users: u32) {
 }
 
 fn user(id: u32) -> String {
-    let notes = if id.is_multiple_of(7) { "NULL".to_owned() } else { format!("'canary-notes-{id} it''s \\\\ \\n'") };
+    let notes =
+        if id.is_multiple_of(7) { "NULL".to_owned() } else { format!("'canary-notes-{id} it''s \\\\ \\n'") };
     let domain = if id.is_multiple_of(10) { "yourcompany.com" } else { "canary-mail.example.org" };
     format!(
         "({id}, 'anna{id}@{domain}', 'Canary-Name Müller {id}', '+49 canary-phone {id}', 'canary-password-{id}', {notes}, \

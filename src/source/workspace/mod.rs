@@ -54,6 +54,7 @@ impl Workspace {
             None => conn
                 .execute(&format!("CREATE DATABASE {} CHARACTER SET utf8mb4", Ident::new(name.as_str())))
                 .map(|_| ())
+                .map_err(|error| grant_hint(error, None))
                 .context(|| "creating the workspace")?,
         }
         Ok(Self {
@@ -90,7 +91,7 @@ impl Workspace {
     /// # Errors
     /// The server's; the sweep of a later start tries again.
     pub fn drop_now(mut self) -> Result<()> {
-        self.drop_once()
+        self.drop_once().map_err(|error| grant_hint(error, self.shared_schema.as_deref()))
     }
 
     fn drop_once(&mut self) -> Result<()> {
@@ -145,6 +146,7 @@ fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
     }
     conn.execute(&format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", Ident::new(schema)))
         .map(|_| ())
+        .map_err(|error| grant_hint(error, Some(schema)))
         .context(|| format!("creating temp_database `{schema}`"))
 }
 
