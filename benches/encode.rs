@@ -2,7 +2,7 @@
 
 #![allow(clippy::expect_used, reason = "a bench that cannot run should stop")]
 
-use backfill::schema::{Column, Generated};
+use backfill::schema::Column;
 use backfill::sql::insert::{BatchLimits, InsertBatch, Verb};
 use backfill::sql::literal::Form;
 use backfill::sql::scan::{Expected, scan_insert};
@@ -17,23 +17,7 @@ const NO_LIMITS: BatchLimits =
 type Rows = Vec<Vec<Option<Vec<u8>>>>;
 
 fn column(data_type: &str) -> Column {
-    Column {
-        name: "c".into(),
-        data_type: data_type.into(),
-        column_type: data_type.into(),
-        charset: (data_type == "text").then(|| "utf8mb4".into()),
-        collation: None,
-        nullable: true,
-        default: None,
-        on_update: None,
-        generated: Generated::No,
-        expression: None,
-        invisible: false,
-        auto_increment: false,
-        max_length: None,
-        srid: None,
-        comment: String::new(),
-    }
+    Column { charset: (data_type == "text").then(|| "utf8mb4".into()), ..Column::new("c", data_type) }
 }
 
 /// Rows like those of an activity log: an id, a number, a date, some text with quotes, an address as bytes.

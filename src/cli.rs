@@ -118,8 +118,11 @@ pub struct PullArgs {
     /// Connections to the target [default: client.parallel]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub parallel: Option<u16>,
+    /// Read back every loaded row and compare it with what arrived, before tables are replaced
+    #[arg(long)]
+    pub verify: bool,
     /// Do not ask before tables are replaced
-    #[arg(short, long, visible_alias = "force")]
+    #[arg(short, long, visible_alias = "force", overrides_with = "yes")]
     pub yes: bool,
 }
 
@@ -127,7 +130,7 @@ pub struct PullArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub struct CleanupArgs {
     /// Do not ask before something is dropped
-    #[arg(long, visible_alias = "yes")]
+    #[arg(long, visible_alias = "yes", overrides_with = "force")]
     pub force: bool,
     /// Leave alone what is younger
     #[arg(long, value_name = "MINUTES", default_value_t = 60)]
@@ -252,6 +255,7 @@ mod tests {
             ("pull --tables a,b --tables c* --yes", vec!["a", "b", "c*"], true),
             ("pull --force --tables a", vec!["a"], true),
             ("pull -y", vec![], true),
+            ("pull --yes --force -y", vec![], true),
         ] {
             let Ok(Cli { command: Some(Command::Pull(args)), .. }) = parse(line) else {
                 panic!("{line}");

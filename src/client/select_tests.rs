@@ -2,46 +2,16 @@
 
 use super::*;
 use crate::error::Kind;
-use crate::schema::{Column, Flavour, ForeignKey, Generated, TableKind, Version};
+use crate::schema::{Column, Flavour, ForeignKey, Generated, Version};
 use crate::wire::manifest::{LeftOut, NotCopied, SourceIdentity};
 
 fn column(name: &str) -> Column {
-    Column {
-        name: name.into(),
-        data_type: "int".into(),
-        column_type: "int".into(),
-        charset: None,
-        collation: None,
-        nullable: true,
-        default: None,
-        on_update: None,
-        generated: Generated::No,
-        expression: None,
-        invisible: false,
-        auto_increment: false,
-        max_length: None,
-        srid: None,
-        comment: String::new(),
-    }
+    Column { nullable: true, ..Column::new(name, "int") }
 }
 
 fn table(name: &str, columns: &[&str]) -> Table {
-    Table {
-        name: name.into(),
-        kind: TableKind::Base,
-        engine: "InnoDB".into(),
-        charset: "utf8mb4".into(),
-        collation: "utf8mb4_bin".into(),
-        columns: columns.iter().map(|name| column(name)).collect(),
-        primary_key: Vec::new(),
-        indexes: Vec::new(),
-        checks: Vec::new(),
-        row_count: 10,
-        bytes: 100,
-        partitioned: false,
-        comment: String::new(),
-        created: None,
-    }
+    let columns = columns.iter().map(|name| column(name)).collect();
+    Table { collation: "utf8mb4_bin".into(), row_count: 10, bytes: 100, ..Table::new(name, columns) }
 }
 
 fn entry(name: &str, columns: &[&str]) -> TableEntry {

@@ -23,6 +23,7 @@ use crate::source::workspace::Workspace;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
         tracing::warn!(%error, "orphaned workspaces could not be looked for");
     }
     if catalog.has_rules() {
-        // What the account may not do is better found out now than by the first developer who pulls.
-        Workspace::create(&config.database, config.temp_database.as_deref(), &keeper, "start")?.drop_now()?;
+        Workspace::try_out(&config.database, config.temp_database.as_deref(), &keeper)?;
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
@@ -163,10 +163,15 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
     })
 }
 
-/// Waits for a signal, and meanwhile ends idle runs and sweeps.
+/// Waits for a signal, and meanwhile ends idle runs and sweeps. After the first signal the next one ends the process
+/// at once: what it leaves behind is swept by the next start.
 fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
-    let mut signals = Signals::new([SIGINT, SIGTERM])
-        .map_err(|error| Error::internal("listening for signals").source(error))?;
+    let listening = |error| Error::internal("listening for signals").source(error);
+    let at_once = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&at_once)).map_err(listening)?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(listening)?;
     let (sender, receiver) = channel();
     std::thread::Builder::new()
         .name("signals".to_owned())
@@ -181,7 +186,10 @@ fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
     let mut swept = Instant::now();
     loop {
         match receiver.recv_timeout(REAP_EVERY) {
-            Ok(signal) => return Ok(signal),
+            Ok(signal) => {
+                at_once.store(true, Ordering::Release);
+                return Ok(signal);
+            }
             Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("the signal thread ended")),
             Err(RecvTimeoutError::Timeout) => {}
         }

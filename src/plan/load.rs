@@ -242,25 +242,10 @@ pub fn add_key(key: &ForeignKey, name: &str, parent: &TableName, flavour: Flavou
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{TableKind, Version};
+    use crate::schema::{Column, Version};
 
     fn table(name: &str) -> Table {
-        Table {
-            name: name.into(),
-            kind: TableKind::Base,
-            engine: "InnoDB".into(),
-            charset: "utf8mb4".into(),
-            collation: "utf8mb4_bin".into(),
-            columns: Vec::new(),
-            primary_key: Vec::new(),
-            indexes: Vec::new(),
-            checks: Vec::new(),
-            row_count: 0,
-            bytes: 0,
-            partitioned: false,
-            comment: String::new(),
-            created: None,
-        }
+        Table::new(name, vec![Column::new("id", "int")])
     }
 
     fn key(name: &str, table: &str, references: &str) -> ForeignKey {

@@ -3,7 +3,8 @@
 use crate::error::{Error, Kind, Result};
 use crate::plan::sanitize::TableMasks;
 use crate::plan::walk::walk_key;
-use crate::schema::{Schema, Table, TableKind};
+use crate::schema::diff::stores_locally;
+use crate::schema::{Generated, Schema, Table, TableKind};
 use crate::sql::literal::Form;
 use crate::sql::select::WalkKey;
 use std::collections::BTreeMap;
@@ -73,7 +74,9 @@ impl TablePlan {
         masks: Option<&TableMasks>,
         mask_at: MaskAt,
     ) -> Result<Self> {
-        let walk = walk_key(table);
+        // Copies have no generated columns, so none to walk by.
+        let walk =
+            walk_key(table).filter(|key| masks.is_none() || key.columns.iter().all(|n| is_stored(table, n)));
         let keyless_and_large = walk.is_none() && table.bytes > KEYLESS_BYTES_MAX;
         let route = if masks.is_some() || keyless_and_large {
             Route::Copy(mask_at_for(table, masks, mask_at))
@@ -111,6 +114,10 @@ impl TablePlan {
     }
 }
 
+fn is_stored(table: &Table, column: &str) -> bool {
+    table.column(column).is_some_and(|column| column.generated == Generated::No)
+}
+
 /// A table whose walking key has a rule is masked while it is copied: afterwards the key that says which rows a range
 /// had would be gone.
 fn mask_at_for(table: &Table, masks: Option<&TableMasks>, wanted: MaskAt) -> MaskAt {
@@ -144,22 +151,6 @@ fn planned_columns(table: &Table, wanted: Option<&[String]>) -> Result<Vec<(Stri
     Ok(columns)
 }
 
-/// Engines whose rows are kept by the server itself. Others (MERGE, FEDERATED, CONNECT, SPIDER, S3…) are windows on
-/// something else: a copy of them may be the original.
-const ENGINES: &[&str] = &[
-    "InnoDB",
-    "MyISAM",
-    "Aria",
-    "MEMORY",
-    "ROCKSDB",
-    "TokuDB",
-    "CSV",
-    "ARCHIVE",
-    "ndbcluster",
-    "XtraDB",
-    "ColumnStore",
-];
-
 /// Engines that take part in a snapshot.
 const TRANSACTIONAL: &[&str] = &["InnoDB", "ROCKSDB", "TokuDB", "XtraDB"];
 
@@ -172,7 +163,7 @@ pub fn left_out_reason(table: &Table) -> Option<String> {
     if table.engine.is_empty() {
         return Some("the server cannot open it".to_owned());
     }
-    if !ENGINES.iter().any(|engine| engine.eq_ignore_ascii_case(&table.engine)) {
+    if !stores_locally(&table.engine) {
         return Some(format!("engine {} stores elsewhere", table.engine));
     }
     None

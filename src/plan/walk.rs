@@ -8,6 +8,10 @@
 use crate::schema::{Column, IndexKind, Table};
 use crate::sql::select::WalkKey;
 
+/// Most bytes of a key whose columns an ordered index can hold whole. MariaDB makes a HASH of a longer one, and a
+/// primary key may hold prefixes: every step would sort the rest of the table, and no copy could have that key.
+const KEY_BYTES_MAX: u64 = 3072;
+
 /// The key to walk `table` by: the primary key, else the first unique index over whole NOT NULL columns.
 #[must_use]
 pub fn walk_key(table: &Table) -> Option<WalkKey> {
@@ -25,10 +29,22 @@ pub fn walk_key(table: &Table) -> Option<WalkKey> {
             },
         );
     primary.into_iter().chain(unique).find(|key| {
-        key.columns.iter().all(|name| {
-            table.column(name).is_some_and(|column| !column.nullable && sorts_as_it_compares(column))
-        })
+        let columns: Vec<&Column> = key.columns.iter().filter_map(|name| table.column(name)).collect();
+        columns.len() == key.columns.len()
+            && columns.iter().all(|column| !column.nullable && sorts_as_it_compares(column))
+            && columns.iter().map(|column| key_bytes(column)).sum::<u64>() <= KEY_BYTES_MAX
     })
+}
+
+/// Bytes of a whole value in an index, at most.
+fn key_bytes(column: &Column) -> u64 {
+    let of_character = match column.charset.as_deref() {
+        Some("utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030") => 4,
+        Some("utf8" | "utf8mb3" | "ujis" | "eucjpms") => 3,
+        Some("ucs2" | "big5" | "gbk" | "gb2312" | "sjis" | "cp932" | "euckr") => 2,
+        _ => 1,
+    };
+    column.max_length.map_or(0, |length| length.saturating_mul(of_character))
 }
 
 fn sorts_as_it_compares(column: &Column) -> bool {
@@ -43,57 +59,28 @@ fn sorts_as_it_compares(column: &Column) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Generated, Index, IndexPart, TableKind};
+    use crate::schema::{Index, IndexPart};
 
     fn column(name: &str, data_type: &str, nullable: bool) -> Column {
-        Column {
-            name: name.into(),
-            data_type: data_type.into(),
-            column_type: data_type.into(),
-            charset: None,
-            collation: None,
-            nullable,
-            default: None,
-            on_update: None,
-            generated: Generated::No,
-            expression: None,
-            invisible: false,
-            auto_increment: false,
-            max_length: None,
-            srid: None,
-            comment: String::new(),
-        }
+        Column { nullable, ..Column::new(name, data_type) }
     }
 
     fn table(columns: Vec<Column>, primary_key: &[&str], unique: &[(&str, &str, Option<u32>)]) -> Table {
+        let index = |(name, column, prefix): &(&str, &str, Option<u32>)| Index {
+            name: (*name).into(),
+            unique: true,
+            kind: IndexKind::Btree,
+            parts: vec![IndexPart {
+                column: Some((*column).into()),
+                expression: None,
+                prefix: *prefix,
+                descending: false,
+            }],
+        };
         Table {
-            name: "t".into(),
-            kind: TableKind::Base,
-            engine: "InnoDB".into(),
-            charset: "utf8mb4".into(),
-            collation: "utf8mb4_bin".into(),
-            columns,
             primary_key: primary_key.iter().map(ToString::to_string).collect(),
-            indexes: unique
-                .iter()
-                .map(|(name, column, prefix)| Index {
-                    name: (*name).into(),
-                    unique: true,
-                    kind: IndexKind::Btree,
-                    parts: vec![IndexPart {
-                        column: Some((*column).into()),
-                        expression: None,
-                        prefix: *prefix,
-                        descending: false,
-                    }],
-                })
-                .collect(),
-            checks: vec![],
-            row_count: 0,
-            bytes: 0,
-            partitioned: false,
-            comment: String::new(),
-            created: None,
+            indexes: unique.iter().map(index).collect(),
+            ..Table::new("t", columns)
         }
     }
 
@@ -115,5 +102,15 @@ mod tests {
         assert_eq!(index_of(&table(columns(), &[], &[("u", "n", None)])), None, "nullable");
         assert_eq!(index_of(&table(columns(), &[], &[("u", "v", Some(4))])), None, "prefix");
         assert_eq!(index_of(&table(columns(), &["f"], &[])), None);
+        for (charset, length, walked) in
+            [("utf8mb4", 768, true), ("utf8mb4", 769, false), ("latin1", 3072, true)]
+        {
+            let long = Column {
+                charset: Some(charset.into()),
+                max_length: Some(length),
+                ..column("url", "varchar", false)
+            };
+            assert_eq!(walk_key(&table(vec![long], &["url"], &[])).is_some(), walked, "{charset} {length}");
+        }
     }
 }

@@ -102,6 +102,27 @@ pub struct Table {
 }
 
 impl Table {
+    /// An ordinary InnoDB table in `utf8mb4` with these columns and nothing else.
+    #[must_use]
+    pub fn new(name: &str, columns: Vec<Column>) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: TableKind::Base,
+            engine: "InnoDB".to_owned(),
+            charset: "utf8mb4".to_owned(),
+            collation: "utf8mb4_general_ci".to_owned(),
+            columns,
+            primary_key: Vec::new(),
+            indexes: Vec::new(),
+            checks: Vec::new(),
+            row_count: 0,
+            bytes: 0,
+            partitioned: false,
+            comment: String::new(),
+            created: None,
+        }
+    }
+
     /// The column of that name. Column names compare without case on every server.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&Column> {
@@ -202,6 +223,28 @@ pub struct Column {
 }
 
 impl Column {
+    /// A NOT NULL column of that full type (`varchar(90)`), without character set, default and attributes.
+    #[must_use]
+    pub fn new(name: &str, column_type: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            data_type: column_type.chars().take_while(char::is_ascii_alphanumeric).collect(),
+            column_type: column_type.to_owned(),
+            charset: None,
+            collation: None,
+            nullable: false,
+            default: None,
+            on_update: None,
+            generated: Generated::No,
+            expression: None,
+            invisible: false,
+            auto_increment: false,
+            max_length: None,
+            srid: None,
+            comment: String::new(),
+        }
+    }
+
     /// DATE, DATETIME or TIMESTAMP.
     #[must_use]
     pub fn is_temporal(&self) -> bool {

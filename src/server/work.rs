@@ -11,11 +11,13 @@ use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
-use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table, grant_hint};
+use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
 use crate::sql::TableName;
+use crate::sql::select::WalkKey;
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What all runs of a server share.
@@ -39,8 +41,10 @@ pub struct Shared {
 pub fn drive(shared: &Shared, run: &Arc<Run>) {
     let outcome = catch_unwind(AssertUnwindSafe(|| drive_tables(shared, run)));
     let error = match outcome {
+        // Workers that found no permit before the run was cancelled left tables undone.
+        Ok(Ok(())) if run.is_cancelled() => Run::cancelled_error(),
         Ok(Ok(())) => return run.complete(),
-        Ok(Err(error)) => grant_hint(error, shared.temp_database.as_deref()),
+        Ok(Err(error)) => error,
         Err(_) => Error::internal("a worker panicked"),
     };
     if run.is_cancelled() && error.kind() == Kind::Busy {
@@ -94,6 +98,8 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
 struct Places {
     workspace: Option<Workspace>,
     by_table: HashMap<usize, TableName>,
+    /// Whether the log says already that there are no snapshots.
+    warned: AtomicBool,
 }
 
 fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>) -> Result<()> {
@@ -105,7 +111,7 @@ fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>
             }
         }
     }
-    let places = Places { workspace, by_table };
+    let places = Places { workspace, by_table, warned: AtomicBool::new(false) };
     let queue = Mutex::new(queue(&run.tables));
     let workers = shared.workers_max.min(run.tables.len()).max(1);
     let first_error = Mutex::new(None);
@@ -170,7 +176,14 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
                 .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
             let mut reader = Reader::open(&shared.endpoint, &run.id)?;
             if is_transactional(&plan.table) {
-                reader.open_snapshot()?;
+                let opened = reader.open_snapshot()?;
+                if !opened && !places.warned.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        run = run.id,
+                        "tables without rules are not read at one moment: inside a snapshot this server would keep \
+                         metadata locks, unless the account may set sql_log_bin (GRANT BINLOG ADMIN)"
+                    );
+                }
             }
             let from = TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str());
             shared.encoder.dump(&mut reader, &Dumpable::Direct(unruled, from), run, at)?;
@@ -200,13 +213,21 @@ fn copy(
         columns: plan.table.stored_columns().collect(),
         masks: plan.masks.as_ref(),
         mask_at,
-        walk: plan.walk.clone(),
+        walk: unlogged_walk(plan, writer.logging()),
         copy_walk: plan.copy_walk(),
     };
     copy_table(&mut writer, &order, |rows| {
         run.progress(at, rows);
         !run.is_cancelled()
     })
+}
+
+/// The key to copy by, unless its values must not be written down: a statement that copies a range names the range's
+/// ends, and the binlog may keep the text of statements beside their rows (`binlog_annotate_row_events`,
+/// `binlog_rows_query_log_events`). Then the table is copied by one statement.
+fn unlogged_walk(plan: &TablePlan, logging: Logging) -> Option<WalkKey> {
+    let is_ruled = |name: &String| plan.masks.as_ref().is_some_and(|masks| masks.column(name).is_some());
+    plan.walk.clone().filter(|key| logging == Logging::Off || !key.columns.iter().any(is_ruled))
 }
 
 fn workspace_ddl(plan: &TablePlan, place: &TableName, flavour: Flavour) -> Result<String> {

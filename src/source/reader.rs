@@ -2,6 +2,7 @@
 
 use crate::db::{Connection, Endpoint, Role, Rows};
 use crate::error::{Error, Result};
+use crate::schema::Flavour;
 use crate::sql::select::Select;
 use std::time::{Duration, Instant};
 
@@ -26,25 +27,42 @@ impl Reader {
         Ok(Self { conn, in_snapshot: false })
     }
 
-    /// Opens a snapshot: from now on every read of a transactional table sees this moment.
+    /// Opens a snapshot: from now on every read of a transactional table sees this moment. Says whether it did: where
+    /// metadata locks could not be given back inside a snapshot, there is none, and each read sees its own moment.
     ///
     /// # Errors
     /// The server's.
-    pub fn open_snapshot(&mut self) -> Result<()> {
+    pub fn open_snapshot(&mut self) -> Result<bool> {
+        if !self.gives_locks_back()? {
+            return Ok(false);
+        }
         // At READ COMMITTED the clause is ignored, on MariaDB without a warning.
         self.conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
         self.conn.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
         self.in_snapshot = true;
-        Ok(())
+        Ok(true)
     }
 
-    /// Gives the snapshot up.
+    /// Whether `ROLLBACK TO SAVEPOINT` gives metadata locks back. MariaDB keeps them in any session that could write
+    /// to a binlog (or to a Galera cluster), even in one that only reads.
+    fn gives_locks_back(&mut self) -> Result<bool> {
+        if self.conn.flavour() == Flavour::Mysql || self.conn.execute("SET SESSION sql_log_bin = 0").is_ok() {
+            return Ok(true);
+        }
+        let logs: Vec<(String, String)> =
+            self.conn.query("SHOW SESSION VARIABLES WHERE Variable_name IN ('log_bin', 'wsrep_on')")?;
+        Ok(logs.iter().all(|(_, value)| value.eq_ignore_ascii_case("OFF")))
+    }
+
+    /// Gives the snapshot up, if there is one.
     ///
     /// # Errors
     /// The server's.
     pub fn close_snapshot(&mut self) -> Result<()> {
-        self.in_snapshot = false;
-        self.conn.execute("ROLLBACK").map(|_| ())
+        if std::mem::take(&mut self.in_snapshot) {
+            self.conn.execute("ROLLBACK")?;
+        }
+        Ok(())
     }
 
     /// Runs one `SELECT` and hands its rows to `consume`, which must read them to the end. Inside a snapshot the

@@ -289,27 +289,10 @@ pub(super) mod read_back {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::schema::Generated;
     use proptest::prelude::*;
 
     pub fn column(data_type: &str, charset: Option<&str>) -> Column {
-        Column {
-            name: "c".into(),
-            data_type: data_type.into(),
-            column_type: format!("{data_type}(1)"),
-            charset: charset.map(Into::into),
-            collation: None,
-            nullable: true,
-            default: None,
-            on_update: None,
-            generated: Generated::No,
-            expression: None,
-            invisible: false,
-            auto_increment: false,
-            max_length: None,
-            srid: None,
-            comment: String::new(),
-        }
+        Column { charset: charset.map(Into::into), ..Column::new("c", data_type) }
     }
 
     fn literal(form: Form, cell: &[u8]) -> String {

@@ -6,7 +6,7 @@ use super::names::{Ladder, Purpose};
 use super::site::Site;
 use super::staging::{self, drop_schema, drop_tables, of_layout};
 use super::trigger::TriggerRecord;
-use super::{keys, names};
+use super::{doc, keys, names};
 use crate::db::Connection;
 use crate::error::{Context, Error, Result};
 use crate::fault::phase;
@@ -286,8 +286,8 @@ fn dangling_query(outside: &OutsideKey, layout: &names::Layout) -> String {
     )
 }
 
-/// Drops the old tables and the journal, the journal last. Only called when every new table is in its place.
-pub(super) fn drop_old(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
+/// Drops the old tables. Only called when every new table is in its place.
+fn drop_old(conn: &mut Connection, journal: &Journal) -> Result<()> {
     let layout = &journal.layout;
     let olds: Vec<TableName> = journal
         .moves
@@ -300,7 +300,7 @@ pub(super) fn drop_old(site: &Site, conn: &mut Connection, journal: &Journal) ->
         conn.execute(&format!("DROP TABLE IF EXISTS {}", list.join(", ")))
             .context(|| "dropping the old tables")?;
     }
-    drop_journal(site, conn, journal)
+    Ok(())
 }
 
 /// Drops the journal and what it was in, which must hold nothing else any more.
@@ -336,6 +336,9 @@ fn refuse_leftovers(place: &str, found: &[String], journal: &str) -> Result<()> 
 
 /// Takes a swap to its end from wherever it is; `true` if the new tables are in place.
 pub(super) fn settle(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<bool> {
+    if journal.tidying {
+        return Ok(true);
+    }
     match progress(site, conn, journal)? {
         Progress::Before => {
             back(site, conn, journal)?;
@@ -349,9 +352,15 @@ pub(super) fn settle(site: &Site, conn: &mut Connection, journal: &Journal) -> R
     Ok(true)
 }
 
-/// After [`settle`] said `true`: removes what is left of the swap.
+/// After [`settle`] said `true`: removes what is left of the swap. Staging goes first, while the journal still says
+/// that it was swapped: on its own its record would say that there is something complete to swap. The journal goes
+/// last.
 pub(super) fn tidy(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
-    drop_old(site, conn, journal)?;
+    // Old tables do not go all at once on every server: half of them gone would look like a swap without a way out.
+    doc::write(conn, &journal.layout.journal(), &Journal { tidying: true, ..journal.clone() })?;
+    staging::remove(site, conn, &journal.layout)?;
+    phase("swap.staging_dropped");
+    drop_old(conn, journal)?;
     phase("swap.old_dropped");
-    staging::remove(site, conn, &journal.layout)
+    drop_journal(site, conn, journal)
 }

@@ -7,14 +7,11 @@ use crate::db::flavour::ServerFacts;
 use crate::db::lock::is_used;
 use crate::error::{Error, Kind, Result};
 use crate::schema::Flavour;
+use crate::schema::diff::stores_locally;
 use crate::wire::manifest::SourceIdentity;
 
 /// Schemas that belong to the server.
 const SYSTEM_SCHEMAS: &[&str] = &["mysql", "information_schema", "performance_schema", "sys"];
-
-/// Engines that keep the rows of a table in that table and nowhere else. A list of those that do not would never
-/// be complete.
-const OWN_ENGINES: &[&str] = &["innodb", "myisam", "aria", "memory", "rocksdb", "tokudb", "archive", "csv"];
 
 fn refused(what: impl Into<String>) -> Error {
     Error::new(Kind::Guard, what)
@@ -54,7 +51,7 @@ pub fn check_schema_name(database: &str) -> Result<()> {
 pub fn check_engines<'a>(tables: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<()> {
     let elsewhere: Vec<String> = tables
         .into_iter()
-        .filter(|(_, engine)| !OWN_ENGINES.contains(&engine.to_lowercase().as_str()))
+        .filter(|(_, engine)| !stores_locally(engine))
         .map(|(table, engine)| match engine {
             "" => format!("`{table}` (broken: it has no engine)"),
             engine => format!("`{table}` ({engine})"),

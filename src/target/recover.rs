@@ -2,7 +2,7 @@
 
 use super::journal::Journal;
 use super::names::{self, Ladder, Layout, Purpose, StagingId};
-use super::site::Site;
+use super::site::{Site, unless_code};
 use super::{doc, finish, lock};
 use crate::db::Connection;
 use crate::db::lock::is_used;
@@ -36,7 +36,9 @@ pub(super) fn recover(site: &Site) -> Result<Vec<Recovered>> {
 }
 
 fn recover_one(site: &Site, conn: &mut Connection, layout: &Layout) -> Result<Option<Recovered>> {
-    let Some(journal) = doc::read::<Journal>(conn, &layout.journal())? else {
+    // 1049, 1146: another pull, of another database, has finished since the journals were listed.
+    let Some(journal) = unless_code(doc::read::<Journal>(conn, &layout.journal()), &[1049, 1146])?.flatten()
+    else {
         // Nothing is done before the journal is written.
         return Ok(None);
     };

@@ -91,7 +91,6 @@ impl Refusals {
 
 fn hint(error: &Error) -> Option<&'static str> {
     Some(match server_code(error)? {
-        1142 | 1044 => "grant the account ALL on the database",
         3750 => {
             "the target demands a primary key: set sql_require_primary_key = OFF there, or exclude the table"
         }

@@ -6,8 +6,8 @@ use crate::db::flavour::ServerFacts;
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
-use crate::sql::TableName;
 use crate::sql::ident::string_literal;
+use crate::sql::{Ident, TableName};
 use std::collections::BTreeSet;
 
 /// Where connections of a pull go.
@@ -32,6 +32,15 @@ impl Site {
 
     pub(super) fn database(&self) -> &str {
         &self.endpoint.database
+    }
+
+    /// Says which statement gives the account what it lacks, unless the error says it already.
+    pub(super) fn with_grant(&self, error: Error) -> Error {
+        if error.kind() != Kind::Privilege || error.hint_text().is_some() {
+            return error;
+        }
+        let database = Ident::new(self.database());
+        error.hint(format!("give the account what it lacks: GRANT ALL ON {database}.* TO the account"))
     }
 
     /// A table or schema name as it compares on this server.

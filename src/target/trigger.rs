@@ -238,8 +238,8 @@ fn with_hint(error: Error) -> Error {
              log_bin_trust_function_creators = 1 on the target, or give the account SUPER",
         ),
         Some(1227) => error.hint(
-            "the trigger belongs to another account: grant SET_ANY_DEFINER, and SYSTEM_USER if that account is an \
-             administrator's (MySQL before 8.2: SET_USER_ID; MariaDB: SET USER), or give the trigger another definer",
+            "the trigger belongs to another account: grant SET_ANY_DEFINER (MySQL before 8.2: SET_USER_ID; MariaDB: \
+             SET USER; for an administrator's trigger also SYSTEM_USER) or give the trigger another definer",
         ),
         Some(1142) => error.hint("grant the account TRIGGER on the database"),
         _ => error,

@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sql", &["error", "schema", "sql"]),
     ("schema", &["error", "sql", "schema"]),
     ("plan", &["error", "schema", "secret", "sql", "plan"]),
-    ("wire", &["error", "schema", "wire"]),
+    ("wire", &["error", "schema", "sql", "wire"]),
     ("db", &["error", "schema", "secret", "sql", "wire", "db"]),
     ("config", &["db", "error", "secret", "config"]),
     ("source", &["db", "error", "plan", "schema", "sql", "source"]),
@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "client",
         &["config", "db", "error", "fault", "plan", "schema", "secret", "sql", "target", "wire", "client"],
     ),
-    ("sandbox", &["db", "error", "schema", "secret", "sandbox"]),
+    ("sandbox", &["db", "error", "schema", "secret", "sql", "sandbox"]),
     ("fault", &["error"]),
 ];
 

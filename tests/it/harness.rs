@@ -85,8 +85,12 @@ static NUMBER: AtomicU32 = AtomicU32::new(0);
 impl<'a> Site<'a> {
     /// Fresh schemas on both ends.
     pub fn new(servers: &'a Servers, source: Flavour, target: Flavour) -> Self {
+        Self::between(servers.source(source), servers.target(target))
+    }
+
+    /// Fresh schemas on these servers.
+    pub fn between(source: &'a Server, target: &'a Server) -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let (source, target) = (servers.source(source), servers.target(target));
         let (source_db, target_db) = (format!("prod_{number}"), format!("dev_{number}"));
         let site = Self { source, target, source_db, target_db, folder: tempfile::tempdir().unwrap() };
         exec(
@@ -111,10 +115,15 @@ impl<'a> Site<'a> {
 
     /// Writes the server's configuration: `server` goes under `[server]`, `rest` behind.
     pub fn configure_server(&self, server: &str, rest: &str) {
+        self.configure_server_as(&self.source.url(&self.source_db), server, rest);
+    }
+
+    /// As [`Site::configure_server`] with another `database.url`.
+    pub fn configure_server_as(&self, url: &str, server: &str, rest: &str) {
         let text = format!(
             "token = \"{TOKEN}\"\n{}\n[database]\nurl = \"{}\"\n[server]\nenabled = true\nbind = \"127.0.0.1:0\"\n{server}\n{rest}\n",
             top_level(rest),
-            self.source.url(&self.source_db),
+            url,
             rest = below(rest)
         );
         write_private(&self.path("server/backfill.toml"), &text);
@@ -146,6 +155,45 @@ impl<'a> Site<'a> {
         Serve::start(self.command("server").args(["-v", "serve"]))
     }
 
+    /// Starts a `serve` that must refuse to; gives its exit code and what it printed.
+    pub fn serve_refused(&self) -> (i32, String) {
+        let mut command = self.command("server");
+        command.arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let ended = child.try_wait().unwrap().is_some();
+        let _ = child.kill();
+        let output = child.wait_with_output().unwrap();
+        assert!(ended, "serve started, or hangs:\n{}", both(&output));
+        (output.status.code().unwrap(), both(&output))
+    }
+
+    /// An account on the source with a password and these grants; `{db}` in them is the source schema.
+    pub fn account(&self, grants: &[&str]) -> Account<'a> {
+        let user = format!("account_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut conn = self.source.connect().unwrap();
+        exec(&mut conn, &format!("CREATE USER {user}@'%' IDENTIFIED BY 'pw-{user}'"));
+        for grant in grants {
+            exec(&mut conn, &format!("GRANT {} TO {user}@'%'", grant.replace("{db}", &self.source_db)));
+        }
+        Account { server: self.source, user }
+    }
+
+    /// Makes the source's tables, empty, in the target schema.
+    pub fn structure_to_target(&self) {
+        let (mut source, mut target) = (self.source_conn(), self.target_conn());
+        exec(&mut target, "SET FOREIGN_KEY_CHECKS = 0");
+        let tables: Vec<(String, String)> = source.query("SHOW FULL TABLES").unwrap();
+        for (table, _) in tables.iter().filter(|(_, kind)| kind == "BASE TABLE") {
+            let shown: Option<(String, String)> =
+                source.query_first(format!("SHOW CREATE TABLE `{}`", table.replace('`', "``"))).unwrap();
+            exec(&mut target, &shown.unwrap().1);
+        }
+    }
+
     /// The binary, in one side's folder, with an environment of its own.
     pub fn command(&self, side: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_backfill"));
@@ -175,6 +223,28 @@ impl<'a> Site<'a> {
             serve.log()
         );
         text
+    }
+}
+
+/// An account that is dropped with its value.
+pub struct Account<'a> {
+    server: &'a Server,
+    pub user: String,
+}
+
+impl Account<'_> {
+    /// The URL of a schema for this account.
+    pub fn url(&self, database: &str) -> String {
+        let endpoint = self.server.endpoint(database);
+        format!("mysql://{0}:pw-{0}@{1}:{2}/{database}", self.user, endpoint.host, endpoint.port)
+    }
+}
+
+impl Drop for Account<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut conn) = self.server.connect() {
+            let _ = conn.query_drop(format!("DROP USER IF EXISTS {}@'%'", self.user));
+        }
     }
 }
 
@@ -221,6 +291,35 @@ pub fn connect(server: &Server, database: &str) -> Conn {
         exec(&mut conn, statement);
     }
     conn
+}
+
+/// Workspaces on the server of `conn` that hold a copy of a table of this name. Give the table a name that no other
+/// test uses, since tests share servers.
+pub fn workspaces_with(conn: &mut Conn, table: &str) -> Vec<String> {
+    conn.exec(
+        "SELECT TABLE_SCHEMA FROM information_schema.TABLES WHERE TABLE_NAME = ? \
+         AND TABLE_SCHEMA LIKE '\\_backfill\\_temp\\_%'",
+        (table,),
+    )
+    .unwrap()
+}
+
+/// Makes `table (id, a, b, mail, pad)` of 32,768 rows and 40 MB, more than one chunk whatever the pace of reads:
+/// `a + b = 0`, `pad` does not compress well.
+pub fn large_table(conn: &mut Conn, table: &str) {
+    exec(
+        conn,
+        &format!(
+            "CREATE TABLE {table} (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, a INT NOT NULL DEFAULT 0, \
+             b INT NOT NULL DEFAULT 0, mail VARCHAR(90) NOT NULL DEFAULT 'x@y.z', pad VARCHAR(1300) CHARACTER SET latin1 NOT NULL DEFAULT '') ENGINE=InnoDB"
+        ),
+    );
+    let pad = vec!["SHA2(RAND(), 512)"; 9].join(", ");
+    exec(conn, &format!("INSERT INTO {table} (pad) VALUES (''), (''), (''), ('')"));
+    for _ in 0..13 {
+        exec(conn, &format!("INSERT INTO {table} (pad) SELECT CONCAT({pad}) FROM {table}"));
+    }
+    exec(conn, &format!("ANALYZE TABLE {table}"));
 }
 
 /// Runs one statement of a fixture.

@@ -11,17 +11,36 @@
 )]
 
 mod arch;
-
+mod cli_bad_input;
+mod cli_common;
+mod cli_kill;
+mod cli_leak;
+mod cli_memory;
+mod cli_proxy;
+mod cli_stream;
+mod cli_target;
 mod directions;
 mod fixture;
 mod harness;
 mod masks;
 mod oracle;
 mod readme;
+mod review_target;
+mod review_walk;
+mod srv_api;
+mod srv_http;
+mod srv_kill;
+mod srv_leak;
+mod srv_locks;
+mod srv_memory;
+mod srv_rights;
+mod srv_safety;
+mod srv_sanitize;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
+mod verify;
 
 // The shared builders name the library's types from the crate root.
 use backfill::schema;
@@ -62,6 +81,23 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    review_target::tests(&mut add);
+    review_walk::tests(&mut add);
+    srv_api::tests(&mut add);
+    srv_kill::tests(&mut add);
+    srv_leak::tests(&mut add);
+    srv_locks::tests(&mut add);
+    srv_memory::tests(&mut add);
+    srv_rights::tests(&mut add);
+    srv_safety::tests(&mut add);
+    srv_sanitize::tests(&mut add);
+    cli_bad_input::tests(&mut add);
+    cli_stream::tests(&mut add);
+    cli_kill::tests(&mut add);
+    cli_leak::tests(&mut add);
+    cli_memory::tests(&mut add);
+    cli_target::tests(&mut add);
+    verify::tests(&mut add);
 
     trials
 }

@@ -4,7 +4,7 @@
 use backfill::config::template;
 use backfill::error::{Error, Kind};
 use backfill::schema::collation::render_table;
-use backfill::source::workspace::grant_hint;
+use backfill::source::workspace::{SCHEMA_PATTERN, grant_hint};
 use libtest_mimic::Trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -98,7 +98,7 @@ fn collations() {
 }
 
 fn grants() {
-    let error = grant_hint(Error::new(Kind::Privilege, "denied"), None);
+    let error = grant_hint(Error::new(Kind::Privilege, "denied"), SCHEMA_PATTERN);
     let hint = error.hint_text().unwrap();
     let grant = &hint[hint.find("GRANT").unwrap()..];
     assert!(readme().contains(&format!("{grant} TO ")), "{grant} is not in the README");

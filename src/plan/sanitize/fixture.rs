@@ -21,21 +21,10 @@ pub fn column(name: &str, column_type: &str) -> Column {
         _ => None,
     };
     Column {
-        name: name.into(),
-        data_type,
-        column_type: column_type.into(),
         charset: charset.then(|| "utf8mb4".into()),
         collation: charset.then(|| "utf8mb4_general_ci".into()),
-        nullable: false,
-        default: None,
-        on_update: None,
-        generated: Generated::No,
-        expression: None,
-        invisible: false,
-        auto_increment: false,
         max_length,
-        srid: None,
-        comment: String::new(),
+        ..Column::new(name, column_type)
     }
 }
 
@@ -56,22 +45,7 @@ pub fn generated(name: &str, column_type: &str, expression: &str) -> Column {
 pub struct Builder(Table);
 
 pub fn table(name: &str, columns: Vec<Column>) -> Builder {
-    Builder(Table {
-        name: name.into(),
-        kind: TableKind::Base,
-        engine: "InnoDB".into(),
-        charset: "utf8mb4".into(),
-        collation: "utf8mb4_general_ci".into(),
-        columns,
-        primary_key: Vec::new(),
-        indexes: Vec::new(),
-        checks: Vec::new(),
-        row_count: 0,
-        bytes: 0,
-        partitioned: false,
-        comment: String::new(),
-        created: None,
-    })
+    Builder(Table::new(name, columns))
 }
 
 impl Builder {

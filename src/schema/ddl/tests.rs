@@ -3,45 +3,17 @@ use crate::schema::{Index, IndexKind, IndexPart};
 use proptest::prelude::*;
 
 pub(in crate::schema) fn column(name: &str, column_type: &str) -> Column {
-    let data_type: String = column_type.chars().take_while(char::is_ascii_alphanumeric).collect();
-    let text =
-        matches!(data_type.as_str(), "char" | "varchar" | "enum" | "set") || data_type.ends_with("text");
+    let column = Column::new(name, column_type);
+    let text = column.is_text() || matches!(column.data_type.as_str(), "enum" | "set");
     Column {
-        name: name.to_owned(),
-        data_type,
-        column_type: column_type.to_owned(),
         charset: text.then(|| "utf8mb4".to_owned()),
         collation: text.then(|| "utf8mb4_general_ci".to_owned()),
-        nullable: false,
-        default: None,
-        on_update: None,
-        generated: Generated::No,
-        expression: None,
-        invisible: false,
-        auto_increment: false,
-        max_length: None,
-        srid: None,
-        comment: String::new(),
+        ..column
     }
 }
 
 pub(in crate::schema) fn table(columns: Vec<Column>) -> Table {
-    Table {
-        name: "t".to_owned(),
-        kind: TableKind::Base,
-        engine: "InnoDB".to_owned(),
-        charset: "utf8mb4".to_owned(),
-        collation: "utf8mb4_general_ci".to_owned(),
-        columns,
-        primary_key: Vec::new(),
-        indexes: Vec::new(),
-        checks: Vec::new(),
-        row_count: 0,
-        bytes: 0,
-        partitioned: false,
-        comment: String::new(),
-        created: None,
-    }
+    Table::new("t", columns)
 }
 
 pub(in crate::schema) fn index(name: &str, unique: bool, columns: &[&str]) -> Index {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Engines whose tables hold their own rows. Others (MERGE, FEDERATED, CONNECT, SPIDER, S3…) write elsewhere.
-pub const ENGINES: &[&str] = &["InnoDB", "MyISAM", "Aria", "MEMORY", "ROCKSDB", "TokuDB"];
+pub const ENGINES: &[&str] = &["InnoDB", "MyISAM", "Aria", "MEMORY", "ROCKSDB", "TokuDB", "ARCHIVE", "CSV"];
 
 /// Whether tables of that engine hold their own rows.
 #[must_use]

@@ -365,10 +365,14 @@ fn cut_short() -> Error {
 }
 
 fn unreadable(error: std::io::Error) -> Error {
-    if error.kind() == ErrorKind::UnexpectedEof {
-        cut_short()
-    } else {
-        Error::new(Kind::Remote, "reading from the server").source(error).retryable()
+    let remote = |what: &str| Error::new(Kind::Remote, what).retryable();
+    match error.kind() {
+        ErrorKind::UnexpectedEof => cut_short(),
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => remote("the server did not go on in time")
+            .hint("check that the server is up; a slow one may need a larger client.timeout"),
+        _ => remote("reading from the server")
+            .source(error)
+            .hint("the server or something between may have been restarted; try again"),
     }
 }
 
