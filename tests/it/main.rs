@@ -25,6 +25,7 @@ mod harness;
 mod masks;
 mod oracle;
 mod readme;
+mod review_source;
 mod review_target;
 mod review_walk;
 mod srv_api;
@@ -81,6 +82,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    review_source::tests(&mut add);
     review_target::tests(&mut add);
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
