@@ -132,7 +132,7 @@ impl Workspace {
     /// # Errors
     /// The server's; the sweep of a later start tries again.
     pub fn drop_now(mut self) -> Result<()> {
-        self.drop_once()
+        self.drop_once().map_err(|error| grant_hint(error, &self.grant_pattern()))
     }
 
     fn drop_once(&mut self) -> Result<()> {
