@@ -310,7 +310,7 @@ impl Work<'_> {
             rows: total,
             indexes: built.indexes,
             foreign_keys: built.foreign_keys,
-            binlog: Some(binlog),
+            binlog,
             notes,
             ..summary
         };
@@ -338,7 +338,7 @@ impl Work<'_> {
         &self,
         staging: &Staging<Empty>,
         tables: &[FetchTable],
-    ) -> Result<(BTreeMap<String, u64>, String)> {
+    ) -> Result<(BTreeMap<String, u64>, Option<String>)> {
         let config = self.pull.config;
         let pool = staging.load_pool(match config.binlog {
             Binlog::Auto => BinlogMode::Auto,
@@ -389,7 +389,7 @@ impl Work<'_> {
             .collect();
         let binlog = pool.binlog();
         let state = if binlog.off { "off" } else { "on" };
-        Ok((rows, format!("{state} ({})", binlog.why)))
+        Ok((rows, binlog.why.map(|why| format!("{state} ({why})"))))
     }
 
     fn swap(&self, staged: Staged) -> Result<Summary> {

@@ -54,8 +54,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
         tracing::warn!(%error, "orphaned workspaces could not be looked for");
     }
     if catalog.has_rules() {
-        // What the account may not do is better found out now than by the first developer who pulls.
-        Workspace::create(&config.database, config.temp_database.as_deref(), &keeper, "start")?.drop_now()?;
+        Workspace::try_out(&config.database, config.temp_database.as_deref(), &keeper)?;
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();

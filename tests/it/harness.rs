@@ -304,8 +304,8 @@ pub fn workspaces_with(conn: &mut Conn, table: &str) -> Vec<String> {
     .unwrap()
 }
 
-/// Makes `table (id, a, b, mail, pad)` of 16,384 rows and 20 MB, more than one chunk: `a + b = 0`, `pad` does not
-/// compress well.
+/// Makes `table (id, a, b, mail, pad)` of 32,768 rows and 40 MB, more than one chunk whatever the pace of reads:
+/// `a + b = 0`, `pad` does not compress well.
 pub fn large_table(conn: &mut Conn, table: &str) {
     exec(
         conn,
@@ -316,7 +316,7 @@ pub fn large_table(conn: &mut Conn, table: &str) {
     );
     let pad = vec!["SHA2(RAND(), 512)"; 9].join(", ");
     exec(conn, &format!("INSERT INTO {table} (pad) VALUES (''), (''), (''), ('')"));
-    for _ in 0..12 {
+    for _ in 0..13 {
         exec(conn, &format!("INSERT INTO {table} (pad) SELECT CONCAT({pad}) FROM {table}"));
     }
     exec(conn, &format!("ANALYZE TABLE {table}"));

@@ -25,6 +25,8 @@ mod harness;
 mod masks;
 mod oracle;
 mod readme;
+mod review_target;
+mod review_walk;
 mod srv_api;
 mod srv_http;
 mod srv_kill;
@@ -78,6 +80,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    review_target::tests(&mut add);
+    review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
