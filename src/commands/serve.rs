@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 
 /// Streams may go on for so long after the first signal.
 const GRACE: Duration = Duration::from_secs(30);
+/// Manifests and plans that are made at a time, each over a connection to the source.
+const LOOKS_MAX: usize = 2;
 /// Time between two looks at idle runs.
 const REAP_EVERY: Duration = Duration::from_secs(1);
 /// Time between two sweeps of orphaned workspaces.
@@ -115,6 +117,7 @@ fn service(config: &ServeConfig, settings: CatalogSettings, keeper: LockKeeper) 
         settings,
         runs: Registry::new(Arc::new(shared), limits),
         batch_rows_max: config.chunk_size,
+        looks: Permits::new(LOOKS_MAX),
     })
 }
 

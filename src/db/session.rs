@@ -44,6 +44,8 @@ const COMMON: &[Setting] = &[
     required("SET SESSION sql_big_selects = 1"),
     required("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"),
     best_effort("SET SESSION net_write_timeout = 3600"),
+    // A snapshot may wait for a slow client between two reads.
+    best_effort("SET SESSION wait_timeout = 28800"),
     best_effort("SET SESSION net_read_timeout = 3600"),
     best_effort("SET SESSION group_concat_max_len = 1048576"),
 ];

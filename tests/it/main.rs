@@ -25,6 +25,7 @@ mod harness;
 mod masks;
 mod oracle;
 mod readme;
+mod review_source;
 mod review_target;
 mod review_walk;
 mod srv_api;
@@ -40,6 +41,7 @@ mod srv_sanitize;
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
+mod verify;
 
 // The shared builders name the library's types from the crate root.
 use backfill::schema;
@@ -80,6 +82,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    review_source::tests(&mut add);
     review_target::tests(&mut add);
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
@@ -96,6 +99,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_leak::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_target::tests(&mut add);
+    verify::tests(&mut add);
 
     trials
 }
