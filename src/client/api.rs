@@ -114,7 +114,7 @@ impl Api {
         let what = || format!("fetching chunk {chunk} of `{table}`");
         let answer = self.send(|| self.get(&path)).context(what)?;
         failure::expect_type(&answer_head(&answer), "application/zstd", &self.base).context(what)?;
-        Ok(answer.into_body().into_with_config().limit(u64::MAX).reader())
+        Ok(Timed(answer.into_body().into_with_config().limit(u64::MAX).reader()))
     }
 
     /// Ends the run; the server drops its workspace. A run that is gone already is no error.
@@ -196,6 +196,21 @@ impl Api {
         // A body that cannot be read says no more than the status does.
         let _ = answer.body_mut().as_reader().take(ERROR_BYTES_MAX).read_to_end(&mut body);
         Err(failure::refused(&head, &body, &self.base))
+    }
+}
+
+/// A body whose timeouts look like timeouts: the HTTP client wraps them in errors of no kind.
+struct Timed<R>(R);
+
+impl<R: Read> Read for Timed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>());
+            if matches!(inner, Some(ureq::Error::Timeout(_))) {
+                return std::io::Error::from(std::io::ErrorKind::TimedOut);
+            }
+            error
+        })
     }
 }
 

@@ -326,7 +326,7 @@ impl Work<'_> {
             rows: total,
             indexes: built.indexes,
             foreign_keys: built.foreign_keys,
-            binlog: Some(binlog),
+            binlog,
             verified,
             notes,
             ..summary
@@ -387,7 +387,7 @@ impl Work<'_> {
         staging: &Staging<Empty>,
         tables: &[FetchTable],
         ledger: Option<&Arc<Ledger>>,
-    ) -> Result<(BTreeMap<String, u64>, String)> {
+    ) -> Result<(BTreeMap<String, u64>, Option<String>)> {
         let config = self.pull.config;
         let pool = staging.load_pool(match config.binlog {
             Binlog::Auto => BinlogMode::Auto,
@@ -444,7 +444,7 @@ impl Work<'_> {
             .collect();
         let binlog = pool.binlog();
         let state = if binlog.off { "off" } else { "on" };
-        Ok((rows, format!("{state} ({})", binlog.why)))
+        Ok((rows, binlog.why.map(|why| format!("{state} ({why})"))))
     }
 
     fn swap(&self, staged: Staged) -> Result<Summary> {

@@ -141,7 +141,7 @@ pub struct Summary {
     pub foreign_keys: u64,
     /// Triggers of the target that were put back.
     pub triggers: u64,
-    /// Whether the target's binlog recorded the load, and why.
+    /// Whether the target's binlog recorded the load, and why; none where the target writes none.
     pub binlog: Option<String>,
     /// With `--verify`: what was read back. None when an earlier pull did that (see the notes), and without it.
     pub verified: Option<Verified>,

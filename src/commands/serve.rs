@@ -29,6 +29,8 @@ use std::time::{Duration, Instant};
 
 /// Streams may go on for so long after the first signal.
 const GRACE: Duration = Duration::from_secs(30);
+/// Manifests and plans that are made at a time, each over a connection to the source.
+const LOOKS_MAX: usize = 2;
 /// Time between two looks at idle runs.
 const REAP_EVERY: Duration = Duration::from_secs(1);
 /// Time between two sweeps of orphaned workspaces.
@@ -54,8 +56,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
         tracing::warn!(%error, "orphaned workspaces could not be looked for");
     }
     if catalog.has_rules() {
-        // What the account may not do is better found out now than by the first developer who pulls.
-        Workspace::create(&config.database, config.temp_database.as_deref(), &keeper, "start")?.drop_now()?;
+        Workspace::try_out(&config.database, config.temp_database.as_deref(), &keeper)?;
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
@@ -116,6 +117,7 @@ fn service(config: &ServeConfig, settings: CatalogSettings, keeper: LockKeeper) 
         settings,
         runs: Registry::new(Arc::new(shared), limits),
         batch_rows_max: config.chunk_size,
+        looks: Permits::new(LOOKS_MAX),
     })
 }
 

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 pub struct Patterns {
     texts: Vec<String>,
     set: GlobSet,
+    folded: GlobSet,
 }
 
 impl Patterns {
@@ -18,20 +19,31 @@ impl Patterns {
     /// # Errors
     /// `Kind::Config`; the message tells which pattern by its place in the list, from 1.
     pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self> {
-        let mut set = GlobSetBuilder::new();
+        let (mut set, mut folded) = (GlobSetBuilder::new(), GlobSetBuilder::new());
         let mut texts = Vec::with_capacity(patterns.len());
         for (at, pattern) in patterns.iter().enumerate() {
-            let glob = GlobBuilder::new(pattern.as_ref()).build();
-            set.add(glob.map_err(|_| unusable(&format!("entry {}", at + 1)))?);
+            let glob = |fold: bool| {
+                let glob = GlobBuilder::new(pattern.as_ref()).case_insensitive(fold).build();
+                glob.map_err(|_| unusable(&format!("entry {}", at + 1)))
+            };
+            set.add(glob(false)?);
+            folded.add(glob(true)?);
             texts.push(pattern.as_ref().to_owned());
         }
-        Ok(Self { texts, set: set.build().map_err(|_| unusable("the list"))? })
+        let built = |set: GlobSetBuilder| set.build().map_err(|_| unusable("the list"));
+        Ok(Self { texts, set: built(set)?, folded: built(folded)? })
     }
 
     /// Whether one of the patterns matches the whole name.
     #[must_use]
     pub fn is_match(&self, table: &str) -> bool {
         self.set.is_match(table)
+    }
+
+    /// Whether one of the patterns matches the whole name on a server that compares table names without case.
+    #[must_use]
+    pub fn is_match_folded(&self, table: &str) -> bool {
+        self.folded.is_match(table)
     }
 
     /// The patterns as written.
@@ -153,6 +165,9 @@ mod tests {
         ] {
             assert_eq!(patterns.is_match(name), expected, "{name}");
         }
+        let folding = Patterns::new(&["Audit*"]).unwrap();
+        assert!(!folding.is_match("audit_log") && folding.is_match_folded("audit_log"));
+        assert!(!folding.is_match_folded("my_audit_log"));
         assert!(Patterns::new(&["*"]).unwrap().is_match("a/b.c"), "a slash is nothing special in a name");
         assert!(!Patterns::new::<&str>(&[]).unwrap().is_match(""));
     }

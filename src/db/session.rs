@@ -44,12 +44,20 @@ const COMMON: &[Setting] = &[
     required("SET SESSION sql_big_selects = 1"),
     required("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"),
     best_effort("SET SESSION net_write_timeout = 3600"),
+    // A snapshot may wait for a slow client between two reads.
+    best_effort("SET SESSION wait_timeout = 28800"),
     best_effort("SET SESSION net_read_timeout = 3600"),
     best_effort("SET SESSION group_concat_max_len = 1048576"),
 ];
 
+/// Walks go on behind the last key that was read. Where the server has to sort for that (a key over prefixes, a HASH
+/// index), MariaDB by default compares the first 1024 bytes only, and rows would be passed over.
+const SORT_WHOLE: &str = "SET SESSION max_sort_length = 8388608";
+
 const SOURCE: &[Setting] = &[
-    required("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"),
+    // MySQL does not compare a column with a date that the mode forbids, and tables hold such dates.
+    required("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'"),
+    required(SORT_WHOLE),
     required("SET SESSION character_set_results = NULL"),
     required("SET SESSION lock_wait_timeout = 5"),
     required("SET SESSION innodb_lock_wait_timeout = 5"),
@@ -57,6 +65,7 @@ const SOURCE: &[Setting] = &[
 
 const WORKSPACE: &[Setting] = &[
     required("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'"),
+    required(SORT_WHOLE),
     required("SET SESSION character_set_results = NULL"),
     required("SET SESSION lock_wait_timeout = 5"),
     required("SET SESSION innodb_lock_wait_timeout = 5"),
@@ -80,7 +89,11 @@ const TARGET: &[Setting] = &[
     best_effort("SET SESSION innodb_strict_mode = 0"),
 ];
 
-const MYSQL: &[Setting] = &[best_effort("SET SESSION max_execution_time = 0")];
+const MYSQL: &[Setting] = &[
+    best_effort("SET SESSION max_execution_time = 0"),
+    // Sizes decide how tables are read; MySQL 8 tells those of yesterday.
+    best_effort("SET SESSION information_schema_stats_expiry = 0"),
+];
 const MYSQL_TARGET: &[Setting] = &[
     best_effort("SET SESSION restrict_fk_on_non_standard_key = 0"),
     best_effort("SET SESSION innodb_ddl_buffer_size = 16777216"),

@@ -4,7 +4,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::sanitize::TableMasks;
 use crate::plan::walk::walk_key;
 use crate::schema::diff::stores_locally;
-use crate::schema::{Schema, Table, TableKind};
+use crate::schema::{Generated, Schema, Table, TableKind};
 use crate::sql::literal::Form;
 use crate::sql::select::WalkKey;
 use std::collections::BTreeMap;
@@ -74,7 +74,9 @@ impl TablePlan {
         masks: Option<&TableMasks>,
         mask_at: MaskAt,
     ) -> Result<Self> {
-        let walk = walk_key(table);
+        // Copies have no generated columns, so none to walk by.
+        let walk =
+            walk_key(table).filter(|key| masks.is_none() || key.columns.iter().all(|n| is_stored(table, n)));
         let keyless_and_large = walk.is_none() && table.bytes > KEYLESS_BYTES_MAX;
         let route = if masks.is_some() || keyless_and_large {
             Route::Copy(mask_at_for(table, masks, mask_at))
@@ -110,6 +112,10 @@ impl TablePlan {
             None => WalkKey { index: "PRIMARY".to_owned(), columns: vec![ROW_NUMBER_COLUMN.to_owned()] },
         }
     }
+}
+
+fn is_stored(table: &Table, column: &str) -> bool {
+    table.column(column).is_some_and(|column| column.generated == Generated::No)
 }
 
 /// A table whose walking key has a rule is masked while it is copied: afterwards the key that says which rows a range

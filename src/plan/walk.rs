@@ -8,6 +8,10 @@
 use crate::schema::{Column, IndexKind, Table};
 use crate::sql::select::WalkKey;
 
+/// Most bytes of a key whose columns an ordered index can hold whole. MariaDB makes a HASH of a longer one, and a
+/// primary key may hold prefixes: every step would sort the rest of the table, and no copy could have that key.
+const KEY_BYTES_MAX: u64 = 3072;
+
 /// The key to walk `table` by: the primary key, else the first unique index over whole NOT NULL columns.
 #[must_use]
 pub fn walk_key(table: &Table) -> Option<WalkKey> {
@@ -25,10 +29,22 @@ pub fn walk_key(table: &Table) -> Option<WalkKey> {
             },
         );
     primary.into_iter().chain(unique).find(|key| {
-        key.columns.iter().all(|name| {
-            table.column(name).is_some_and(|column| !column.nullable && sorts_as_it_compares(column))
-        })
+        let columns: Vec<&Column> = key.columns.iter().filter_map(|name| table.column(name)).collect();
+        columns.len() == key.columns.len()
+            && columns.iter().all(|column| !column.nullable && sorts_as_it_compares(column))
+            && columns.iter().map(|column| key_bytes(column)).sum::<u64>() <= KEY_BYTES_MAX
     })
+}
+
+/// Bytes of a whole value in an index, at most.
+fn key_bytes(column: &Column) -> u64 {
+    let of_character = match column.charset.as_deref() {
+        Some("utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030") => 4,
+        Some("utf8" | "utf8mb3" | "ujis" | "eucjpms") => 3,
+        Some("ucs2" | "big5" | "gbk" | "gb2312" | "sjis" | "cp932" | "euckr") => 2,
+        _ => 1,
+    };
+    column.max_length.map_or(0, |length| length.saturating_mul(of_character))
 }
 
 fn sorts_as_it_compares(column: &Column) -> bool {
@@ -86,5 +102,15 @@ mod tests {
         assert_eq!(index_of(&table(columns(), &[], &[("u", "n", None)])), None, "nullable");
         assert_eq!(index_of(&table(columns(), &[], &[("u", "v", Some(4))])), None, "prefix");
         assert_eq!(index_of(&table(columns(), &["f"], &[])), None);
+        for (charset, length, walked) in
+            [("utf8mb4", 768, true), ("utf8mb4", 769, false), ("latin1", 3072, true)]
+        {
+            let long = Column {
+                charset: Some(charset.into()),
+                max_length: Some(length),
+                ..column("url", "varchar", false)
+            };
+            assert_eq!(walk_key(&table(vec![long], &["url"], &[])).is_some(), walked, "{charset} {length}");
+        }
     }
 }

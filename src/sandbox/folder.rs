@@ -39,6 +39,7 @@ impl Folder {
             }
             None => throwaway()?,
         };
+        fs::create_dir_all(path.join("tmp"))?;
         let (socket, socket_folder) = socket(&path)?;
         Ok(Self { path, kept: place.is_some(), socket, _socket_folder: socket_folder, _lock: lock })
     }
@@ -46,6 +47,12 @@ impl Folder {
     /// The server's data folder; may not exist yet.
     pub(super) fn data(&self) -> PathBuf {
         self.path.join("data")
+    }
+
+    /// Where it puts temporary tables. A MariaDB that starts removes all of them from its folder, those of other
+    /// servers too, so none may share the system's.
+    pub(super) fn tmp(&self) -> PathBuf {
+        self.path.join("tmp")
     }
 
     /// Its error log.

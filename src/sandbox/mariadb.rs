@@ -41,6 +41,8 @@ pub(super) fn initialise(program: &Program, data: &Path, extra: &[String], log: 
         .command()
         .args(["--no-defaults", "--bootstrap", "--enforce-storage-engine=", "--max-allowed-packet=8M"])
         .arg(format!("--datadir={}", data.display()))
+        // Not the system's folder: starting removes the temporary tables of every server that uses it.
+        .arg(format!("--tmpdir={}", data.display()))
         .args(template::common_arguments())
         .args(arguments(program))
         .args(extra)

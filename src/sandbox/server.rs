@@ -307,6 +307,7 @@ impl Private {
         command
             .arg("--no-defaults")
             .arg(format!("--datadir={}", self.folder.data().display()))
+            .arg(format!("--tmpdir={}", self.folder.tmp().display()))
             .arg(format!("--socket={}", self.folder.socket().display()))
             .arg(format!("--port={port}"))
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])

@@ -59,13 +59,18 @@ impl Catalog {
     /// `Config` when a rule does not fit (any more); the source's.
     pub fn take(settings: &CatalogSettings) -> Result<Self> {
         let mut survey = Survey::take(&settings.endpoint)?;
-        let selection = Selection::new(&survey.schema, |name| settings.exclude.is_match(name));
+        let folds = survey.facts.folds_table_names();
+        let is_excluded = |name: &str| match folds {
+            // Such a server may have stored other letters than those that the table was made with.
+            true => settings.exclude.is_match_folded(name),
+            false => settings.exclude.is_match(name),
+        };
+        let selection = Selection::new(&survey.schema, is_excluded);
         let salt = random_salt()?;
         let ruled: BTreeSet<&str> = settings.rules.iter().map(|rule| rule.table.as_str()).collect();
         let widest = survey
             .widest_ids(selection.served.values().filter(|table| ruled.contains(table.name.as_str())))?;
-        let excluded =
-            settings.rules.iter().map(|rule| &rule.table).filter(|name| settings.exclude.is_match(name));
+        let excluded = settings.rules.iter().map(|rule| &rule.table).filter(|name| is_excluded(name));
         let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
         let facts = Facts {
             salt: &salt,

@@ -74,6 +74,8 @@ impl Encoder {
     pub fn new(level: i32) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new()
             .thread_name(|at| format!("encode-{at}"))
+            // Without a handler a panic in the pool ends the process. Whoever waits for the batch is told.
+            .panic_handler(|_| tracing::error!("encoding a batch panicked"))
             .build()
             .map_err(|error| Error::internal("starting the encoder's threads").source(error))?;
         Ok(Self { pool, level })
@@ -363,5 +365,24 @@ impl OpenChunk {
             self.take_oldest()?;
         }
         Ok(self.writer.seal())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_the_pool_is_told_to_who_waits_and_ends_nothing_else() {
+        let encoder = Encoder::new(1).unwrap();
+        let (done, result) = bounded::<()>(1);
+        encoder.pool.spawn(move || {
+            let _done = done;
+            panic!("as if a batch could not be encoded");
+        });
+        assert!(result.recv().is_err());
+        let (done, result) = bounded(1);
+        encoder.pool.spawn(move || done.send(1).unwrap());
+        assert_eq!(result.recv(), Ok(1));
     }
 }

@@ -4,6 +4,7 @@ use crate::error::{Error, Kind};
 use crate::server::auth::Access;
 use crate::server::catalog::{Catalog, CatalogSettings};
 use crate::server::http::{Handler, Reply, Request};
+use crate::server::permits::Permits;
 use crate::server::run::{BatchSize, Run};
 use crate::server::runs::Registry;
 use crate::server::stream::{self, Part};
@@ -32,6 +33,8 @@ pub struct Service {
     pub runs: Registry,
     /// Most rows of a batch.
     pub batch_rows_max: u32,
+    /// Looks at the source at a time; each is a connection besides those of runs.
+    pub looks: Permits,
 }
 
 /// Answers requests for a shared [`Service`].
@@ -96,9 +99,16 @@ impl Service {
         }
     }
 
+    /// The source as it is now. Requests wait for each other: production must not run out of connections because many
+    /// ask at once.
+    fn look(&self) -> Result<Catalog, Error> {
+        let _permit = self.looks.acquire(|| false);
+        Catalog::take(&self.settings)
+    }
+
     fn manifest(&self, request: &Request) -> Result<Reply, Refusal> {
         refuse_after(request)?;
-        let catalog = Catalog::take(&self.settings)?;
+        let catalog = self.look()?;
         tracing::info!(peer = %request.peer, tables = catalog.counts().0, request_id = request.request_id, "manifest");
         Ok(Reply::json(200, &catalog.manifest())?)
     }
@@ -116,7 +126,7 @@ impl Service {
     }
 
     fn start(&self, wanted: &RunRequest, request: &Request) -> Result<Arc<Run>, Refusal> {
-        let catalog = Catalog::take(&self.settings)?;
+        let catalog = self.look()?;
         let tables = catalog.plan_run(wanted).map_err(|error| Refusal::of_plan(&error))?;
         let batch = self.batch_size(wanted, catalog.packet_bytes_max)?;
         self.runs.begin(request.peer.to_string(), tables, batch).map_err(|error| match error.kind() {
@@ -285,11 +295,11 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error.kind() {
             Kind::Config | Kind::Schema => {
-                tracing::error!(%error, hint = error.hint_text(), "the configuration does not fit the database");
+                tracing::error!(%error, hint = error.hint_text().map(tracing::field::display), "the configuration does not fit the database");
                 Self { code: Code::ConfigInvalid, message: error.to_string() }
             }
             Kind::Source | Kind::Privilege => {
-                tracing::error!(%error, hint = error.hint_text(), "the source database failed");
+                tracing::error!(%error, hint = error.hint_text().map(tracing::field::display), "the source database failed");
                 let message = "the source database cannot be used; the server's log says why";
                 Self { code: Code::SourceUnavailable, message: message.to_owned() }
             }

@@ -30,6 +30,7 @@ pub fn reply(
     done: impl FnOnce() + Send + 'static,
 ) -> StreamReply {
     let name = run.tables[table].table.name.clone();
+    let done = Done(Some(Box::new(done)));
     StreamReply {
         content_type: "application/zstd",
         file_name: Some(format!("{name}.sql.zst")),
@@ -51,9 +52,20 @@ pub fn reply(
                 "dump"
             );
             drop(guard);
-            done();
+            drop(done);
             result
         }),
+    }
+}
+
+/// Calls its action when dropped: an answer that is never streamed, because too many are, has ended as well.
+struct Done(Option<Box<dyn FnOnce() + Send>>);
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        if let Some(action) = self.0.take() {
+            action();
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use crate::db::flavour::ServerFacts;
 use crate::db::introspect::load_schema;
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::sanitize::{SanitizePlan, measured_column};
-use crate::schema::{Schema, Table};
+use crate::plan::sanitize::{SanitizePlan, TableMasks, measured_column};
+use crate::schema::{Check, Schema, Table};
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
 
@@ -77,14 +77,7 @@ impl Survey {
             for (at, check) in masks.checks.iter().enumerate() {
                 let refused: u64 = row.get_opt(at).and_then(Result::ok).unwrap_or(0);
                 if refused > 0 {
-                    return Err(Error::config(format!(
-                        "masked values of table `{}` break its CHECK `{}`",
-                        masks.table, check.name
-                    ))
-                    .hint(format!(
-                        "choose other types under [sanitize.{}] for the columns that the CHECK is about",
-                        masks.table
-                    )));
+                    return Err(breaks_check(masks, check));
                 }
             }
         }
@@ -94,6 +87,21 @@ impl Survey {
     fn name(&self, table: &str) -> TableName {
         TableName::qualified(self.schema.database.as_str(), table)
     }
+}
+
+fn breaks_check(masks: &TableMasks, check: &Check) -> Error {
+    let about: Vec<String> = masks
+        .columns
+        .iter()
+        .filter(|column| check.expression.contains(&column.name))
+        .map(|column| format!("`{}`", column.name))
+        .collect();
+    let (table, about) = (&masks.table, about.join(", "));
+    Error::config(format!(
+        "[sanitize.{table}]: masked values of {about} break the CHECK `{}` of table `{table}`",
+        check.name
+    ))
+    .hint(format!("choose other types for {about}"))
 }
 
 fn config_unless_lost(error: Error, table: &str) -> Error {

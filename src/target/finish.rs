@@ -6,7 +6,7 @@ use super::names::{Ladder, Purpose};
 use super::site::Site;
 use super::staging::{self, drop_schema, drop_tables, of_layout};
 use super::trigger::TriggerRecord;
-use super::{keys, names};
+use super::{doc, keys, names};
 use crate::db::Connection;
 use crate::error::{Context, Error, Result};
 use crate::fault::phase;
@@ -336,6 +336,9 @@ fn refuse_leftovers(place: &str, found: &[String], journal: &str) -> Result<()> 
 
 /// Takes a swap to its end from wherever it is; `true` if the new tables are in place.
 pub(super) fn settle(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<bool> {
+    if journal.tidying {
+        return Ok(true);
+    }
     match progress(site, conn, journal)? {
         Progress::Before => {
             back(site, conn, journal)?;
@@ -353,6 +356,8 @@ pub(super) fn settle(site: &Site, conn: &mut Connection, journal: &Journal) -> R
 /// that it was swapped: on its own its record would say that there is something complete to swap. The journal goes
 /// last.
 pub(super) fn tidy(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
+    // Old tables do not go all at once on every server: half of them gone would look like a swap without a way out.
+    doc::write(conn, &journal.layout.journal(), &Journal { tidying: true, ..journal.clone() })?;
     staging::remove(site, conn, &journal.layout)?;
     phase("swap.staging_dropped");
     drop_old(conn, journal)?;

@@ -27,6 +27,10 @@ pub(super) struct Journal {
     pub(super) keys: Vec<ForeignKey>,
     /// Second rung only: CHECKs as (table, name, text), for the same reason.
     pub(super) checks: Vec<(String, String, String)>,
+    /// The swap is done to its last key: what is left of it may be gone in part, and where the tables are tells
+    /// nothing any more.
+    #[serde(default)]
+    pub(super) tidying: bool,
 }
 
 /// One table's way.
@@ -188,6 +192,7 @@ mod tests {
             outside: Vec::new(),
             keys: Vec::new(),
             checks: Vec::new(),
+            tidying: false,
         }
     }
 

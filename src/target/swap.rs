@@ -129,6 +129,7 @@ fn write_down(site: &Site, conn: &mut Connection, about: &About) -> Result<Journ
         keys: if prefixed { plan.keys.clone() } else { Vec::new() },
         checks: late.collect(),
         moves,
+        tidying: false,
     };
     if !prefixed {
         create_schema(conn, site.database(), &layout.base(Purpose::Old))?;

@@ -239,7 +239,7 @@ fn with_hint(error: Error) -> Error {
         ),
         Some(1227) => error.hint(
             "the trigger belongs to another account: grant SET_ANY_DEFINER (MySQL before 8.2: SET_USER_ID; MariaDB: \
-             SET USER) or give the trigger another definer",
+             SET USER; for an administrator's trigger also SYSTEM_USER) or give the trigger another definer",
         ),
         Some(1142) => error.hint("grant the account TRIGGER on the database"),
         _ => error,

@@ -235,7 +235,7 @@ fn targets(site: &Site<'_>, serve: &Serve) {
         site.target.url(&site.target_db).split_once('@').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
     let out = at(&format!("mysql://nobody:{PASSWORD}@{rest}"));
     assert!(matches!(out.code, Some(6 | 7)), "{:?}\n{}", out.code, out.all());
-    out.stderr.contains("nobody").then_some(()).expect("the message names the account");
+    assert!(out.stderr.contains("nobody"), "the message names the account:\n{}", out.all());
     let mut command = site.pull_command(&serve.url, &["--yes"]);
     run(command.env("DB_CONNECTION", "pgsql").env("DB_DATABASE", "x")).refused(
         "pgsql",

@@ -90,10 +90,12 @@ pub fn small(conn: &mut Conn, parents: u32, mark: &str) {
 
 /// Empties the tables of [`small`] and fills them again.
 pub fn refill(conn: &mut Conn, parents: u32, mark: &str) {
+    exec(conn, "SET FOREIGN_KEY_CHECKS = 0");
     exec(conn, "DELETE FROM children");
     exec(conn, "DELETE FROM parents");
     exec(conn, "DELETE FROM tags");
     fill(conn, parents, mark);
+    exec(conn, "SET FOREIGN_KEY_CHECKS = 1");
 }
 
 fn fill(conn: &mut Conn, parents: u32, mark: &str) {
@@ -141,7 +143,7 @@ pub fn structure(conn: &mut Conn) -> BTreeSet<String> {
             continue;
         }
         let (_, text): (String, String) =
-            conn.query_first(format!("SHOW CREATE TABLE `{table}`")).unwrap().unwrap();
+            conn.query_first(format!("SHOW CREATE TABLE `{}`", table.replace('`', "``"))).unwrap().unwrap();
         for line in text.lines() {
             let words = line.split_whitespace().filter(|word| !word.starts_with("AUTO_INCREMENT="));
             let line = words.collect::<Vec<_>>().join(" ");

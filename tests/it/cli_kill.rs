@@ -76,7 +76,7 @@ fn at_moments(site: Site<'_>, moments: &[&str], prefixed: bool) {
         // The triggers of the fixture belong to the administrator.
         let definers = match site.target.flavour() {
             Flavour::Mariadb => "SET USER ON *.*".to_owned(),
-            Flavour::Mysql => "SUPER, SET_ANY_DEFINER, ALLOW_NONEXISTENT_DEFINER ON *.*".to_owned(),
+            Flavour::Mysql => "SUPER, SYSTEM_USER, SET_ANY_DEFINER ON *.*".to_owned(),
         };
         account(&site, "small", &[format!("ALL ON {}.*", site.target_db), definers])
     } else {
@@ -240,23 +240,30 @@ fn signals(site: &Site<'_>, serve: &mut Serve) {
 fn server_dies(site: &Site<'_>, serve: &mut Serve) {
     site.configure_server("", "[sanitize.parents]\nnote = \"text\"\n");
     site.configure_client("timeout = 3", "");
+    // Enough that the copy can be seen at work.
+    let mut conn = site.source_conn();
+    for doubling in 0..11 {
+        let step = 100_000 << doubling;
+        exec(
+            &mut conn,
+            &format!(
+                "INSERT INTO parents SELECT id + {step}, name, CONCAT(id + {step}, '@x'), note, NULL, NULL FROM parents"
+            ),
+        );
+    }
     serve.stop();
     *serve = site.serve();
     let before = picture(site);
-    // While this is held the server cannot copy `parents`, so it has a workspace and keeps it.
-    let mut holder = site.source_conn();
-    exec(&mut holder, "LOCK TABLES parents WRITE");
     let mut command = site.pull_command(&serve.url, &["--yes"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut conn = site.source.connect().unwrap();
-    let mut workspace = None;
-    wait_for("the server to copy into its workspace", || {
-        workspace = workspace_in_use(&mut conn, &site.source_db);
-        workspace.is_some()
-    });
-    let workspace = workspace.unwrap();
+    let begun = Instant::now();
+    let workspace = loop {
+        if let Some(workspace) = workspace_in_use(&mut conn, &site.source_db) {
+            break workspace;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "the copy was never seen");
+    };
     serve.kill9();
-    exec(&mut holder, "UNLOCK TABLES");
     let out = crate::cli_common::Out::of(&child.wait_with_output().unwrap());
     out.refused("the server died", 9, &[&serve.url, "hint:"]);
     assert_eq!(before.0, picture(site).0, "the target changed");

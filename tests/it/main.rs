@@ -14,14 +14,20 @@ mod arch;
 mod cli_bad_input;
 mod cli_common;
 mod cli_kill;
+mod cli_leak;
+mod cli_memory;
 mod cli_proxy;
 mod cli_stream;
+mod cli_target;
 mod directions;
 mod fixture;
 mod harness;
 mod masks;
 mod oracle;
 mod readme;
+mod review_source;
+mod review_target;
+mod review_walk;
 mod srv_api;
 mod srv_http;
 mod srv_kill;
@@ -76,6 +82,9 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     };
     directions::tests(&mut add);
     masks::tests(&mut add);
+    review_source::tests(&mut add);
+    review_target::tests(&mut add);
+    review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
@@ -87,6 +96,9 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);
+    cli_leak::tests(&mut add);
+    cli_memory::tests(&mut add);
+    cli_target::tests(&mut add);
     verify::tests(&mut add);
 
     trials

@@ -203,6 +203,8 @@ pub fn load(conn: &mut Conn, dump: &Dump) {
     for (_, sql) in &dump.batches {
         conn.query_drop(sql)
             .unwrap_or_else(|error| panic!("{error}: {}", sql.chars().take(300).collect::<String>()));
-        assert_eq!(conn.warnings(), 0, "{}", sql.chars().take(300).collect::<String>());
+        // Notes come from generated columns that the target computes anew.
+        let warnings: Vec<(String, u16, String)> = conn.query("SHOW WARNINGS").unwrap();
+        assert!(warnings.iter().all(|(level, ..)| level == "Note"), "{warnings:?}");
     }
 }

@@ -16,7 +16,11 @@ use crate::db::lock::{HeldLock, LockKeeper};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::ident::string_literal;
+use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};
+
+/// What rights on the schemas of all runs are granted on.
+const SCHEMA_PATTERN: &str = "`\\_backfill\\_temp\\_%`";
 
 /// A live workspace; dropped on the server when this value is dropped.
 #[derive(Debug)]
@@ -54,7 +58,7 @@ impl Workspace {
             None => conn
                 .execute(&format!("CREATE DATABASE {} CHARACTER SET utf8mb4", Ident::new(name.as_str())))
                 .map(|_| ())
-                .map_err(|error| grant_hint(error, "`\\_backfill\\_temp\\_%`"))
+                .map_err(|error| grant_hint(error, SCHEMA_PATTERN))
                 .context(|| "creating the workspace")?,
         }
         Ok(Self {
@@ -65,6 +69,43 @@ impl Workspace {
             lock: Some(lock),
             gone: false,
         })
+    }
+
+    /// Makes a workspace with a table in it, writes to it and drops it: what the account may not do is better found
+    /// out at start than by the first run.
+    ///
+    /// # Errors
+    /// As [`Workspace::create`].
+    pub fn try_out(endpoint: &Endpoint, temp_database: Option<&str>, keeper: &LockKeeper) -> Result<()> {
+        let mut workspace = Self::create(endpoint, temp_database, keeper, "start")?;
+        let tried = workspace.try_statements();
+        workspace.drop_now()?;
+        tried
+    }
+
+    fn try_statements(&mut self) -> Result<()> {
+        let place = self.place("backfill_start");
+        let key = WalkKey { index: "PRIMARY".to_owned(), columns: vec!["id".to_owned()] };
+        let select = Select::all(place.clone(), vec!["`id`".to_owned()]);
+        let mut writer = Writer::open(&self.endpoint, self, "start")?;
+        writer
+            .create_table(&format!("CREATE TABLE {place} (`id` INT NOT NULL PRIMARY KEY) ENGINE=InnoDB"))?;
+        let columns = key.columns.clone();
+        let copied = writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone() });
+        copied
+            .and_then(|_| writer.update(&place, "`id` = 1", &key, &Range::default()))
+            .and_then(|_| writer.position(&select))
+            .map(|_| ())
+            .map_err(|error| grant_hint(error, &self.grant_pattern()))
+            .context(|| "trying out a workspace")
+    }
+
+    /// What rights have to be granted on.
+    fn grant_pattern(&self) -> String {
+        match &self.shared_schema {
+            Some(schema) => Ident::new(schema.as_str()).to_string(),
+            None => SCHEMA_PATTERN.to_owned(),
+        }
     }
 
     /// The workspace's name.
@@ -146,16 +187,22 @@ fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
     }
     conn.execute(&format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", Ident::new(schema)))
         .map(|_| ())
-        .map_err(|error| grant_hint(error, &Ident::new(schema).to_string()))
         .context(|| format!("creating temp_database `{schema}`"))
 }
 
-/// Names the statement that grants what is missing.
+/// Names the statement that grants what is missing, or what else is in the way.
 pub(super) fn grant_hint(error: Error, pattern: &str) -> Error {
-    if error.kind() == Kind::Privilege {
+    if error.kind() == Kind::Privilege && error.hint_text().is_none() {
         return error.hint(format!(
-            "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON {pattern}.* TO the account of DATABASE_URL"
+            "the account of DATABASE_URL needs SELECT on its database, and GRANT SELECT, INSERT, UPDATE, CREATE, DROP ON \
+             {pattern}.*"
         ));
+    }
+    // 1290 and 1836: the server or its whole group is read-only.
+    if matches!(crate::db::error::server_code(&error), Some(1290 | 1836)) {
+        return error.hint(
+            "rules need a place for masked copies: serve from a server that takes writes, such as the primary",
+        );
     }
     error
 }

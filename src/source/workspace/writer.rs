@@ -22,6 +22,7 @@ pub enum Logging {
 pub struct Writer {
     conn: Connection,
     logging: Logging,
+    grant_pattern: String,
 }
 
 impl Writer {
@@ -29,11 +30,11 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Connection::open`]; `Privilege` when the server logs statements and the account may not change that.
-    pub fn open(endpoint: &Endpoint, _workspace: &Workspace, run: &str) -> Result<Self> {
+    pub fn open(endpoint: &Endpoint, workspace: &Workspace, run: &str) -> Result<Self> {
         let mut conn = Connection::open_in(endpoint, Role::Workspace, None)?;
         conn.set_run(run);
         let logging = quiet_binlog(&mut conn)?;
-        Ok(Self { conn, logging })
+        Ok(Self { conn, logging, grant_pattern: workspace.grant_pattern() })
     }
 
     /// Whether what is written here is logged.
@@ -56,7 +57,7 @@ impl Writer {
         self.conn
             .execute(ddl)
             .map(|_| ())
-            .map_err(|error| grant_hint(error, "`\\_backfill\\_temp\\_%`"))
+            .map_err(|error| grant_hint(error, &self.grant_pattern))
             .context(|| "creating a workspace table")
     }
 

@@ -1,0 +1,54 @@
+//! What production gives away and gives up, however it is set up and whoever asks.
+
+use crate::harness::{Add, Site, exec};
+use crate::srv_http::Http;
+use backfill::sandbox::{Options, Server};
+use backfill::schema::Flavour;
+use mysql::prelude::Queryable;
+
+pub fn tests(add: &mut Add<'_>) {
+    add(
+        "review_source::excluded_whatever_their_letters".into(),
+        Box::new(|servers| {
+            let options =
+                Options { arguments: vec!["--lower-case-table-names=1".into()], ..Options::default() };
+            let source = Server::start(Flavour::Mariadb, &options).unwrap();
+            excluded_whatever_their_letters(&Site::between(&source, servers.target(Flavour::Mariadb)));
+        }),
+    );
+    add(
+        "review_source::few_connections_however_many_ask".into(),
+        Box::new(|servers| {
+            let source = Server::start(Flavour::Mariadb, &Options::default()).unwrap();
+            few_connections(&Site::between(&source, servers.target(Flavour::Mariadb)));
+        }),
+    );
+}
+
+/// `AuditLog` is stored as `auditlog` where the server folds names.
+fn excluded_whatever_their_letters(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(&mut conn, "CREATE TABLE AuditLog (id INT PRIMARY KEY)");
+    exec(&mut conn, "CREATE TABLE Orders (id INT PRIMARY KEY)");
+    site.configure_server("", "exclude_tables = [\"AuditLog\"]\n[privacy]\npolicy = \"open\"\n");
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    assert_eq!(http.tables(), ["orders"]);
+    assert_eq!(http.get("dump/auditlog").status, 403);
+}
+
+fn few_connections(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(&mut conn, "CREATE TABLE t (id INT PRIMARY KEY)");
+    let serve = site.serve();
+    exec(&mut conn, "FLUSH STATUS");
+    std::thread::scope(|scope| {
+        for _ in 0..24 {
+            scope.spawn(|| assert_eq!(Http::new(&serve).get("manifest").status, 200));
+        }
+    });
+    let most: Option<(String, u32)> = conn.query_first("SHOW STATUS LIKE 'Max_used_connections'").unwrap();
+    let (_, most) = most.unwrap();
+    // This one, the keeper of locks, two that look, and what the last of them left to be closed.
+    assert!(most <= 6, "{most} connections at a time");
+}
