@@ -6,6 +6,7 @@ mod api;
 mod failure;
 pub mod fetch;
 mod interrupt;
+mod kept;
 mod link;
 mod progress;
 pub mod run;

@@ -6,6 +6,7 @@
 use super::api::{Api, Remote};
 use super::failure::same_protocol;
 use super::fetch::{Fetch, FetchTable, Sink, fetch};
+use super::kept::Kept;
 use super::link::{ServerRun, StagingSink};
 use super::select::{Pulled, Selection, Wishes, select};
 use super::state::{Mode, Outcome, State, outcome_of};
@@ -519,45 +520,4 @@ fn label(config: &PullConfig, manifest: &Manifest, selection: &Selection) -> Str
     }
     selection.empty.iter().for_each(|table| put(&table.name));
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What the label of a complete staging says beside which data it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kept {
-    rows: u64,
-    /// Its rows were read back.
-    verified: bool,
-}
-
-/// Ends the label of a staging whose rows were read back.
-const READ_BACK: &str = ":verified";
-
-impl Kept {
-    fn label(self, data: &str) -> String {
-        format!("{data}:{}{}", self.rows, if self.verified { READ_BACK } else { "" })
-    }
-
-    /// None if the label names other data.
-    fn read(label: &str, data: &str) -> Option<Self> {
-        let text = label.strip_prefix(data)?.strip_prefix(':')?;
-        let rows = text.strip_suffix(READ_BACK);
-        Some(Self { rows: rows.unwrap_or(text).parse().ok()?, verified: rows.is_some() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_is_read_as_it_was_written() {
-        for verified in [false, true] {
-            let kept = Kept { rows: 12, verified };
-            assert_eq!(Kept::read(&kept.label("data"), "data"), Some(kept));
-            assert_eq!(Kept::read(&kept.label("data"), "other"), None);
-        }
-        for label in ["data", "data:", "data:x", "data:1:other", "data1:1", "data::verified"] {
-            assert_eq!(Kept::read(label, "data"), None, "{label}");
-        }
-    }
 }

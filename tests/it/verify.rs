@@ -46,6 +46,10 @@ pub fn tests(add: &mut Add<'_>) {
             );
         }
     }
+    add(
+        "verify::a_kept_staging_was_verified_or_is_not_used".into(),
+        Box::new(|servers| kept(&Site::new(servers, Flavour::Mysql, Flavour::Mariadb))),
+    );
     for target in FLAVOURS {
         for prefixed in [false, true] {
             let rung = if prefixed { "prefixed" } else { "schemas" };
@@ -136,6 +140,33 @@ fn changed(site: &Site<'_>, prefixed: bool) {
     let out = go_on(child).good("an unchanged staging");
     assert!(out.stdout.contains("rows of 3 tables read back as they arrived."), "{}", out.stdout);
     expect_equal(site, "after a verified pull");
+}
+
+/// A staging that could not be swapped is used with `--verify` only if it was read back already.
+fn kept(site: &Site<'_>) {
+    small(&mut site.source_conn(), 40, "src");
+    small(&mut site.target_conn(), 15, "dst");
+    let serve = site.serve();
+    let mut reader = site.target_conn();
+    let mut blocked = |arguments: &[&str]| {
+        exec(&mut reader, "START TRANSACTION");
+        exec(&mut reader, "SELECT * FROM parents");
+        cli_common::pull(site, &serve.url, arguments).refused("somebody reads the table", 11, &[]);
+        exec(&mut reader, "ROLLBACK");
+    };
+    let again = || {
+        let out = cli_common::pull(site, &serve.url, &["--yes", "--verify", "--json"]).good("again");
+        let summary: Value = serde_json::from_str(&out.stdout).unwrap();
+        expect_equal(site, "a later pull");
+        summary
+    };
+    blocked(&["--yes"]);
+    let summary = again();
+    assert_eq!(summary["verified"]["rows"], 123, "nobody had read that staging back: {summary}");
+    blocked(&["--yes", "--verify"]);
+    let summary = again();
+    assert_eq!(summary["verified"], Value::Null, "{summary}");
+    assert!(summary["notes"].to_string().contains("had loaded and verified"), "{summary}");
 }
 
 /// Waits until the process has stopped itself.
