@@ -117,6 +117,9 @@ pub struct PullArgs {
     /// Connections to the target [default: client.parallel]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub parallel: Option<u16>,
+    /// Read back every loaded row and compare it with what arrived, before tables are replaced
+    #[arg(long)]
+    pub verify: bool,
     /// Do not ask before tables are replaced
     #[arg(short, long, visible_alias = "force", overrides_with = "yes")]
     pub yes: bool,

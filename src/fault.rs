@@ -1,16 +1,23 @@
-//! Named moments of a pull, for logs and for tests that end the process at one of them.
+//! Named moments of a pull, for logs and for tests that end or hold the process at one of them.
 //!
 //! A test names a moment in [`KILL_AT`]; the process then ends there with SIGKILL, as a power cut or `kill -9`
-//! would end it: no destructor runs, nothing is flushed. Without that variable a moment is one log line.
+//! would end it: no destructor runs, nothing is flushed. At the moment named in [`HOLD_AT`] it stops with SIGSTOP,
+//! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
 
-/// The environment variable with the moment's name; for tests only.
+use rustix::process::{Signal, getpid, kill_process};
+
+/// The environment variable with the moment at which the process ends; for tests only.
 pub const KILL_AT: &str = "BACKFILL_TEST_KILL_AT";
+/// The environment variable with the moment at which the process stops; for tests only.
+pub const HOLD_AT: &str = "BACKFILL_TEST_HOLD_AT";
 
-/// Logs that `moment` is reached, and ends the process if a test asked for it.
+/// Logs that `moment` is reached, and ends or stops the process if a test asked for it.
 pub fn phase(moment: &'static str) {
     tracing::debug!(phase = moment, "reached");
-    if std::env::var_os(KILL_AT).is_some_and(|wanted| wanted == moment) {
-        // SIGKILL cannot be caught; if the system should refuse it, the test sees a process that went on.
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    for (variable, signal) in [(KILL_AT, Signal::KILL), (HOLD_AT, Signal::STOP)] {
+        if std::env::var_os(variable).is_some_and(|wanted| wanted == moment) {
+            // Neither signal can be caught; if the system should refuse it, the test sees a process that went on.
+            let _ = kill_process(getpid(), signal);
+        }
     }
 }

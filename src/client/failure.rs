@@ -243,7 +243,7 @@ fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) ->
         Some(Code::RowTooLarge) => {
             remote(what).hint("raise max_allowed_packet of both databases, or exclude the table")
         }
-        Some(Code::Internal) => remote(what).hint("the server's log has the details under that request id"),
+        Some(Code::Internal) => remote(what).hint("the server's log has the details under that id"),
         Some(Code::BadRequest | Code::MethodNotAllowed) | None => {
             remote(what).hint("bring both sides to the same version of backfill")
         }

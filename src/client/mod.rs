@@ -12,6 +12,7 @@ pub mod run;
 pub mod select;
 pub mod state;
 pub mod summary;
+mod verify;
 
 pub use api::{Api, Remote};
 pub use interrupt::Interrupt;

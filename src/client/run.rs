@@ -9,7 +9,8 @@ use super::fetch::{Fetch, FetchTable, Sink, fetch};
 use super::link::{ServerRun, StagingSink};
 use super::select::{Pulled, Selection, Wishes, select};
 use super::state::{Mode, Outcome, State, outcome_of};
-use super::summary::{Preview, Summary};
+use super::summary::{Preview, Summary, Verified as ReadBack};
+use super::verify::{Ledger, Recording};
 use super::{Interrupt, Progress};
 use crate::config::{Binlog, PullConfig};
 use crate::db::flavour::ServerFacts;
@@ -20,12 +21,13 @@ use crate::plan::load::{Structure, Wanted};
 use crate::schema::diff::TargetSide;
 use crate::schema::{Flavour, Schema, Table};
 use crate::target::load::BinlogMode;
-use crate::target::staging::{Empty, PrepareOptions, Staging, Verified};
+use crate::target::staging::{Empty, Indexed, PrepareOptions, Staging, Verified};
 use crate::target::{self, Claimed, Target, guard};
 use crate::wire::api::{Format, RunRequest, RunTable};
 use crate::wire::manifest::Manifest;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How many steps are counted out to the user.
@@ -43,6 +45,8 @@ pub struct Pull<'a> {
     pub config: &'a PullConfig,
     /// `--tables`; empty for all.
     pub tables: &'a [String],
+    /// `--verify`: read back what was loaded, before it is swapped in.
+    pub verify: bool,
     /// Who listens.
     pub progress: &'a dyn Progress,
     /// Who may stop it.
@@ -296,21 +300,33 @@ impl Work<'_> {
         self.pull.step(5, &format!("loading {} tables", tables.len()))?;
         let estimate = selection.pulled.iter().map(|pulled| pulled.entry.table.row_count).sum();
         self.pull.progress.loading(estimate);
-        let loaded = self.load(&staging, &tables);
+        let ledger = self.ledger(&staging, selection)?;
+        let loaded = self.load(&staging, &tables, ledger.as_ref());
         self.pull.progress.loaded();
         let (rows, binlog) = loaded?;
 
         self.pull.step(6, "building indexes and foreign keys")?;
         let (staging, built) = staging.build_indexes(parallel)?;
-        self.pull.step(7, "counting the rows")?;
         let total: u64 = rows.values().sum();
-        let staging = staging.verify(&rows, &format!("{label}:{total}"), parallel)?;
+        let verified = match ledger {
+            None => {
+                self.pull.step(7, "counting the rows")?;
+                None
+            }
+            Some(ledger) => {
+                self.pull.step(7, "reading back every row")?;
+                Some(self.read_back(&staging, &ledger, total)?)
+            }
+        };
+        let kept = Kept { rows: total, verified: verified.is_some() };
+        let staging = staging.verify(&rows, &kept.label(&label), parallel)?;
         notes.extend(summary.notes);
         let summary = Summary {
             rows: total,
             indexes: built.indexes,
             foreign_keys: built.foreign_keys,
-            binlog: Some(binlog),
+            binlog,
+            verified,
             notes,
             ..summary
         };
@@ -320,17 +336,48 @@ impl Work<'_> {
     /// The staging of an earlier pull that loaded the same and could not swap, if there is one.
     fn kept(&self, label: &str, summary: Summary) -> Result<Option<Staged>> {
         for orphan in self.claimed.orphans(Duration::ZERO)? {
-            let rows = orphan.complete.as_deref().and_then(|text| rows_of(text, label));
-            let Some(rows) = rows.filter(|_| orphan.age_seconds <= KEPT_MAX.as_secs()) else { continue };
+            let kept = orphan.complete.as_deref().and_then(|text| Kept::read(text, label));
+            let is_good = |kept: &Kept| {
+                orphan.age_seconds <= KEPT_MAX.as_secs() && (kept.verified || !self.pull.verify)
+            };
+            let Some(kept) = kept.filter(is_good) else { continue };
             let staging = self.claimed.resume(&orphan)?;
             let minutes = orphan.age_seconds / 60;
+            let loaded = if kept.verified { "loaded and verified" } else { "loaded" };
             let note = format!(
-                "what a pull had loaded {minutes} minutes ago and could not swap was used, without a new download"
+                "what a pull had {loaded} {minutes} minutes ago and could not swap was used, without a new download"
             );
             let notes = vec![note];
-            return Ok(Some(Staged { staging, summary: Summary { rows, notes, ..summary } }));
+            return Ok(Some(Staged { staging, summary: Summary { rows: kept.rows, notes, ..summary } }));
         }
         Ok(None)
+    }
+
+    /// What `--verify` writes down while loading.
+    fn ledger(&self, staging: &Staging<Empty>, selection: &Selection) -> Result<Option<Arc<Ledger>>> {
+        if !self.pull.verify {
+            return Ok(None);
+        }
+        let origins = selection.pulled.iter().map(|pulled| {
+            let table = &pulled.entry.table;
+            let columns = pulled.columns.iter().filter_map(|(name, _)| table.column(name)).collect();
+            (pulled.target_name.as_str(), columns)
+        });
+        Ok(Some(Ledger::new(staging.compared(&origins.collect())?)))
+    }
+
+    /// Compares the staged rows with those that arrived.
+    fn read_back(&self, staging: &Staging<Indexed>, ledger: &Ledger, rows: u64) -> Result<ReadBack> {
+        let begun = Instant::now();
+        let progress = self.pull.progress;
+        progress.loading(rows);
+        let watch = |table: &str, rows: u64| {
+            progress.rows(table, i64::try_from(rows).unwrap_or(i64::MAX));
+            self.pull.interrupt.check()
+        };
+        let compared = staging.reread(&ledger.sent(), self.pull.config.parallel, &watch);
+        progress.loaded();
+        compared.map(|()| ledger.verified(begun.elapsed()))
     }
 
     /// Has a run made and loads it. Rows by the target's table names, and what was decided about the binlog.
@@ -338,7 +385,8 @@ impl Work<'_> {
         &self,
         staging: &Staging<Empty>,
         tables: &[FetchTable],
-    ) -> Result<(BTreeMap<String, u64>, String)> {
+        ledger: Option<&Arc<Ledger>>,
+    ) -> Result<(BTreeMap<String, u64>, Option<String>)> {
         let config = self.pull.config;
         let pool = staging.load_pool(match config.binlog {
             Binlog::Auto => BinlogMode::Auto,
@@ -346,7 +394,13 @@ impl Work<'_> {
             Binlog::On => BinlogMode::On,
         })?;
         let sinks = (0..config.parallel.clamp(1, tables.len().max(1)))
-            .map(|_| Ok(Box::new(StagingSink::open(&pool)?) as Box<dyn Sink>))
+            .map(|_| {
+                let sink = StagingSink::open(&pool)?;
+                Ok(match ledger {
+                    None => Box::new(sink) as Box<dyn Sink>,
+                    Some(ledger) => Box::new(Recording::new(sink, ledger)),
+                })
+            })
             .collect::<Result<Vec<_>>>()?;
         let batch_bytes_max = self.target.batch_bytes_max();
         let request = RunRequest {
@@ -389,7 +443,7 @@ impl Work<'_> {
             .collect();
         let binlog = pool.binlog();
         let state = if binlog.off { "off" } else { "on" };
-        Ok((rows, format!("{state} ({})", binlog.why)))
+        Ok((rows, binlog.why.map(|why| format!("{state} ({why})"))))
     }
 
     fn swap(&self, staged: Staged) -> Result<Summary> {
@@ -467,7 +521,43 @@ fn label(config: &PullConfig, manifest: &Manifest, selection: &Selection) -> Str
     hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The rows in a staging's label, if it names the same data.
-fn rows_of(complete: &str, label: &str) -> Option<u64> {
-    complete.strip_prefix(label)?.strip_prefix(':')?.parse().ok()
+/// What the label of a complete staging says beside which data it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Kept {
+    rows: u64,
+    /// Its rows were read back.
+    verified: bool,
+}
+
+/// Ends the label of a staging whose rows were read back.
+const READ_BACK: &str = ":verified";
+
+impl Kept {
+    fn label(self, data: &str) -> String {
+        format!("{data}:{}{}", self.rows, if self.verified { READ_BACK } else { "" })
+    }
+
+    /// None if the label names other data.
+    fn read(label: &str, data: &str) -> Option<Self> {
+        let text = label.strip_prefix(data)?.strip_prefix(':')?;
+        let rows = text.strip_suffix(READ_BACK);
+        Some(Self { rows: rows.unwrap_or(text).parse().ok()?, verified: rows.is_some() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_read_as_it_was_written() {
+        for verified in [false, true] {
+            let kept = Kept { rows: 12, verified };
+            assert_eq!(Kept::read(&kept.label("data"), "data"), Some(kept));
+            assert_eq!(Kept::read(&kept.label("data"), "other"), None);
+        }
+        for label in ["data", "data:", "data:x", "data:1:other", "data1:1", "data::verified"] {
+            assert_eq!(Kept::read(label, "data"), None, "{label}");
+        }
+    }
 }

@@ -94,6 +94,30 @@ impl From<MovedKey> for OutsideKey {
     }
 }
 
+/// A table that was not compared whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Partly {
+    /// Its name.
+    pub table: String,
+    /// How many columns were loaded.
+    pub columns: u64,
+    /// Those of them that the target may store in another way, so that they were not compared.
+    pub left_out: Vec<String>,
+}
+
+/// What was read back and found as it had arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verified {
+    /// Tables.
+    pub tables: u64,
+    /// Rows.
+    pub rows: u64,
+    /// How long reading took, milliseconds.
+    pub duration_ms: u64,
+    /// Tables that were not compared whole.
+    pub partly: Vec<Partly>,
+}
+
 /// What a pull did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -117,8 +141,10 @@ pub struct Summary {
     pub foreign_keys: u64,
     /// Triggers of the target that were put back.
     pub triggers: u64,
-    /// Whether the target's binlog recorded the load, and why.
+    /// Whether the target's binlog recorded the load, and why; none where the target writes none.
     pub binlog: Option<String>,
+    /// With `--verify`: what was read back. None when an earlier pull did that (see the notes), and without it.
+    pub verified: Option<Verified>,
     /// Keys of tables outside the pull.
     pub outside_keys: Vec<OutsideKey>,
     /// Things of the source that are never copied.

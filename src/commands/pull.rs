@@ -4,13 +4,14 @@ use super::Context;
 use crate::cli::PullArgs;
 use crate::client::Interrupt;
 use crate::client::run::Pull;
-use crate::client::summary::{Preview, Summary};
+use crate::client::summary::{Preview, Summary, Verified};
 use crate::config::Overrides;
 use crate::error::{Error, Result};
 use crate::ui::format::{count, duration, estimate, plural};
 use crate::ui::prompt::confirm;
 use crate::ui::table::{Align, Table};
 use crate::wire::manifest::NotCopied;
+use std::time::Duration;
 
 /// How the question is answered beforehand.
 const YES_FLAG: &str = "--yes";
@@ -34,7 +35,13 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
     }
     let progress = screen.progress();
     let interrupt = Interrupt::listen()?;
-    let pull = Pull { config: &config, tables: &tables, progress: &*progress, interrupt: &interrupt };
+    let pull = Pull {
+        config: &config,
+        tables: &tables,
+        verify: args.verify,
+        progress: &*progress,
+        interrupt: &interrupt,
+    };
     if args.dry_run {
         let preview = pull.preview()?;
         drop(progress);
@@ -131,6 +138,7 @@ fn lines(summary: &Summary) -> Vec<String> {
     if let Some(binlog) = &summary.binlog {
         lines.push(format!("Binlog of the target while loading: {binlog}."));
     }
+    lines.extend(summary.verified.iter().flat_map(verified));
     for key in &summary.outside_keys {
         let rows = match key.dangling {
             Some(0) => continue,
@@ -144,6 +152,26 @@ fn lines(summary: &Summary) -> Vec<String> {
     }
     lines.extend(summary.notes.iter().map(|note| format!("- {note}")));
     lines.extend(not_copied(&summary.not_copied));
+    lines
+}
+
+fn verified(verified: &Verified) -> Vec<String> {
+    let mut lines = vec![format!(
+        "Verified in {}: {} of {} read back as they arrived.",
+        duration(Duration::from_millis(verified.duration_ms)),
+        plural(verified.rows, "row"),
+        plural(verified.tables, "table"),
+    )];
+    lines.extend(verified.partly.iter().map(|partly| {
+        let left_out = partly.left_out.len() as u64;
+        format!(
+            "- compared {} of {} of `{}`, not {}: stored here in another way",
+            partly.columns.saturating_sub(left_out),
+            plural(partly.columns, "column"),
+            partly.table,
+            partly.left_out.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+        )
+    }));
     lines
 }
 
@@ -164,7 +192,7 @@ fn not_copied(things: &NotCopied) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::summary::{OutsideKey, PreviewTable};
+    use crate::client::summary::{OutsideKey, Partly, PreviewTable};
 
     #[test]
     fn a_dry_run_shows_estimates_as_estimates() {
@@ -205,6 +233,16 @@ mod tests {
             rows: 12_000,
             duration_ms: 3_200,
             indexes: 1,
+            verified: Some(Verified {
+                tables: 1,
+                rows: 12_000,
+                duration_ms: 900,
+                partly: vec![Partly {
+                    table: "users".into(),
+                    columns: 3,
+                    left_out: vec!["settings".into(), "note".into()],
+                }],
+            }),
             outside_keys: vec![key(Some(0)), key(Some(2))],
             not_copied: NotCopied { views: 2, ..NotCopied::default() },
             notes: vec!["x".into()],
@@ -215,6 +253,8 @@ mod tests {
             [
                 "Pulled 1 table with 12,000 rows from `app` into localhost/app in 3.2s.",
                 "1 index built.",
+                "Verified in 0.9s: 12,000 rows of 1 table read back as they arrived.",
+                "- compared 1 of 3 columns of `users`, not `settings`, `note`: stored here in another way",
                 "- `audit` was not pulled: 2 rows of it refer to nothing in the new `users` (foreign key `fk`)",
                 "- x",
                 "Of the source and never copied: 2 views.",

@@ -210,7 +210,7 @@ impl Config {
             Some(Setting { value, origin }) => {
                 Environment { name: value.expose().trim().to_owned(), origin: origin.to_string() }
             }
-            None => Environment { name: "production".to_owned(), origin: "the default".to_owned() },
+            None => Environment { name: "production".to_owned(), origin: "default".to_owned() },
         })
     }
 

@@ -283,7 +283,10 @@ fn options(endpoint: &Endpoint, schema: Option<&str>, ssl: Option<SslOpts>) -> O
 fn connect_error(error: mysql::Error, endpoint: &Endpoint, kind: Kind) -> Error {
     let error = from_mysql(error, kind);
     match server_code(&error) {
-        Some(1045 | 1698) => error.hint("check the user name and password in DATABASE_URL or DB_*"),
+        Some(1045 | 1698) => error.hint(
+            "check user name and password in DATABASE_URL (special characters as %XX) or DB_*, and that the account \
+             may come from this host",
+        ),
         Some(1044) => error.hint(format!(
             "the account has no right on the database; GRANT SELECT ON {}.* TO it",
             crate::sql::Ident::new(endpoint.database.as_str())

@@ -150,6 +150,8 @@ impl Run {
             if state.phase != RunPhase::Failed {
                 state.phase = RunPhase::Failed;
                 state.error = Some(ErrorBody { error: message, code, request_id: self.id.clone() });
+                // Nobody can fetch them any more.
+                state.tables.iter_mut().for_each(|table| table.chunks = Vec::new());
             }
         });
         self.cancel();
@@ -271,6 +273,12 @@ impl Run {
     pub fn bill(&self) -> (u64, u64, Duration) {
         let rows = self.lock().tables.iter().map(|table| table.rows).sum();
         (rows, self.bytes_sent.load(Ordering::Relaxed), self.begun.elapsed())
+    }
+
+    /// Whether the run failed or was ended.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.lock().phase == RunPhase::Failed
     }
 
     /// How the run stands, in a word for the log.

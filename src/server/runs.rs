@@ -60,12 +60,11 @@ impl Registry {
     /// `Busy` when too many are alive.
     pub fn begin(&self, peer: String, tables: Vec<TablePlan>, batch: BatchSize) -> Result<Arc<Run>> {
         let mut runs = self.lock();
-        if runs.len() >= self.limits.runs_max {
-            return Err(Error::new(
-                Kind::Busy,
-                format!("{} runs are going on, more are not allowed", runs.len()),
-            )
-            .hint("wait for one to end, or raise server.max_runs"));
+        // A failed run only waits for its client to hear of it.
+        let busy = runs.values().filter(|alive| !alive.run.has_failed()).count();
+        if busy >= self.limits.runs_max {
+            return Err(Error::new(Kind::Busy, format!("{busy} runs are going on, more are not allowed"))
+                .hint("wait for one to end, or raise server.max_runs"));
         }
         let share = u64::try_from(self.limits.runs_max.max(1)).unwrap_or(1);
         let spool = Spool::new(self.limits.spool_bytes_max / share, SPOOL_MEMORY_BYTES / share);

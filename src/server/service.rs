@@ -295,11 +295,11 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error.kind() {
             Kind::Config | Kind::Schema => {
-                tracing::error!(%error, hint = error.hint_text(), "the configuration does not fit the database");
+                tracing::error!(%error, hint = error.hint_text().map(tracing::field::display), "the configuration does not fit the database");
                 Self { code: Code::ConfigInvalid, message: error.to_string() }
             }
             Kind::Source | Kind::Privilege => {
-                tracing::error!(%error, hint = error.hint_text(), "the source database failed");
+                tracing::error!(%error, hint = error.hint_text().map(tracing::field::display), "the source database failed");
                 let message = "the source database cannot be used; the server's log says why";
                 Self { code: Code::SourceUnavailable, message: message.to_owned() }
             }

@@ -50,7 +50,7 @@ pub fn drive(shared: &Shared, run: &Arc<Run>) {
     if run.is_cancelled() && error.kind() == Kind::Busy {
         tracing::debug!(run = run.id, "the run was ended while it worked");
     } else {
-        tracing::error!(run = run.id, %error, hint = error.hint_text(), "the run failed");
+        tracing::error!(run = run.id, %error, hint = error.hint_text().map(tracing::field::display), "the run failed");
     }
     let (code, message) = for_caller(&error);
     run.fail(code, message);
@@ -71,10 +71,7 @@ fn for_caller(error: &Error) -> (Code, String) {
             (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())
         }
         Kind::Busy => (Code::RunEnded, "the run was ended".to_owned()),
-        Kind::Privilege => (
-            Code::Internal,
-            "the server's database account lacks a right; the server's log says which".to_owned(),
-        ),
+        Kind::Privilege => (Code::Internal, "the server's database account lacks a right".to_owned()),
         _ => (Code::Internal, "the server failed; its log says why".to_owned()),
     }
 }

@@ -38,8 +38,8 @@ pub enum BinlogMode {
 pub struct BinlogChoice {
     /// Load connections switch it off.
     pub off: bool,
-    /// Why, for the summary.
-    pub why: &'static str,
+    /// Why, for the summary; none where the target writes none.
+    pub why: Option<&'static str>,
 }
 
 /// What the decision depends on.
@@ -56,10 +56,10 @@ struct BinlogFacts {
 }
 
 fn choose(mode: BinlogMode, facts: BinlogFacts) -> Result<BinlogChoice> {
-    let stay = |why| Ok(BinlogChoice { off: false, why });
+    let stay = |why| Ok(BinlogChoice { off: false, why: Some(why) });
     let refuse = |what: &str, hint: &str| Err(Error::new(Kind::Guard, what).hint(hint));
     if !facts.on {
-        return stay("the target writes no binlog");
+        return Ok(BinlogChoice { off: false, why: None });
     }
     match mode {
         BinlogMode::On => stay("client.binlog is \"on\""),
@@ -76,9 +76,9 @@ fn choose(mode: BinlogMode, facts: BinlogFacts) -> Result<BinlogChoice> {
         )
         .hint("grant SYSTEM_VARIABLES_ADMIN (MariaDB: BINLOG ADMIN), or set client.binlog = \"auto\"")),
         BinlogMode::Auto => {
-            Ok(BinlogChoice { off: true, why: "no replica reads it, and the target is local" })
+            Ok(BinlogChoice { off: true, why: Some("no replica reads it, and the target is local") })
         }
-        BinlogMode::Off => Ok(BinlogChoice { off: true, why: "client.binlog is \"off\"" }),
+        BinlogMode::Off => Ok(BinlogChoice { off: true, why: Some("client.binlog is \"off\"") }),
     }
 }
 

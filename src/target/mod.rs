@@ -5,7 +5,7 @@
 //! 2. [`Target::claim`]: one pull at a time; [`Claimed::recover`] ends what a dead pull left in the middle;
 //! 3. [`Claimed::prepare`]: staging is built complete and empty, so that every refusal comes now;
 //! 4. [`staging::Staging::load_pool`] and one [`load::Loader`] per worker: rows;
-//! 5. [`staging::Staging::build_indexes`], [`staging::Staging::verify`];
+//! 5. [`staging::Staging::build_indexes`], on request [`staging::Staging::reread`], [`staging::Staging::verify`];
 //! 6. [`staging::Staging::swap`]: the one statement that replaces the application's tables.
 //!
 //! **The application's tables are whole at every moment**: until the swap's `RENAME` they are the old ones, from it on
@@ -27,6 +27,7 @@ mod patience;
 mod pool;
 pub mod recover;
 mod rehearse;
+pub mod reread;
 mod site;
 pub mod staging;
 pub mod swap;

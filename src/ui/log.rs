@@ -20,8 +20,9 @@ pub enum LogFormat {
 /// progress says what its log has to.
 fn directives(verbosity: i8) -> &'static str {
     match verbosity {
-        ..0 => "error",
-        0 => "warn",
+        // A certificate that is not trusted is told by the command itself.
+        ..0 => "error,rustls_platform_verifier=off",
+        0 => "warn,rustls_platform_verifier=off",
         1 => "warn,backfill=info",
         2 => "info,backfill=debug",
         3 => "debug,backfill=trace",

@@ -3,7 +3,7 @@
 use super::Screen;
 use super::format::{count, plain, plural, shortened};
 use crate::client::Progress;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanFloatCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -65,7 +65,13 @@ impl Progress for TerminalProgress {
 
     fn loading(&self, rows_estimate: u64) {
         let bar = self.bars.add(ProgressBar::new(rows_estimate));
-        bar.set_style(style("  {bar:30} {human_pos} of ~{human_len} rows, {per_sec}  {wide_msg}"));
+        let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+            // Nothing is left to tell when the bar cannot be drawn.
+            let _ = write!(out, "{}", HumanFloatCount(state.per_sec().round()));
+        };
+        bar.set_style(
+            style("  {bar:30} {human_pos} of ~{human_len} rows, {rate}/s  {wide_msg}").with_key("rate", rate),
+        );
         *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
     }
 

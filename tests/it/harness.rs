@@ -307,6 +307,11 @@ pub fn workspaces_with(conn: &mut Conn, table: &str) -> Vec<String> {
 /// Makes `table (id, a, b, mail, pad)` of 32,768 rows and 40 MB, more than one chunk whatever the pace of reads:
 /// `a + b = 0`, `pad` does not compress well.
 pub fn large_table(conn: &mut Conn, table: &str) {
+    wide_table(conn, table, 13);
+}
+
+/// As [`large_table`] with four rows doubled so often.
+pub fn wide_table(conn: &mut Conn, table: &str, doublings: u32) {
     exec(
         conn,
         &format!(
@@ -314,9 +319,9 @@ pub fn large_table(conn: &mut Conn, table: &str) {
              b INT NOT NULL DEFAULT 0, mail VARCHAR(90) NOT NULL DEFAULT 'x@y.z', pad VARCHAR(1300) CHARACTER SET latin1 NOT NULL DEFAULT '') ENGINE=InnoDB"
         ),
     );
-    let pad = vec!["SHA2(RAND(), 512)"; 9].join(", ");
+    let pad = ["SHA2(RAND(), 512)"; 9].join(", ");
     exec(conn, &format!("INSERT INTO {table} (pad) VALUES (''), (''), (''), ('')"));
-    for _ in 0..13 {
+    for _ in 0..doublings {
         exec(conn, &format!("INSERT INTO {table} (pad) SELECT CONCAT({pad}) FROM {table}"));
     }
     exec(conn, &format!("ANALYZE TABLE {table}"));

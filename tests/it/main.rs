@@ -41,6 +41,7 @@ mod srv_sanitize;
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
+mod verify;
 
 // The shared builders name the library's types from the crate root.
 use backfill::schema;
@@ -98,6 +99,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_leak::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_target::tests(&mut add);
+    verify::tests(&mut add);
 
     trials
 }

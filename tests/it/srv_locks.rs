@@ -3,7 +3,7 @@
 //! Lock waits are looked for as events (errors 1205 and 3024, sessions that InnoDB lists as waiting), not on a clock:
 //! a lock that we held while a client is stalled would be waited for without end.
 
-use crate::harness::{Add, FLAVOURS, Serve, Site, connect, exec, large_table, short, wait_for};
+use crate::harness::{Add, FLAVOURS, Serve, Site, connect, exec, short, wait_for, wide_table};
 use crate::oracle;
 use crate::srv_http::{Http, decode, load};
 use backfill::wire::api::{Code, RunPhase, TablePhase};
@@ -37,9 +37,9 @@ pub fn tests(add: &mut Add<'_>) {
     }
 }
 
-fn prepare(site: &Site<'_>) {
+fn prepare(site: &Site<'_>, doublings: u32) {
     let mut conn = site.source_conn();
-    large_table(&mut conn, "ruled");
+    wide_table(&mut conn, "ruled", doublings);
     exec(&mut conn, "CREATE TABLE direct LIKE ruled");
     exec(&mut conn, "INSERT INTO direct SELECT * FROM ruled");
     exec(&mut conn, "CREATE TABLE plain_myisam LIKE ruled");
@@ -100,7 +100,7 @@ impl Writers {
             conn.query_drop(format!("INSERT INTO {table} (a, b) VALUES (7, -7)"))?;
             self.written[at].fetch_add(1, Ordering::AcqRel);
             // Steps of a prime that is even after doubling keep ids odd.
-            id = (id + 2 * 7919) % (rows & !1) | 1;
+            id = ((id + 2 * 7919) % (rows & !1)) | 1;
         }
         Ok(())
     }
@@ -159,7 +159,7 @@ fn rows_are_right(site: &Site<'_>, table: &str) {
 }
 
 fn nobody_waits_while_tables_are_copied(site: &Site<'_>, mask_at: &str) {
-    prepare(site);
+    prepare(site, 11);
     site.structure_to_target();
     site.configure_server(&format!("mask_at = \"{mask_at}\""), RULES);
     let serve = site.serve();
@@ -200,7 +200,7 @@ fn nobody_waits_while_tables_are_copied(site: &Site<'_>, mask_at: &str) {
 }
 
 fn nobody_waits_while_clients_stall(site: &Site<'_>) {
-    prepare(site);
+    prepare(site, 13);
     site.configure_server(TIGHT, RULES);
     let serve = site.serve();
     let http = Http::new(&serve);

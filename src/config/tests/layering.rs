@@ -9,7 +9,7 @@ fn a_higher_layer_wins_whatever_its_name_and_inside_a_layer_the_specific_name() 
     let toml = "environment = \"file\"";
     let table: [(Pairs<'_>, &str, &str, &str, &str); 8] = [
         (&[], "", toml, "file", "`environment` (backfill.toml line 1)"),
-        (&[], "", "", "production", "the default"),
+        (&[], "", "", "production", "default"),
         (&[], "RAILS_ENV=dotenv", toml, "dotenv", "`RAILS_ENV` in .env"),
         (&[("RAILS_ENV", "env")], "BACKFILL_ENV=dotenv", toml, "env", "`RAILS_ENV`"),
         (&[("RAILS_ENV", "r"), ("APP_ENV", "a")], "", toml, "a", "`APP_ENV`"),

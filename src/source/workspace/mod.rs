@@ -187,15 +187,15 @@ fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
     }
     conn.execute(&format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", Ident::new(schema)))
         .map(|_| ())
-        .map_err(|error| grant_hint(error, &Ident::new(schema).to_string()))
         .context(|| format!("creating temp_database `{schema}`"))
 }
 
 /// Names the statement that grants what is missing, or what else is in the way.
 pub(super) fn grant_hint(error: Error, pattern: &str) -> Error {
-    if error.kind() == Kind::Privilege {
+    if error.kind() == Kind::Privilege && error.hint_text().is_none() {
         return error.hint(format!(
-            "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON {pattern}.* TO the account of DATABASE_URL"
+            "the account of DATABASE_URL needs SELECT on its database, and GRANT SELECT, INSERT, UPDATE, CREATE, DROP ON \
+             {pattern}.*"
         ));
     }
     // 1290 and 1836: the server or its whole group is read-only.

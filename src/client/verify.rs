@@ -1,0 +1,186 @@
+//! `--verify`: keeps the digest of every row that the target took, to be compared with what it gives back.
+
+use super::fetch::{FetchTable, Sink};
+use super::summary::{Partly, Verified};
+use crate::error::Result;
+use crate::sql::digest::{RowHasher, TableDigest};
+use crate::target::reread::Compared;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// What arrived in each table and stays there.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    compared: Vec<Compared>,
+    /// By the table's name on the target.
+    sent: Mutex<BTreeMap<String, TableDigest>>,
+}
+
+impl Ledger {
+    /// Empty, for these tables.
+    pub(super) fn new(compared: Vec<Compared>) -> Arc<Self> {
+        Arc::new(Self { compared, sent: Mutex::default() })
+    }
+
+    /// What arrived, table by table.
+    pub(super) fn sent(&self) -> Vec<(Compared, TableDigest)> {
+        let sent = self.lock();
+        let digest = |table: &str| sent.get(table).copied().unwrap_or_default();
+        self.compared.iter().map(|compared| (compared.clone(), digest(&compared.table))).collect()
+    }
+
+    /// What to tell when everything was read back as it arrived.
+    pub(super) fn verified(&self, took: Duration) -> Verified {
+        let partly = self.compared.iter().filter(|compared| !compared.left_out.is_empty());
+        Verified {
+            tables: self.compared.len() as u64,
+            rows: self.lock().values().map(|digest| digest.rows()).sum(),
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            partly: partly
+                .map(|compared| Partly {
+                    table: compared.table.clone(),
+                    columns: compared.columns() as u64,
+                    left_out: compared.left_out.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    fn hasher(&self, table: &str) -> RowHasher {
+        let compared = self.compared.iter().find(|compared| compared.table == table);
+        compared.map_or_else(|| RowHasher::new(Vec::new()), Compared::hasher)
+    }
+
+    fn keep(&self, table: &str, digest: TableDigest) {
+        let mut sent = self.lock();
+        let entry = sent.entry(table.to_owned()).or_default();
+        *entry = entry.and(digest);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, TableDigest>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A sink that writes every chunk it keeps into the ledger.
+pub(super) struct Recording<S> {
+    inner: S,
+    ledger: Arc<Ledger>,
+    /// The open chunk's rows.
+    chunk: RowHasher,
+}
+
+impl<S: Sink> Recording<S> {
+    /// In front of `inner`.
+    pub(super) fn new(inner: S, ledger: &Arc<Ledger>) -> Self {
+        Self { inner, ledger: Arc::clone(ledger), chunk: RowHasher::new(Vec::new()) }
+    }
+
+    fn keep(&mut self, table: &FetchTable) {
+        self.ledger.keep(&table.target_name, self.chunk.take());
+    }
+}
+
+impl<S: Sink> Sink for Recording<S> {
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
+        let is_new = self.inner.begin(table, chunk)?;
+        if is_new {
+            self.chunk = self.ledger.hasher(&table.target_name);
+        } else {
+            // The commit that seemed to fail had not: the rows of the attempt before are in.
+            self.keep(table);
+        }
+        Ok(is_new)
+    }
+
+    fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
+        self.inner.load(table, values, rows)?;
+        self.chunk.statement(values);
+        Ok(())
+    }
+
+    fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()> {
+        self.inner.commit(table, chunk)?;
+        self.keep(table);
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        self.inner.roll_back()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::{Error, Kind};
+
+    /// Answers `begin` and `commit` from a script; takes all rows.
+    #[derive(Default)]
+    struct Scripted {
+        is_in: bool,
+        commit_fails: bool,
+    }
+
+    impl Sink for Scripted {
+        fn begin(&mut self, _: &FetchTable, _: u32) -> Result<bool> {
+            Ok(!self.is_in)
+        }
+
+        fn load(&mut self, _: &FetchTable, _: &str, _: u64) -> Result<()> {
+            Ok(())
+        }
+
+        fn commit(&mut self, _: &FetchTable, _: u32) -> Result<()> {
+            if self.commit_fails { Err(Error::new(Kind::Target, "gone").retryable()) } else { Ok(()) }
+        }
+
+        fn roll_back(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn table() -> FetchTable {
+        FetchTable {
+            name: "t".into(),
+            target_name: "t".into(),
+            columns: vec!["a".into()],
+            target_columns: vec!["a".into()],
+            bytes_estimate: 0,
+            transactional: true,
+        }
+    }
+
+    fn rows(recording: &Recording<Scripted>) -> u64 {
+        recording.ledger.verified(Duration::ZERO).rows
+    }
+
+    #[test]
+    fn only_what_was_kept_is_in_the_ledger() {
+        let mut recording = Recording::new(Scripted::default(), &Ledger::new(Vec::new()));
+        assert!(recording.begin(&table(), 0).unwrap());
+        recording.load(&table(), "(1),\n(2);\n", 2).unwrap();
+        recording.roll_back().unwrap();
+        assert!(recording.begin(&table(), 0).unwrap());
+        recording.load(&table(), "(1),\n(2),\n(3);\n", 3).unwrap();
+        assert_eq!(rows(&recording), 0, "not before the commit");
+        recording.commit(&table(), 0).unwrap();
+        assert_eq!(rows(&recording), 3, "rows that were rolled back do not count");
+    }
+
+    #[test]
+    fn a_commit_that_only_seemed_to_fail_counts_once() {
+        let mut recording = Recording::new(Scripted::default(), &Ledger::new(Vec::new()));
+        recording.begin(&table(), 0).unwrap();
+        recording.load(&table(), "(1),\n(2);\n", 2).unwrap();
+        recording.inner.commit_fails = true;
+        assert!(recording.commit(&table(), 0).is_err());
+        recording.roll_back().unwrap();
+        recording.inner.is_in = true;
+        assert!(!recording.begin(&table(), 0).unwrap());
+        assert_eq!(rows(&recording), 2);
+        assert!(!recording.begin(&table(), 0).unwrap());
+        assert_eq!(rows(&recording), 2, "and not twice");
+    }
+}
