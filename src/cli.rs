@@ -20,7 +20,7 @@ struct Cli {
 }
 
 const LONG_ABOUT: &str = "\
-A safe copy of production for developers: sanitized, foreign-key-consistent MySQL and MariaDB data in one command.
+A safe copy of production for developers: sanitized MySQL and MariaDB data, foreign keys included, in one command.
 
 `backfill serve` runs beside the production database and hands out sanitized copies; `backfill pull` fetches one \
 into a local or staging database.";
@@ -108,10 +108,11 @@ pub struct PullArgs {
     /// Pull every row (this version always does)
     #[arg(long)]
     pub full: bool,
-    /// Pull exactly these tables; globs are allowed, parents are not added
+    /// Pull exactly these tables; `*` is allowed, tables that they refer to are not added
     #[arg(long, value_name = "TABLE,…", value_delimiter = ',', action = clap::ArgAction::Append)]
     pub tables: Vec<String>,
-    /// Show what would be pulled and change nothing
+    /// Show what would be pulled and change nothing (`Limited`: not every row; `Timestamps`: has created_at and
+    /// updated_at)
     #[arg(long)]
     pub dry_run: bool,
     /// Connections to the target [default: client.parallel]

@@ -244,6 +244,8 @@ fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) ->
             remote(what).hint("raise max_allowed_packet of both databases, or exclude the table")
         }
         Some(Code::Internal) => remote(what).hint("the server's log has the details under that id"),
+        Some(Code::BadRequest) if answer.status == 505 => remote(what)
+            .hint("the proxy in front must speak HTTP/1.1 to the server (nginx: proxy_http_version 1.1)"),
         Some(Code::BadRequest | Code::MethodNotAllowed) | None => {
             remote(what).hint("bring both sides to the same version of backfill")
         }
@@ -329,6 +331,14 @@ mod tests {
             assert!(error.what().contains(code) && error.what().contains("request r1"), "{error}");
             assert!(!error.what().contains('\u{1b}'), "{error}");
         }
+    }
+
+    #[test]
+    fn an_old_proxy_is_told_from_an_old_server() {
+        let body = br#"{"error":"only HTTP/1.1","code":"bad_request","request_id":"r"}"#;
+        let hint = |status| refused(&answer(status), body, BASE).hint_text().map(str::to_owned).unwrap();
+        assert!(hint(505).contains("proxy_http_version"));
+        assert!(hint(400).contains("same version"));
     }
 
     #[test]

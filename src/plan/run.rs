@@ -38,6 +38,9 @@ pub struct TablePlan {
     pub route: Route,
     /// What masks them; none for a table without rules.
     pub masks: Option<TableMasks>,
+    /// What each column looked like when the plan was made; a stored one that looks otherwise after the rows were read
+    /// ends the run.
+    pub columns_seen: BTreeMap<String, String>,
 }
 
 /// By which way rows travel.
@@ -73,6 +76,7 @@ impl TablePlan {
         columns: Option<&[String]>,
         masks: Option<&TableMasks>,
         mask_at: MaskAt,
+        columns_seen: BTreeMap<String, String>,
     ) -> Result<Self> {
         // Copies have no generated columns, so none to walk by.
         let walk =
@@ -89,6 +93,17 @@ impl TablePlan {
             route,
             masks: masks.cloned(),
             table: table.clone(),
+            columns_seen,
+        })
+    }
+
+    /// Whether a table whose columns look like `now` can have been read by this plan: every column that is stored is as
+    /// it was. New columns do no harm, they are not read.
+    #[must_use]
+    pub fn fits(&self, now: &BTreeMap<String, String>) -> bool {
+        self.table.stored_columns().all(|column| {
+            let seen = self.columns_seen.get(&column.name);
+            seen.is_some() && seen == now.get(&column.name)
         })
     }
 
@@ -220,5 +235,27 @@ impl Selection {
             return Err(Error::new(Kind::Guard, format!("table `{name}` is not served: {reason}")));
         }
         Err(Error::usage(format!("there is no table `{name}`")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Column;
+
+    #[test]
+    fn a_new_column_does_no_harm_and_a_changed_or_missing_one_does() {
+        let table = Table::new("t", vec![Column::new("id", "int"), Column::new("f", "float")]);
+        let seen = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
+        };
+        let then = seen(&[("id", "int"), ("f", "float")]);
+        let plan = TablePlan::new(&table, None, None, MaskAt::Update, then.clone()).unwrap();
+        assert!(plan.fits(&then));
+        assert!(plan.fits(&seen(&[("id", "int"), ("f", "float"), ("more", "int")])));
+        assert!(!plan.fits(&seen(&[("id", "int"), ("f", "double")])));
+        assert!(!plan.fits(&seen(&[("id", "int")])));
+        let unseen = TablePlan::new(&table, None, None, MaskAt::Update, BTreeMap::new()).unwrap();
+        assert!(!unseen.fits(&BTreeMap::new()), "nothing seen is nothing known");
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::config::Patterns;
 use crate::db::Endpoint;
+use crate::db::introspect::Signature;
 use crate::error::{Error, Kind, Result};
 use crate::plan::run::{MaskAt, Selection, TablePlan};
 use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
@@ -14,7 +15,7 @@ use crate::wire::api::{RunRequest, RunTable};
 use crate::wire::manifest::{LeftOut, Manifest, NotCopied, SourceIdentity, TableEntry};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `max_allowed_packet` where a server does not tell it: the smallest default of any version.
 const PACKET_BYTES_DEFAULT: u64 = 4 << 20;
@@ -42,6 +43,7 @@ pub struct Catalog {
     schema: Schema,
     selection: Selection,
     sanitize: SanitizePlan,
+    signatures: BTreeMap<String, Signature>,
     identity: SourceIdentity,
     server_time: String,
     mask_at: MaskAt,
@@ -87,6 +89,7 @@ impl Catalog {
             connections_max: survey.facts.max_connections,
             server_time: survey.server_time,
             schema: survey.schema,
+            signatures: survey.signatures,
             selection,
             sanitize,
             mask_at: settings.mask_at,
@@ -224,7 +227,8 @@ impl Catalog {
     fn plan_table(&self, wanted: &RunTable) -> Result<TablePlan> {
         let table = self.selection.table(&wanted.name)?;
         let masks = self.sanitize.for_table(&table.name);
-        TablePlan::new(table, wanted.columns.as_deref(), masks, self.mask_at)
+        let signature = self.signatures.get(&table.name).cloned().unwrap_or_default();
+        TablePlan::new(table, wanted.columns.as_deref(), masks, self.mask_at, signature)
     }
 
     /// Which of the error kinds of [`Catalog::plan_run`] means that the table exists and is not to be had.

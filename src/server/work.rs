@@ -20,6 +20,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Why a run ends when a migration comes between.
+const SCHEMA_CHANGED: &str = "a table changed its definition while it was read";
+
 /// What all runs of a server share.
 #[derive(Debug)]
 pub struct Shared {
@@ -58,11 +61,8 @@ pub fn drive(shared: &Shared, run: &Arc<Run>) {
 
 /// What a caller is told: our own words about rules and rows, never a host, an account or a server's message.
 fn for_caller(error: &Error) -> (Code, String) {
-    if is_schema_change(error) {
-        return (
-            Code::SchemaChanged,
-            "a table changed its definition while it was read; pull again".to_owned(),
-        );
+    if is_schema_change(error) || (error.kind() == Kind::Schema && error.is_retryable()) {
+        return (Code::SchemaChanged, format!("{SCHEMA_CHANGED}; pull again"));
     }
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
@@ -167,6 +167,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
             let sanitized = copy(shared, run, workspace, place, at, mask_at)?;
             run.enter(at, TablePhase::Dump);
             let mut reader = Reader::open(&shared.endpoint, &run.id)?;
+            check_definition(shared, &mut reader, plan)?;
             shared.encoder.dump(&mut reader, &Dumpable::Copied(&sanitized), run, at)
         }
         (Route::Direct, _, _) => {
@@ -187,10 +188,21 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
             }
             let from = TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str());
             shared.encoder.dump(&mut reader, &Dumpable::Direct(unruled, from), run, at)?;
-            reader.close_snapshot()
+            reader.close_snapshot()?;
+            check_definition(shared, &mut reader, plan)
         }
         (Route::Copy(_), _, _) => Err(Error::internal("a copy was planned without a workspace")),
     }
+}
+
+/// A table whose definition changed between the plan and the end of its reading may have been read by both: rules and
+/// literal forms were chosen for the old one.
+fn check_definition(shared: &Shared, reader: &mut Reader, plan: &TablePlan) -> Result<()> {
+    let name = TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str());
+    if plan.fits(&reader.signature(&name)?) {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Schema, SCHEMA_CHANGED).retryable())
 }
 
 fn copy(

@@ -1,8 +1,10 @@
 //! Reading production: plain `SELECT`s only, each short, none held open longer than its read.
 
+use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows};
 use crate::error::{Error, Result};
 use crate::schema::Flavour;
+use crate::sql::TableName;
 use crate::sql::select::Select;
 use std::time::{Duration, Instant};
 
@@ -63,6 +65,15 @@ impl Reader {
             self.conn.execute("ROLLBACK")?;
         }
         Ok(())
+    }
+
+    /// What a table's columns look like now; nothing without such a table.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn signature(&mut self, table: &TableName) -> Result<Signature> {
+        let mut found = signatures(&mut self.conn, table.schema().unwrap_or_default(), Some(table.table()))?;
+        Ok(found.remove(table.table()).unwrap_or_default())
     }
 
     /// Runs one `SELECT` and hands its rows to `consume`, which must read them to the end. Inside a snapshot the

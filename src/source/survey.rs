@@ -1,7 +1,7 @@
 //! Looking at production before anything is planned: its schema, its settings, and whether masks fit. Only `SELECT`s.
 
 use crate::db::flavour::ServerFacts;
-use crate::db::introspect::load_schema;
+use crate::db::introspect::{Signature, load_schema, signatures};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::sanitize::{SanitizePlan, TableMasks, measured_column};
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Survey {
     /// The schema.
     pub schema: Schema,
+    /// What the tables' columns look like, from before the schema was read.
+    pub signatures: BTreeMap<String, Signature>,
     /// The server.
     pub facts: ServerFacts,
     /// The server's clock, UTC, `YYYY-MM-DD HH:MM:SS`.
@@ -28,11 +30,12 @@ impl Survey {
     /// The server's.
     pub fn take(endpoint: &Endpoint) -> Result<Self> {
         let mut conn = Connection::open(endpoint, Role::Source)?;
+        let signatures = signatures(&mut conn, &endpoint.database, None)?;
         let schema =
             load_schema(&mut conn, &endpoint.database).context(|| "reading the schema of the source")?;
         let facts = ServerFacts::load(&mut conn)?;
         let server_time = conn.query_one("SELECT DATE_FORMAT(UTC_TIMESTAMP(), '%Y-%m-%d %H:%i:%s')")?;
-        Ok(Self { schema, facts, server_time, conn })
+        Ok(Self { schema, signatures, facts, server_time, conn })
     }
 
     /// Characters of the widest identity in use, for each of `tables` whose identity is a number: masks are as long as

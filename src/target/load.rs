@@ -74,7 +74,7 @@ fn choose(mode: BinlogMode, facts: BinlogFacts) -> Result<BinlogChoice> {
             Kind::Privilege,
             "client.binlog is \"off\", and the account may not switch the target's binlog off",
         )
-        .hint("grant SYSTEM_VARIABLES_ADMIN (MariaDB: BINLOG ADMIN), or set client.binlog = \"auto\"")),
+        .hint("grant SESSION_VARIABLES_ADMIN (MariaDB: BINLOG ADMIN), or set client.binlog = \"auto\"")),
         BinlogMode::Auto => {
             Ok(BinlogChoice { off: true, why: Some("no replica reads it, and the target is local") })
         }

@@ -235,7 +235,7 @@ fn with_hint(error: Error) -> Error {
     match server_code(&error) {
         Some(1419) => error.hint(
             "the account may drop a trigger and not create one while the binlog is on: set \
-             log_bin_trust_function_creators = 1 on the target, or give the account SUPER (MariaDB: BINLOG ADMIN)",
+             log_bin_trust_function_creators = 1 on the target, or give the account SUPER",
         ),
         Some(1227) => error.hint(
             "the trigger belongs to another account: grant SET_ANY_DEFINER (MySQL before 8.2: SET_USER_ID; MariaDB: \

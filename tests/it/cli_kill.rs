@@ -143,7 +143,10 @@ fn wait_until_quiet(site: &Site<'_>) -> crate::oracle::Contents {
                 site.target_db
             ))
             .unwrap();
-        busy == Some(0)
+        // The connection that holds the pull's lock is in no schema; the server may take a moment to miss its client.
+        let lock = backfill::db::lock::lock_name(&format!("backfill:pull:{}", site.target_db));
+        let holder: Option<Option<u64>> = conn.query_first(format!("SELECT IS_USED_LOCK('{lock}')")).unwrap();
+        busy == Some(0) && holder.flatten().is_none()
     });
     pulled_rows(&mut conn)
 }

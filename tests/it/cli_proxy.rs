@@ -8,7 +8,6 @@ use std::time::Duration;
 
 /// What the client asked.
 pub struct Request {
-    pub method: String,
     /// Path and query.
     pub path: String,
     /// How many dumps were asked for before this one; none for other requests.
@@ -105,7 +104,7 @@ fn serve(mut client: TcpStream, upstream: &str, change: &Change, dumps: &AtomicU
     let mut lines = head.lines();
     let first = lines.next()?.to_owned();
     let mut words = first.split_whitespace();
-    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let path = words.nth(1)?.to_owned();
     let headers: Vec<&str> =
         lines.filter(|line| !line.is_empty() && !is_header(line, "connection")).collect();
     let length = headers.iter().find(|line| is_header(line, "content-length"));
@@ -127,7 +126,7 @@ fn serve(mut client: TcpStream, upstream: &str, change: &Change, dumps: &AtomicU
     server.read_to_end(&mut bytes).ok()?;
     let response = parse(&bytes)?;
     let dump = path.contains("/dump/").then(|| dumps.fetch_add(1, Ordering::Relaxed));
-    match change(&Request { method, path, dump }, response) {
+    match change(&Request { path, dump }, response) {
         Answer::Whole(response) => {
             send(&mut client, &response, response.body.len())?;
         }

@@ -1,7 +1,10 @@
-//! The README says what the program does: every key and every exit code is in its tables.
+//! The README says what the program does: every key, every exit code and every collation is in its tables, and the
+//! grants that errors name are those that it shows.
 
 use backfill::config::template;
-use backfill::error::Kind;
+use backfill::error::{Error, Kind};
+use backfill::schema::collation::render_table;
+use backfill::source::workspace::{SCHEMA_PATTERN, grant_hint};
 use libtest_mimic::Trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -14,12 +17,24 @@ pub fn trials() -> Vec<Trial> {
             exit_codes();
             Ok(())
         }),
+        Trial::test("readme::every_collation_is_in_the_table", || {
+            collations();
+            Ok(())
+        }),
+        Trial::test("readme::errors_name_the_grants_that_it_shows", || {
+            grants();
+            Ok(())
+        }),
     ]
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()
 }
 
 /// The part of the README between two markers.
 fn part(name: &str) -> String {
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let readme = readme();
     let begin = readme.find(&format!("<!-- {name} -->")).unwrap();
     let end = readme.find(&format!("<!-- /{name} -->")).unwrap();
     readme[begin..end].to_owned()
@@ -70,4 +85,21 @@ fn exit_codes() {
         assert!(table.contains(&row), "{row} is not in the README");
     }
     assert!(table.contains("| 130, 143 |"));
+}
+
+fn collations() {
+    let rows: Vec<String> = render_table()
+        .into_iter()
+        .map(|(from, to, note)| format!("| `{from}` | {to} | {note} |").replace("  ", " "))
+        .collect();
+    let part = part("collations");
+    let shown: Vec<&str> = part.lines().filter(|line| line.starts_with("| `")).collect();
+    assert_eq!(shown, rows, "the table should be:\n{}", rows.join("\n"));
+}
+
+fn grants() {
+    let error = grant_hint(Error::new(Kind::Privilege, "denied"), SCHEMA_PATTERN);
+    let hint = error.hint_text().unwrap();
+    let grant = &hint[hint.find("GRANT").unwrap()..];
+    assert!(readme().contains(&format!("{grant} TO ")), "{grant} is not in the README");
 }

@@ -253,7 +253,7 @@ impl Shared<'_> {
         }
         self.fetch.progress.server(&doing(status));
         let mut state = self.lock();
-        state.schedule.announce(status)?;
+        let ended = state.schedule.announce(status)?;
         if status.phase == RunPhase::Complete {
             if !state.schedule.is_announced() {
                 return Err(Error::integrity("the server's run is complete without all its tables"));
@@ -263,6 +263,9 @@ impl Shared<'_> {
         let complete = state.complete;
         drop(state);
         self.changed.notify_all();
+        for (at, rows) in ended {
+            self.fetch.progress.table_done(&self.fetch.tables[at].name, rows);
+        }
         Ok(complete)
     }
 

@@ -68,15 +68,19 @@ impl Schedule {
         Self { entries, by_name, order }
     }
 
-    /// Takes in what the server announced.
+    /// Takes in what the server announced. Tells the tables, with their rows, whose end was loaded before the server
+    /// knew that it was the end.
     ///
     /// # Errors
     /// `Integrity` when it takes something back, or speaks of a table that was not asked for.
-    pub(super) fn announce(&mut self, status: &RunStatus) -> Result<()> {
+    pub(super) fn announce(&mut self, status: &RunStatus) -> Result<Vec<(usize, u64)>> {
+        let mut ended = Vec::new();
         for table in &status.tables {
-            let Some(entry) = self.by_name.get(&table.name).map(|&at| &mut self.entries[at]) else {
+            let Some(&at) = self.by_name.get(&table.name) else {
                 return Err(Error::integrity("the server's run has a table that was not asked for"));
             };
+            let entry = &mut self.entries[at];
+            let was_done = entry.is_done();
             let took_back = table.chunks < entry.announced
                 || entry.rows_final.is_some_and(|rows| {
                     table.phase != TablePhase::Done || rows != table.rows || table.chunks != entry.announced
@@ -91,8 +95,11 @@ impl Schedule {
             if table.phase == TablePhase::Done {
                 entry.rows_final = Some(table.rows);
             }
+            if !was_done && entry.is_done() {
+                ended.push((at, entry.rows));
+            }
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// The next chunk to load, if one is there now; it is the caller's until [`Schedule::loaded`].
@@ -182,6 +189,23 @@ mod tests {
         assert_eq!(schedule.take(), None, "each table has its writer");
         assert_eq!(schedule.loaded(first, 5), None);
         assert_eq!(schedule.take(), Some(Job { table: 1, chunk: 1 }));
+    }
+
+    #[test]
+    fn every_table_is_told_to_be_done_once() {
+        let mut late = schedule(&[("t", 1)]);
+        assert_eq!(late.announce(&status(&[("t", TablePhase::Dump, 0, 1)])).unwrap(), []);
+        let job = late.take().unwrap();
+        assert_eq!(late.loaded(job, 7), None, "more chunks may follow");
+        let done = status(&[("t", TablePhase::Done, 7, 1)]);
+        assert_eq!(late.announce(&done).unwrap(), [(0, 7)]);
+        assert_eq!(late.announce(&done).unwrap(), []);
+
+        let mut early = schedule(&[("t", 1)]);
+        assert_eq!(early.announce(&done).unwrap(), []);
+        let job = early.take().unwrap();
+        assert_eq!(early.loaded(job, 7), Some(7));
+        assert_eq!(early.announce(&done).unwrap(), []);
     }
 
     #[test]

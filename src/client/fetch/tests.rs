@@ -175,7 +175,8 @@ impl Progress for Counter {
         *self.0.lock().unwrap().entry(table.to_owned()).or_default() += rows;
     }
     fn table_done(&self, table: &str, rows: u64) {
-        assert_eq!(self.0.lock().unwrap()[table], i64::try_from(rows).unwrap());
+        let counted = self.0.lock().unwrap().get(table).copied().unwrap_or(0);
+        assert_eq!(counted, i64::try_from(rows).unwrap());
     }
     fn loaded(&self) {}
     fn note(&self, _: &str) {}

@@ -12,8 +12,11 @@
 
 mod columns;
 mod keys;
+mod signature;
 mod tables;
 mod text;
+
+pub use signature::{Signature, signatures};
 
 use super::connect::Connection;
 use crate::error::{Context, Result};

@@ -163,7 +163,7 @@ fn refusal_of(error: httparse::Error) -> Refusal {
 }
 
 fn version_refusal() -> Refusal {
-    Refusal::new(505, Code::BadRequest, "only HTTP/1.1 is spoken here; a proxy in front must use it too")
+    Refusal::new(505, Code::BadRequest, "only HTTP/1.1 is spoken here")
 }
 
 fn method(text: &str) -> Result<&'static str, Refusal> {

@@ -20,7 +20,7 @@ use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};
 
 /// What rights on the schemas of all runs are granted on.
-const SCHEMA_PATTERN: &str = "`\\_backfill\\_temp\\_%`";
+pub const SCHEMA_PATTERN: &str = "`\\_backfill\\_temp\\_%`";
 
 /// A live workspace; dropped on the server when this value is dropped.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Workspace {
     /// # Errors
     /// The server's; the sweep of a later start tries again.
     pub fn drop_now(mut self) -> Result<()> {
-        self.drop_once()
+        self.drop_once().map_err(|error| grant_hint(error, &self.grant_pattern()))
     }
 
     fn drop_once(&mut self) -> Result<()> {
@@ -191,7 +191,8 @@ fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
 }
 
 /// Names the statement that grants what is missing, or what else is in the way.
-pub(super) fn grant_hint(error: Error, pattern: &str) -> Error {
+#[must_use]
+pub fn grant_hint(error: Error, pattern: &str) -> Error {
     if error.kind() == Kind::Privilege && error.hint_text().is_none() {
         return error.hint(format!(
             "the account of DATABASE_URL needs SELECT on its database, and GRANT SELECT, INSERT, UPDATE, CREATE, DROP ON \

@@ -117,7 +117,7 @@ pub(super) fn quiet_binlog(conn: &mut Connection) -> Result<Logging> {
             Kind::Privilege,
             "the server logs statements (binlog_format=STATEMENT), under which a copy without locks is not possible",
         )
-        .hint("GRANT the right to set sql_log_bin (MariaDB: BINLOG ADMIN; MySQL: SYSTEM_VARIABLES_ADMIN or SESSION_VARIABLES_ADMIN) to the account, or set binlog_format=ROW on the server"));
+        .hint("GRANT the right to set sql_log_bin (MariaDB: BINLOG ADMIN; MySQL: SESSION_VARIABLES_ADMIN) to the account, or set binlog_format=ROW on the server"));
     }
     Ok(Logging::On)
 }
