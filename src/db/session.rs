@@ -43,6 +43,8 @@ const COMMON: &[Setting] = &[
     required("SET SESSION sql_safe_updates = 0"),
     required("SET SESSION sql_big_selects = 1"),
     required("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"),
+    // Connections wait while the other end works, and what a server closes by its own default is missed then.
+    best_effort("SET SESSION wait_timeout = 3600"),
     best_effort("SET SESSION net_write_timeout = 3600"),
     // A snapshot may wait for a slow client between two reads.
     best_effort("SET SESSION wait_timeout = 28800"),

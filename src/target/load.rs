@@ -308,10 +308,9 @@ impl Loader {
     /// # Errors
     /// The server's; the connection's end does the same.
     pub fn rollback_chunk(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.in_chunk) {
-            self.conn.execute("ROLLBACK")?;
-        }
-        Ok(())
+        self.in_chunk = false;
+        // Also where nothing was begun: a connection that is lost is noticed now.
+        self.conn.execute("ROLLBACK").map(|_| ())
     }
 
     /// Empties a staging table, for loading it from the start.

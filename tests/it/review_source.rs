@@ -1,9 +1,10 @@
 //! What production gives away and gives up, however it is set up and whoever asks.
 
-use crate::harness::{Add, Site, exec};
+use crate::harness::{Add, FLAVOURS, Site, exec, large_table, short};
 use crate::srv_http::Http;
 use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
+use mysql::Conn;
 use mysql::prelude::Queryable;
 
 pub fn tests(add: &mut Add<'_>) {
@@ -23,6 +24,12 @@ pub fn tests(add: &mut Add<'_>) {
             few_connections(&Site::between(&source, servers.target(Flavour::Mariadb)));
         }),
     );
+    for flavour in FLAVOURS {
+        add(
+            format!("review_source::servers_that_close_idle_connections::{}", short(flavour)),
+            Box::new(move |_| servers_that_close_idle_connections(flavour)),
+        );
+    }
 }
 
 /// `AuditLog` is stored as `auditlog` where the server folds names.
@@ -51,4 +58,20 @@ fn few_connections(site: &Site<'_>) {
     let (_, most) = most.unwrap();
     // This one, the keeper of locks, two that look, and what the last of them left to be closed.
     assert!(most <= 6, "{most} connections at a time");
+}
+
+/// Everybody waits: the loaders for the server's copy, the keeper of locks for everything.
+fn servers_that_close_idle_connections(flavour: Flavour) {
+    let options = Options { arguments: vec!["--wait-timeout=1".into()], ..Options::default() };
+    let (source, target) =
+        (Server::start(flavour, &options).unwrap(), Server::start(flavour, &options).unwrap());
+    let site = Site::between(&source, &target);
+    let mut conn = site.source_conn();
+    exec(&mut conn, "SET SESSION wait_timeout = 600");
+    large_table(&mut conn, "idle");
+    site.configure_server("", "[sanitize.idle]\nmail = \"email\"\n");
+    let serve = site.serve();
+    site.pull(&serve);
+    let rows = |conn: &mut Conn| conn.query_first::<u32, _>("SELECT COUNT(*) FROM idle").unwrap();
+    assert_eq!(rows(&mut conn), rows(&mut site.target_conn()));
 }
