@@ -1,11 +1,14 @@
 //! What was typed on the command line, and which command it means.
 
+use crate::commands::cleanup::CleanupArgs;
+use crate::commands::install::InstallArgs;
+use crate::commands::pull::PullArgs;
+use crate::commands::serve::ServeArgs;
 use crate::commands::{self, Context};
 use crate::error::{Error, Result};
 use crate::ui::log::LogFormat;
 use crate::ui::{Screen, log};
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -74,7 +77,7 @@ enum Command {
     /// Print a commented configuration
     Install(InstallArgs),
     /// See a pull from end to end on throwaway servers
-    Demo(DemoArgs),
+    Demo,
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -85,64 +88,6 @@ enum Command {
         /// The command [default: backfill itself]
         command: Option<String>,
     },
-}
-
-/// Options of `serve`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ServeArgs {
-    /// Address to listen on [default: server.bind]
-    #[arg(long, value_name = "ADDRESS")]
-    pub bind: Option<SocketAddr>,
-    /// Connections to the source over all runs [default: server.threads]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub threads: Option<u16>,
-}
-
-/// Options of `demo`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct DemoArgs {}
-
-/// Options of `pull`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct PullArgs {
-    /// Pull every row (this version always does)
-    #[arg(long)]
-    pub full: bool,
-    /// Pull exactly these tables; `*` is allowed, tables that they refer to are not added
-    #[arg(long, value_name = "TABLE,…", value_delimiter = ',', action = clap::ArgAction::Append)]
-    pub tables: Vec<String>,
-    /// Show what would be pulled and change nothing (`Limited`: not every row; `Timestamps`: has created_at and
-    /// updated_at)
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Connections to the target [default: client.parallel]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub parallel: Option<u16>,
-    /// Read back every loaded row and compare it with what arrived, before tables are replaced
-    #[arg(long)]
-    pub verify: bool,
-    /// Do not ask before tables are replaced
-    #[arg(short, long, visible_alias = "force", overrides_with = "yes")]
-    pub yes: bool,
-}
-
-/// Options of `cleanup`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct CleanupArgs {
-    /// Do not ask before something is dropped
-    #[arg(long, visible_alias = "yes", overrides_with = "force")]
-    pub force: bool,
-    /// Leave alone what is younger
-    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
-    pub max_age: u32,
-}
-
-/// Options of `install`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct InstallArgs {
-    /// Print the commented backfill.toml
-    #[arg(long, required = true)]
-    pub print_config: bool,
 }
 
 /// Runs the program and says how it ended.
@@ -207,7 +152,7 @@ fn run(cli: Cli, screen: &Screen) -> Result<()> {
         Some(Command::Status) => commands::status::run(&context),
         Some(Command::Cleanup(args)) => commands::cleanup::run(&args, &context),
         Some(Command::Install(args)) => commands::install::run(&args, &context),
-        Some(Command::Demo(_)) => commands::demo::run(&context),
+        Some(Command::Demo) => commands::demo::run(&context),
         Some(Command::Completions { shell }) => completions(shell, screen),
         Some(Command::Man { command }) => man(command.as_deref(), screen),
     }

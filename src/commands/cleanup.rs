@@ -1,7 +1,6 @@
 //! `backfill cleanup`: drops what dead runs and pulls left in the configured database's server.
 
 use super::Context;
-use crate::cli::CleanupArgs;
 use crate::config::Overrides;
 use crate::db::Endpoint;
 use crate::error::Result;
@@ -10,8 +9,20 @@ use crate::target::{self, Claimed, Target};
 use crate::ui::format::{duration, plural};
 use crate::ui::prompt::confirm;
 use crate::ui::table::{Align, Table};
+use clap::Args;
 use serde::Serialize;
 use std::time::Duration;
+
+/// Options of `cleanup`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CleanupArgs {
+    /// Do not ask before something is dropped
+    #[arg(long, visible_alias = "yes", overrides_with = "force")]
+    pub force: bool,
+    /// Leave alone what is younger
+    #[arg(long, value_name = "MINUTES", default_value_t = 60)]
+    pub max_age: u32,
+}
 
 /// Something that can be dropped, for the list.
 #[derive(Debug, Serialize)]

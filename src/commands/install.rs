@@ -1,9 +1,17 @@
 //! `backfill install --print-config`.
 
 use super::Context;
-use crate::cli::InstallArgs;
 use crate::config::template;
 use crate::error::Result;
+use clap::Args;
+
+/// Options of `install`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct InstallArgs {
+    /// Print the commented backfill.toml
+    #[arg(long, required = true)]
+    pub print_config: bool,
+}
 
 /// Prints the commented configuration.
 ///

@@ -1,7 +1,6 @@
 //! `backfill pull`: replaces the target's tables by a sanitized copy of the source's.
 
 use super::Context;
-use crate::cli::PullArgs;
 use crate::client::Interrupt;
 use crate::client::run::Pull;
 use crate::client::summary::{Preview, Summary, Verified};
@@ -11,7 +10,32 @@ use crate::ui::format::{count, duration, estimate, plural};
 use crate::ui::prompt::confirm;
 use crate::ui::table::{Align, Table};
 use crate::wire::manifest::NotCopied;
+use clap::Args;
 use std::time::Duration;
+
+/// Options of `pull`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PullArgs {
+    /// Pull every row (this version always does)
+    #[arg(long)]
+    pub full: bool,
+    /// Pull exactly these tables; `*` is allowed, tables that they refer to are not added
+    #[arg(long, value_name = "TABLE,…", value_delimiter = ',', action = clap::ArgAction::Append)]
+    pub tables: Vec<String>,
+    /// Show what would be pulled and change nothing (`Limited`: not every row; `Timestamps`: has created_at and
+    /// updated_at)
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Connections to the target [default: client.parallel]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub parallel: Option<u16>,
+    /// Read back every loaded row and compare it with what arrived, before tables are replaced
+    #[arg(long)]
+    pub verify: bool,
+    /// Do not ask before tables are replaced
+    #[arg(short, long, visible_alias = "force", overrides_with = "yes")]
+    pub yes: bool,
+}
 
 /// How the question is answered beforehand.
 const YES_FLAG: &str = "--yes";

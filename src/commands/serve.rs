@@ -1,6 +1,5 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
-use crate::cli::ServeArgs;
 use crate::commands::Context;
 use crate::config::{Overrides, Policy, ServeConfig};
 use crate::db::Role;
@@ -20,12 +19,25 @@ use crate::server::work::Shared;
 use crate::server::{gate, net};
 use crate::source::sweep;
 use crate::source::workspace::Workspace;
+use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
+
+/// Options of `serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    /// Address to listen on [default: server.bind]
+    #[arg(long, value_name = "ADDRESS")]
+    pub bind: Option<SocketAddr>,
+    /// Connections to the source over all runs [default: server.threads]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub threads: Option<u16>,
+}
 
 /// Streams may go on for so long after the first signal.
 const GRACE: Duration = Duration::from_secs(30);
