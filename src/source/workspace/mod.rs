@@ -187,6 +187,7 @@ fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
     }
     conn.execute(&format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", Ident::new(schema)))
         .map(|_| ())
+        .map_err(|error| grant_hint(error, &Ident::new(schema).to_string()))
         .context(|| format!("creating temp_database `{schema}`"))
 }
 
