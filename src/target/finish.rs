@@ -8,9 +8,11 @@ use super::staging::{self, drop_schema, drop_tables, of_layout};
 use super::trigger::TriggerRecord;
 use super::{doc, keys, names};
 use crate::db::Connection;
+use crate::db::error::server_code;
 use crate::error::{Context, Error, Result};
 use crate::fault::phase;
 use crate::plan::load::{OutsideKey, add_key};
+use crate::schema::Flavour;
 use crate::sql::ident::string_literal;
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
@@ -286,19 +288,47 @@ fn dangling_query(outside: &OutsideKey, layout: &names::Layout) -> String {
     )
 }
 
-/// Drops the old tables. Only called when every new table is in its place.
-fn drop_old(conn: &mut Connection, journal: &Journal) -> Result<()> {
+/// Drops the old tables. Only called when every new table is in its place. Foreign keys are checked meanwhile: what
+/// still leads to an old table belongs to somebody whom the account does not see, and must not be left without parent.
+fn drop_old(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
     let layout = &journal.layout;
+    let there = site.tables(conn, &layout.schema(Purpose::Old))?;
     let olds: Vec<TableName> = journal
         .moves
         .iter()
         .filter(|step| step.replaces)
         .map(|step| layout.old(step.number, &step.table))
+        .filter(|old| there.contains(&site.fold(old.table())))
         .collect();
-    if !olds.is_empty() {
-        let list: Vec<String> = olds.iter().map(TableName::to_string).collect();
-        conn.execute(&format!("DROP TABLE IF EXISTS {}", list.join(", ")))
-            .context(|| "dropping the old tables")?;
+    if olds.is_empty() {
+        return Ok(());
+    }
+    if conn.flavour() == Flavour::Mariadb {
+        // It checks the list table by table: keys between the old tables would count.
+        for old in &olds {
+            drop_keys(conn, old)?;
+        }
+    }
+    let list: Vec<String> = olds.iter().map(TableName::to_string).collect();
+    conn.execute("SET SESSION foreign_key_checks = 1")?;
+    let dropped = conn.execute(&format!("DROP TABLE IF EXISTS {}", list.join(", ")));
+    conn.execute("SET SESSION foreign_key_checks = 0")?;
+    dropped.map(|_| ()).map_err(|error| match server_code(&error) {
+        Some(1217 | 1451 | 3730) => Error::new(
+            error.kind(),
+            "the new tables are in place; tables that this account does not see have foreign keys to the old ones, \
+             which are kept for them",
+        )
+        .hint("grant the account ALTER and SELECT on them, and run `backfill cleanup`"),
+        _ => error.context("dropping the old tables"),
+    })
+}
+
+fn drop_keys(conn: &mut Connection, table: &TableName) -> Result<()> {
+    let names: Vec<String> =
+        references(conn, table.schema().unwrap_or_default(), table.table())?.into_keys().collect();
+    if !names.is_empty() {
+        conn.execute(&keys::drop_statement(table, &names))?;
     }
     Ok(())
 }
@@ -360,7 +390,7 @@ pub(super) fn tidy(site: &Site, conn: &mut Connection, journal: &Journal) -> Res
     doc::write(conn, &journal.layout.journal(), &Journal { tidying: true, ..journal.clone() })?;
     staging::remove(site, conn, &journal.layout)?;
     phase("swap.staging_dropped");
-    drop_old(conn, journal)?;
+    drop_old(site, conn, journal)?;
     phase("swap.old_dropped");
     drop_journal(site, conn, journal)
 }

@@ -1,9 +1,9 @@
 //! Reading a database's structure from `information_schema`: a handful of queries for the whole database, never
 //! one per table (a schema with thousands of tables would take minutes).
 //!
-//! What the catalogs differ in is asked of the catalog itself ([`Catalog`]), not concluded from versions. What was
+//! What the catalogs differ in is asked of the catalog itself (`Catalog`), not concluded from versions. What was
 //! tried on the servers and is handled here:
-//! - MySQL escapes expression texts once more and reads their UTF-8 as latin1 ([`text`]);
+//! - MySQL escapes expression texts once more and reads their UTF-8 as latin1 (`text`);
 //! - MariaDB shows an account that may only SELECT no referential actions, though the keys: they are read from
 //!   `SHOW CREATE TABLE` then, for the tables with foreign keys only;
 //! - a broken table (a MERGE table whose parts are gone) has NULL for everything on MariaDB;

@@ -2,7 +2,7 @@
 //!
 //! That structure may have come over the network from a server that means harm, so nothing of it is copied into a
 //! statement: types are parsed and written anew from an allow-list, the engine is always InnoDB, names are quoted,
-//! collations come from [`collation`](super::collation), strings are re-quoted, expressions must be closed in
+//! collations come from [`collation`], strings are re-quoted, expressions must be closed in
 //! themselves, and there is no room for any table option.
 //!
 //! Texts rely on sessions with backslash escapes and without `ANSI_QUOTES`, which every session of ours is.
