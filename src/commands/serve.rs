@@ -72,7 +72,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
-    let service = Arc::new(service(&config, settings, keeper)?);
+    let service = Arc::new(service(&config, settings, keeper, catalog.server)?);
     let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
     context.screen.result(&format!(
         "listening on {}://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
@@ -109,9 +109,15 @@ fn grace(result: &Result<i32>) -> Duration {
     if result.is_ok() { GRACE } else { Duration::ZERO }
 }
 
-fn service(config: &ServeConfig, settings: CatalogSettings, keeper: LockKeeper) -> Result<Service> {
+fn service(
+    config: &ServeConfig,
+    settings: CatalogSettings,
+    keeper: LockKeeper,
+    server: String,
+) -> Result<Service> {
     let shared = Shared {
         endpoint: config.database.clone(),
+        server,
         temp_database: config.temp_database.clone(),
         keeper,
         permits: Permits::new(config.threads),

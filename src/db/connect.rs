@@ -54,6 +54,7 @@ pub struct Connection {
     role: Role,
     flavour: Flavour,
     version: Version,
+    server: String,
     tag: String,
 }
 
@@ -86,7 +87,8 @@ impl Connection {
             .map_err(|error| connect_error(error, endpoint, kind))
             .context(|| format!("connecting to {}", endpoint.describe()))?;
         let (flavour, version) = identify(&mut conn, kind)?;
-        let mut connection = Self { conn, role, flavour, version, tag: "/* backfill */ ".to_owned() };
+        let server = server_name(&mut conn, kind)?;
+        let mut connection = Self { conn, role, flavour, version, server, tag: "/* backfill */ ".to_owned() };
         connection.apply_settings().context(|| format!("setting up a session on {}", endpoint.describe()))?;
         Ok(connection)
     }
@@ -116,6 +118,13 @@ impl Connection {
     #[must_use]
     pub fn flavour(&self) -> Flavour {
         self.flavour
+    }
+
+    /// The server's own name: host, port and server id as it knows them. Two connections with different names are on
+    /// different servers, whatever address both were opened with.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// The server's version.
@@ -295,6 +304,14 @@ fn connect_error(error: mysql::Error, endpoint: &Endpoint, kind: Kind) -> Error 
         Some(_) => error,
         None => error.hint("check host and port, and that the database server is running"),
     }
+}
+
+/// Which server it is, by its own word.
+fn server_name(conn: &mut Conn, kind: Kind) -> Result<String> {
+    let name: Option<String> = conn
+        .query_first("SELECT CONCAT(@@hostname, ':', @@port, ' (server id ', @@server_id, ')')")
+        .map_err(|error| from_mysql(error, kind))?;
+    Ok(name.unwrap_or_default())
 }
 
 /// Which family and version the server is, by its own word.

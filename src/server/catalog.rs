@@ -48,6 +48,8 @@ pub struct Catalog {
     server_time: String,
     mask_at: MaskAt,
     warn: bool,
+    /// The source server's own name.
+    pub server: String,
     /// The source's packet limit in bytes.
     pub packet_bytes_max: u64,
     /// Connections that the source allows altogether; none where it does not say.
@@ -85,6 +87,7 @@ impl Catalog {
         survey.probe_masks(&sanitize)?;
         Ok(Self {
             identity: survey.facts.identity(&settings.nonce),
+            server: survey.server().to_owned(),
             packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
             connections_max: survey.facts.max_connections,
             server_time: survey.server_time,

@@ -28,6 +28,8 @@ const SCHEMA_CHANGED: &str = "a table changed its definition while it was read";
 pub struct Shared {
     /// The source.
     pub endpoint: Endpoint,
+    /// The source server's own name: all connections of a run must reach it.
+    pub server: String,
     /// Where workspaces go instead of schemas of their own.
     pub temp_database: Option<String>,
     /// Holds the locks that say which workspaces are alive.
@@ -166,7 +168,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
             run.enter(at, TablePhase::Copy);
             let sanitized = copy(shared, run, workspace, place, at, mask_at)?;
             run.enter(at, TablePhase::Dump);
-            let mut reader = Reader::open(&shared.endpoint, &run.id)?;
+            let mut reader = open_reader(shared, run)?;
             check_definition(shared, &mut reader, plan)?;
             shared.encoder.dump(&mut reader, &Dumpable::Copied(&sanitized), run, at)
         }
@@ -175,7 +177,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
             let unruled = plan
                 .unruled()
                 .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
-            let mut reader = Reader::open(&shared.endpoint, &run.id)?;
+            let mut reader = open_reader(shared, run)?;
             if is_transactional(&plan.table) {
                 let opened = reader.open_snapshot()?;
                 if !opened && !places.warned.swap(true, Ordering::Relaxed) {
@@ -193,6 +195,26 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
         }
         (Route::Copy(_), _, _) => Err(Error::internal("a copy was planned without a workspace")),
     }
+}
+
+fn open_reader(shared: &Shared, run: &Run) -> Result<Reader> {
+    let reader = Reader::open(&shared.endpoint, &run.id)?;
+    check_server(shared, reader.server())?;
+    Ok(reader)
+}
+
+/// Behind a load balancer two connections may reach two servers: a workspace that is here and not there, a table that
+/// is newer there than here.
+fn check_server(shared: &Shared, server: &str) -> Result<()> {
+    if server == shared.server {
+        return Ok(());
+    }
+    let what = format!(
+        "a connection to the source reached {server}, and the server was started on {}",
+        shared.server
+    );
+    Err(Error::new(Kind::Source, what)
+        .hint("name one database server, not a balancer; after a failover start `backfill serve` again"))
 }
 
 /// A table whose definition changed between the plan and the end of its reading may have been read by both: rules and
@@ -215,6 +237,7 @@ fn copy(
 ) -> Result<Sanitized> {
     let plan = &run.tables[at];
     let mut writer = Writer::open(&shared.endpoint, workspace, &run.id)?;
+    check_server(shared, writer.server())?;
     // A raw value that is written to a logged workspace is on every replica and in every backup.
     let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };
     writer.create_table(&workspace_ddl(plan, place, writer.flavour())?)?;

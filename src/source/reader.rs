@@ -29,6 +29,12 @@ impl Reader {
         Ok(Self { conn, in_snapshot: false })
     }
 
+    /// The server's own name.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.conn.server()
+    }
+
     /// Opens a snapshot: from now on every read of a transactional table sees this moment. Says whether it did: where
     /// metadata locks could not be given back inside a snapshot, there is none, and each read sees its own moment.
     ///

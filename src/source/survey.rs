@@ -38,6 +38,12 @@ impl Survey {
         Ok(Self { schema, signatures, facts, server_time, conn })
     }
 
+    /// The server's own name.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.conn.server()
+    }
+
     /// Characters of the widest identity in use, for each of `tables` whose identity is a number: masks are as long as
     /// that. Two index dives each.
     ///

@@ -228,11 +228,16 @@ pub fn always(answer: &'static str) -> Proxy {
 
 /// A plain TCP forwarder to `target` (`host:port`); its own port. It lives as long as the test program.
 pub fn forward(target: String) -> u16 {
+    forward_to(Arc::new(Mutex::new(target)))
+}
+
+/// As [`forward`], with a target that may change between two connections.
+pub fn forward_to(target: Arc<Mutex<String>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            let (Ok(near), Ok(far)) = (stream, TcpStream::connect(&target)) else { continue };
+            let (Ok(near), Ok(far)) = (stream, connect_to(&target)) else { continue };
             for (mut from, mut to) in [(near.try_clone().unwrap(), far.try_clone().unwrap()), (far, near)] {
                 std::thread::spawn(move || {
                     let _ = std::io::copy(&mut from, &mut to);
@@ -242,6 +247,11 @@ pub fn forward(target: String) -> u16 {
         }
     });
     port
+}
+
+fn connect_to(target: &Mutex<String>) -> std::io::Result<TcpStream> {
+    let address = target.lock().unwrap().clone();
+    TcpStream::connect(address)
 }
 
 /// Lets a test wait until a request has come, and holds that request until the test goes on.

@@ -37,6 +37,12 @@ impl Writer {
         Ok(Self { conn, logging, grant_pattern: workspace.grant_pattern() })
     }
 
+    /// The server's own name.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.conn.server()
+    }
+
     /// Whether what is written here is logged.
     #[must_use]
     pub fn logging(&self) -> Logging {
