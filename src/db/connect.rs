@@ -290,6 +290,17 @@ fn options(endpoint: &Endpoint, schema: Option<&str>, ssl: Option<SslOpts>) -> O
 }
 
 fn connect_error(error: mysql::Error, endpoint: &Endpoint, kind: Kind) -> Error {
+    // MySQL asks accounts that do not exist for any kind of authentication, so that nobody can tell.
+    if matches!(error, mysql::Error::DriverError(mysql::DriverError::UnknownAuthPlugin(_))) {
+        let what = format!(
+            "the server refuses the account `{}`, or asks it for an authentication that backfill does not know",
+            endpoint.user
+        );
+        return Error::new(Kind::Privilege, what).hint(
+            "check the user name in DATABASE_URL or DB_*; the account must use caching_sha2_password, \
+             mysql_native_password, ed25519 or parsec",
+        );
+    }
     let error = from_mysql(error, kind);
     match server_code(&error) {
         Some(1045 | 1698) => error.hint(

@@ -190,8 +190,9 @@ impl Run {
     // What requests ask.
 
     /// How far the run is; waits up to `wait` for a version above `seen`.
-    pub fn status(&self, seen: Option<u64>, wait: Duration) -> RunStatus {
-        self.touch();
+    pub fn status(self: &Arc<Self>, seen: Option<u64>, wait: Duration) -> RunStatus {
+        // Who waits is there.
+        let _present = self.stream();
         let deadline = Instant::now() + wait;
         let mut state = self.lock();
         while seen.is_some_and(|seen| state.version <= seen) && state.phase == RunPhase::Running {
@@ -247,7 +248,7 @@ impl Run {
         }
     }
 
-    /// Counts a stream for as long as the guard lives: a run with streams is not idle.
+    /// Counts a stream, or a wait for news, for as long as the guard lives: meanwhile the run is not idle.
     #[must_use]
     pub fn stream(self: &Arc<Self>) -> StreamGuard {
         self.streams.fetch_add(1, Ordering::AcqRel);

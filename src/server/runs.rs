@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 
 /// No run lives longer, whoever asks about it.
 const RUN_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// A run that nobody asked about for so long, and whose client does not wait for an answer either, makes room for a new
+/// one when there is no other: its client was probably killed.
+const ABANDONED: Duration = Duration::from_secs(10);
 /// Frames of all runs that may be held in memory; more go to private files.
 const SPOOL_MEMORY_BYTES: u64 = 48 << 20;
 
@@ -59,6 +62,7 @@ impl Registry {
     /// # Errors
     /// `Busy` when too many are alive.
     pub fn begin(&self, peer: String, tables: Vec<TablePlan>, batch: BatchSize) -> Result<Arc<Run>> {
+        self.end_abandoned();
         let mut runs = self.lock();
         // A failed run only waits for its client to hear of it.
         let busy = runs.values().filter(|alive| !alive.run.has_failed()).count();
@@ -82,6 +86,21 @@ impl Registry {
             Alive { run: Arc::clone(&run), begun: Instant::now(), thread: Some(thread) },
         );
         Ok(run)
+    }
+
+    /// When all places are taken: ends the run that has been left alone for the longest time, if that is long enough.
+    fn end_abandoned(&self) {
+        let longest = {
+            let runs = self.lock();
+            if runs.len() < self.limits.runs_max {
+                return;
+            }
+            let idle = runs.iter().filter_map(|(id, alive)| Some((alive.run.idle()?, id.clone())));
+            idle.filter(|(idle, _)| *idle >= ABANDONED).max()
+        };
+        if let Some((_, id)) = longest {
+            self.end(&id, "its client was gone and another one came");
+        }
     }
 
     /// The run of that id, if it is alive.

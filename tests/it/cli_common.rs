@@ -238,6 +238,8 @@ pub fn ready<'a>(site: Site<'a>) -> (Site<'a>, Serve) {
     small(&mut site.source_conn(), 40, "src");
     small(&mut site.target_conn(), 15, "dst");
     decorate(&mut site.target_conn());
+    // Pulls that are killed here leave runs behind that would keep the next ones out for a while.
+    site.configure_server("max_runs = 50", "[privacy]\npolicy = \"open\"\n");
     let serve = site.serve();
     (site, serve)
 }

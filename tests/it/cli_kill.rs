@@ -241,7 +241,7 @@ fn signals(site: &Site<'_>, serve: &mut Serve) {
 
 /// The server is killed in the middle: a remote error, nothing lost, and the next server start removes its workspace.
 fn server_dies(site: &Site<'_>, serve: &mut Serve) {
-    site.configure_server("", "[sanitize.parents]\nnote = \"text\"\n");
+    site.configure_server("max_runs = 50", "[sanitize.parents]\nnote = \"text\"\n");
     site.configure_client("timeout = 3", "");
     // Enough that the copy can be seen at work.
     let mut conn = site.source_conn();

@@ -30,10 +30,29 @@ pub fn tests(add: &mut Add<'_>) {
             }),
         );
         add(
+            format!("srv_kill::an_abandoned_run_makes_room::{}", short(flavour)),
+            Box::new(move |servers| an_abandoned_run_makes_room(&Site::new(servers, flavour, flavour))),
+        );
+        add(
             format!("srv_kill::sweeps_drop_nothing_that_only_looks_similar::{}", short(flavour)),
             Box::new(move |servers| on_a_server_of_its_own(servers, flavour, similar_names_stay)),
         );
     }
+}
+
+/// A client that was killed does not keep others out until `idle_timeout`; one that still asks keeps its place.
+fn an_abandoned_run_makes_room(site: &Site<'_>) {
+    exec(&mut site.source_conn(), "CREATE TABLE t (id INT PRIMARY KEY)");
+    site.configure_server("max_runs = 1", "[privacy]\npolicy = \"open\"\n");
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let run = http.begin(&["t"]);
+    let another = || http.post("runs", &serde_json::json!({"tables": [{"name": "t"}]}));
+    let refused = another();
+    assert_eq!((refused.status, refused.code()), (503, Code::TooManyRuns));
+    assert_eq!(http.status(&run).run, run, "it is there as long as somebody asks");
+    wait_for("the abandoned run's place", || another().status == 201);
+    assert_eq!(http.get(&format!("runs/{run}")).code(), Code::RunGone);
 }
 
 fn on_a_server_of_its_own(servers: &Servers, flavour: Flavour, test: impl Fn(&Site<'_>)) {
