@@ -15,10 +15,9 @@ mod workspace;
 pub use workspace::{WorkspaceOptions, workspace_table};
 
 use super::expression::{check_closed, quote, strip_parentheses, without_introducers};
-use super::model::{Check, Flavour, ForeignKey, Generated, Table, TableKind, Version};
+use super::model::{Check, Flavour, Generated, Table, TableKind, Version};
 use super::{Column, collation};
 use crate::error::{Context, Error, Kind, Result};
-use crate::sql::ident::column_list;
 use crate::sql::{Ident, TableName};
 
 /// The server that a statement is written for.
@@ -62,7 +61,7 @@ pub struct CreateTable {
 }
 
 /// The statement that creates `table` under `name` on a target: all columns, primary key, indexes, checks,
-/// comments; no foreign keys (see [`add_foreign_key`]), no partitions. A versioned table becomes an ordinary one.
+/// comments; no foreign keys (see `plan::load::add_key`), no partitions. A versioned table becomes an ordinary one.
 ///
 /// # Errors
 /// `Schema`, naming table and column, when something cannot be expressed on the target or is not what a server
@@ -190,39 +189,6 @@ fn is_automatic(table: &Table, check: &Check) -> bool {
         || numbered(&format!("{}_chk_", table.name))
         || table.column(&check.name).is_some()
 }
-
-/// Actions that a foreign key may have.
-const ACTIONS: &[&str] = &["CASCADE", "SET NULL", "RESTRICT", "NO ACTION", "SET DEFAULT"];
-
-/// The statement that adds a foreign key to `child`, leading to `parent`.
-///
-/// # Errors
-/// `Schema` for an action that does not exist and for columns that do not pair up.
-pub fn add_foreign_key(key: &ForeignKey, child: &TableName, parent: &TableName) -> Result<String> {
-    let action = |text: &str| {
-        ACTIONS.iter().find(|known| known.eq_ignore_ascii_case(text)).copied().ok_or_else(|| {
-            refuse(format!(
-                "foreign key `{}` of table `{}` has an action that does not exist",
-                key.name, key.table
-            ))
-        })
-    };
-    if key.columns.is_empty() || key.columns.len() != key.referenced_columns.len() {
-        return Err(refuse(format!(
-            "foreign key `{}` of table `{}` does not pair its columns with its parent's",
-            key.name, key.table
-        )));
-    }
-    Ok(format!(
-        "ALTER TABLE {child} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {parent} ({}) ON DELETE {} ON UPDATE {}",
-        Ident::new(key.name.as_str()),
-        column_list(&key.columns),
-        column_list(&key.referenced_columns),
-        action(&key.on_delete)?,
-        action(&key.on_update)?
-    ))
-}
-
 pub use key::index_definition;
 
 #[cfg(test)]

@@ -221,31 +221,6 @@ fn a_workspace_table_holds_rows_and_nothing_that_changes_them() {
     }
 }
 
-#[test]
-fn foreign_keys_are_written_with_known_actions_only() {
-    let mut key = ForeignKey {
-        name: "f`k".to_owned(),
-        table: "c".to_owned(),
-        columns: vec!["a".to_owned(), "b".to_owned()],
-        references_schema: None,
-        references: "p".to_owned(),
-        referenced_columns: vec!["x".to_owned(), "y".to_owned()],
-        on_delete: "CASCADE".to_owned(),
-        on_update: "set null".to_owned(),
-    };
-    let (child, parent) = (TableName::qualified("s", "c"), TableName::qualified("s", "p"));
-    assert_eq!(
-        add_foreign_key(&key, &child, &parent).unwrap(),
-        "ALTER TABLE `s`.`c` ADD CONSTRAINT `f``k` FOREIGN KEY (`a`, `b`) REFERENCES `s`.`p` (`x`, `y`) \
-        ON DELETE CASCADE ON UPDATE SET NULL"
-    );
-    key.on_delete = "CASCADE, DROP COLUMN a".to_owned();
-    assert!(add_foreign_key(&key, &child, &parent).is_err());
-    key.on_delete = "CASCADE".to_owned();
-    key.columns.pop();
-    assert!(add_foreign_key(&key, &child, &parent).is_err());
-}
-
 proptest! {
     /// Whatever an expression is, a statement with it has its parentheses, quotes and end where ours are.
     #[test]
