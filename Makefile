@@ -14,7 +14,7 @@ demo: servers ## See a pull from end to end on throwaway servers
 	cargo run --quiet -- demo
 
 test: servers ## Run every test against a real MariaDB and a real MySQL
-	cargo test
+	cargo test --lib --bins --tests
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --check
