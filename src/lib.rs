@@ -27,6 +27,7 @@ pub mod db;
 pub mod error;
 pub mod fault;
 pub mod plan;
+pub mod random;
 pub mod sandbox;
 pub mod schema;
 pub mod secret;

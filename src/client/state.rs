@@ -6,6 +6,7 @@
 //! The file holds names and numbers only: no row data, no address with a password, no token.
 
 use crate::error::{Error, Kind, Result};
+use crate::random;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::Write;
@@ -286,9 +287,7 @@ fn unix_now() -> i64 {
 }
 
 fn new_id() -> Result<String> {
-    let number = getrandom::u32()
-        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
-    Ok(format!("{number:08x}"))
+    random::hex(4)
 }
 
 #[cfg(test)]

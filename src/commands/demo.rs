@@ -5,6 +5,7 @@
 use crate::commands::Context;
 use crate::db::{Connection, Role};
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::random;
 use crate::sandbox::shop::{self, Scale};
 use crate::sandbox::{Options, Server};
 use crate::schema::Flavour;
@@ -54,7 +55,7 @@ impl Demo<'_> {
         laptop_database(&laptop)?;
 
         self.say("3. `backfill serve` runs beside production; its backfill.toml says what is masked:");
-        let token = token()?;
+        let token = random::hex(32)?;
         write_private(&folder.path().join("server.toml"), &server_config(&production, &token))?;
         write_private(&folder.path().join("laptop.toml"), &laptop_config(&laptop, &token))?;
         self.say(&indent(shop::rules_toml()));
@@ -160,13 +161,6 @@ fn laptop_config(laptop: &Server, token: &str) -> String {
         "token = \"{token}\"\nenvironment = \"local\"\n[database]\nurl = \"{}\"\n[client]\nstate_file = \"state.json\"\n",
         laptop.url(LAPTOP)
     )
-}
-
-fn token() -> Result<String> {
-    let mut bytes = [0u8; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 fn write_private(path: &Path, text: &str) -> Result<()> {

@@ -7,6 +7,7 @@ use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::plan::run::MaskAt;
 use crate::plan::sanitize::{Mask, Rule};
+use crate::random;
 use crate::server::auth::Access;
 use crate::server::catalog::{Catalog, CatalogSettings};
 use crate::server::encode::Encoder;
@@ -153,9 +154,6 @@ fn http_options(config: &ServeConfig) -> Result<HttpOptions> {
 }
 
 fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
-    let mut nonce = [0u8; 16];
-    getrandom::fill(&mut nonce)
-        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
     let rules = config
         .rules
         .iter()
@@ -177,10 +175,7 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
             crate::config::MaskAt::Copy => MaskAt::Copy,
         },
         warn: config.policy == Policy::Warn,
-        nonce: format!(
-            "backfill:source:{}",
-            nonce.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-        ),
+        nonce: format!("backfill:source:{}", random::hex(16)?),
     })
 }
 

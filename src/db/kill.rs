@@ -15,20 +15,8 @@ const NO_SUCH_CONNECTION: u16 = 1094;
 /// # Errors
 /// Connection failures; `Privilege` when the connection belongs to another account.
 pub fn kill_query(endpoint: &Endpoint, role: Role, id: u32) -> Result<bool> {
-    kill(endpoint, role, "KILL QUERY", id)
-}
-
-/// Ends connection `id`. Says whether there was such a connection.
-///
-/// # Errors
-/// As [`kill_query`].
-pub fn kill_connection(endpoint: &Endpoint, role: Role, id: u32) -> Result<bool> {
-    kill(endpoint, role, "KILL CONNECTION", id)
-}
-
-fn kill(endpoint: &Endpoint, role: Role, verb: &str, id: u32) -> Result<bool> {
     let mut conn = Connection::open_in(endpoint, role, None)?;
-    match conn.execute(&format!("{verb} {id}")) {
+    match conn.execute(&format!("KILL QUERY {id}")) {
         Ok(_) => Ok(true),
         Err(error) if server_code(&error) == Some(NO_SUCH_CONNECTION) => Ok(false),
         Err(error) => Err(error).context(|| format!("ending what connection {id} does")),

@@ -2,6 +2,7 @@
 //! other tables have to be moved from the old tables to the new ones. Pure.
 
 use crate::error::{Error, Kind, Result};
+use crate::schema::diff::is_transactional;
 use crate::schema::{Flavour, ForeignKey, Schema, Table, ddl};
 use crate::sql::{TableName, ident};
 use serde::{Deserialize, Serialize};
@@ -79,9 +80,6 @@ pub struct LoadPlan {
     pub notes: Vec<String>,
 }
 
-/// Engines whose rows a `ROLLBACK` removes.
-const TRANSACTIONAL: &[&str] = &["innodb", "rocksdb", "tokudb"];
-
 impl LoadPlan {
     /// Plans the replacement of `wanted` on a target with `schema`. `source_keys` are the source's, for tables
     /// that the target lacks; `elsewhere` are keys of tables in other schemas to tables of this one.
@@ -140,13 +138,12 @@ fn planned(schema: &Schema, wanted: Wanted) -> Result<PlannedTable> {
         let what = format!("table `{name}` has a name that backfill keeps for itself");
         return Err(Error::new(Kind::Schema, what).hint("add it to exclude_tables"));
     }
-    let (origin, engine) = match (schema.tables.get(&name), wanted.missing) {
-        (Some(own), _) => (Origin::Own, own.engine.to_lowercase()),
+    let (origin, transactional) = match (schema.tables.get(&name), wanted.missing) {
+        (Some(own), _) => (Origin::Own, is_transactional(&own.engine)),
         // Whatever the source uses, a new table is made for InnoDB.
-        (None, Some(structure)) => (Origin::Source(Box::new(structure)), "innodb".to_owned()),
+        (None, Some(structure)) => (Origin::Source(Box::new(structure)), true),
         (None, None) => return Err(Error::new(Kind::Schema, format!("the target has no table `{name}`"))),
     };
-    let transactional = TRANSACTIONAL.contains(&engine.as_str());
     Ok(PlannedTable { name, columns: wanted.columns, origin, transactional })
 }
 

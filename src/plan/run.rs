@@ -166,9 +166,6 @@ fn planned_columns(table: &Table, wanted: Option<&[String]>) -> Result<Vec<(Stri
     Ok(columns)
 }
 
-/// Engines that take part in a snapshot.
-const TRANSACTIONAL: &[&str] = &["InnoDB", "ROCKSDB", "TokuDB", "XtraDB"];
-
 /// Why a table is not served; none if it is.
 #[must_use]
 pub fn left_out_reason(table: &Table) -> Option<String> {
@@ -182,12 +179,6 @@ pub fn left_out_reason(table: &Table) -> Option<String> {
         return Some(format!("engine {} stores elsewhere", table.engine));
     }
     None
-}
-
-/// Whether reads of the table inside a snapshot see one moment.
-#[must_use]
-pub fn is_transactional(table: &Table) -> bool {
-    TRANSACTIONAL.iter().any(|engine| engine.eq_ignore_ascii_case(&table.engine))
 }
 
 /// The tables of a schema as the configuration sorts them.

@@ -4,9 +4,10 @@
 use crate::config::Patterns;
 use crate::db::Endpoint;
 use crate::db::introspect::Signature;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::plan::run::{MaskAt, Selection, TablePlan};
 use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
+use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::source::survey::Survey;
@@ -70,7 +71,7 @@ impl Catalog {
             false => settings.exclude.is_match(name),
         };
         let selection = Selection::new(&survey.schema, is_excluded);
-        let salt = random_salt()?;
+        let salt = random::hex(16)?;
         let ruled: BTreeSet<&str> = settings.rules.iter().map(|rule| rule.table.as_str()).collect();
         let widest = survey
             .widest_ids(selection.served.values().filter(|table| ruled.contains(table.name.as_str())))?;
@@ -233,12 +234,6 @@ impl Catalog {
         let signature = self.signatures.get(&table.name).cloned().unwrap_or_default();
         TablePlan::new(table, wanted.columns.as_deref(), masks, self.mask_at, signature)
     }
-
-    /// Which of the error kinds of [`Catalog::plan_run`] means that the table exists and is not to be had.
-    #[must_use]
-    pub fn is_excluded(error: &Error) -> bool {
-        error.kind() == Kind::Guard
-    }
 }
 
 /// Changes whenever a delta of the table could not be trusted: with its columns, keys or rules.
@@ -264,13 +259,6 @@ fn digest(table: &Table, sanitized: &[String], masks: &[crate::plan::sanitize::M
     // Plain structures of text and numbers always serialize.
     let json = serde_json::to_vec(&digested).unwrap_or_default();
     Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn random_salt() -> Result<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

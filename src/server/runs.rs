@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::run::TablePlan;
+use crate::random;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::Spool;
 use crate::server::work::{self, Shared};
@@ -72,7 +73,7 @@ impl Registry {
         }
         let share = u64::try_from(self.limits.runs_max.max(1)).unwrap_or(1);
         let spool = Spool::new(self.limits.spool_bytes_max / share, SPOOL_MEMORY_BYTES / share);
-        let run = Arc::new(Run::new(random_id()?, peer, tables, batch, spool));
+        let run = Arc::new(Run::new(random::hex(16)?, peer, tables, batch, spool));
         let thread = std::thread::Builder::new()
             .name(format!("run-{}", &run.id[..8]))
             .spawn({
@@ -173,11 +174,4 @@ fn finish(mut alive: Alive, why: &str) {
         why,
         "run ended"
     );
-}
-
-fn random_id() -> Result<String> {
-    let mut bytes = [0u8; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -4,8 +4,9 @@
 use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan, is_transactional};
+use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan};
 use crate::schema::ddl::{self, WorkspaceOptions};
+use crate::schema::diff::is_transactional;
 use crate::schema::{Check, Column, Flavour, Generated};
 use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
@@ -178,7 +179,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
                 .unruled()
                 .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
             let mut reader = open_reader(shared, run)?;
-            if is_transactional(&plan.table) {
+            if is_transactional(&plan.table.engine) {
                 let opened = reader.open_snapshot()?;
                 if !opened && !places.warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(

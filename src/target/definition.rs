@@ -100,12 +100,6 @@ impl Definition {
         bare(&self.options).contains("WITH SYSTEM VERSIONING")
     }
 
-    /// Whether the files are somewhere else than the server's own folder.
-    #[must_use]
-    pub fn has_data_directory(&self) -> bool {
-        bare(&self.options).contains("DATA DIRECTORY")
-    }
-
     /// Two definitions of the same table compare equal by this text unless somebody changed the table; the next
     /// AUTO_INCREMENT value, which every insert moves, is left out.
     #[must_use]

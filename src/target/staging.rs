@@ -10,9 +10,10 @@ use super::site::Site;
 use super::{doc, rehearse};
 use crate::db::lock::{HeldLock, LockKeeper};
 use crate::db::{Connection, Done};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Kind, Result};
 use crate::fault::phase;
 use crate::plan::load::LoadPlan;
+use crate::random;
 use crate::schema::Flavour;
 use crate::sql::Ident;
 use crate::sql::ident::string_literal;
@@ -159,10 +160,7 @@ impl<S> Staging<S> {
 /// The database's clock and four random bytes.
 fn new_id(conn: &mut Connection) -> Result<StagingId> {
     let unix: u64 = conn.query_one("SELECT UNIX_TIMESTAMP()")?;
-    let mut bytes = [0_u8; 4];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| Error::internal(format!("the system has no random numbers ({error})")))?;
-    Ok(StagingId { unix, rand: u32::from_le_bytes(bytes) })
+    Ok(StagingId { unix, rand: random::number()? })
 }
 
 /// Makes the schema with its record tables, or the record tables alone where the account may not make schemas.

@@ -13,14 +13,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["error", "schema", "sql", "wire"]),
     ("db", &["error", "schema", "secret", "sql", "wire", "db"]),
     ("config", &["db", "error", "secret", "config"]),
-    ("source", &["db", "error", "plan", "schema", "sql", "source"]),
-    ("target", &["db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
-    ("server", &["config", "db", "error", "plan", "schema", "secret", "source", "sql", "wire", "server"]),
+    ("source", &["random", "db", "error", "plan", "schema", "sql", "source"]),
+    ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
+    (
+        "server",
+        &["random", "config", "db", "error", "plan", "schema", "secret", "source", "sql", "wire", "server"],
+    ),
     (
         "client",
         &["config", "db", "error", "fault", "plan", "schema", "secret", "sql", "target", "wire", "client"],
     ),
     ("sandbox", &["db", "error", "schema", "secret", "sql", "sandbox"]),
+    ("random", &["error"]),
     ("fault", &["error"]),
 ];
 

@@ -20,6 +20,15 @@ pub fn stores_locally(engine: &str) -> bool {
     ENGINES.iter().any(|known| known.eq_ignore_ascii_case(engine))
 }
 
+/// Those of them that take part in transactions and snapshots.
+const TRANSACTIONAL: &[&str] = &["InnoDB", "ROCKSDB", "TokuDB"];
+
+/// Whether tables of that engine take part in transactions and snapshots.
+#[must_use]
+pub fn is_transactional(engine: &str) -> bool {
+    TRANSACTIONAL.iter().any(|known| known.eq_ignore_ascii_case(engine))
+}
+
 /// The tables of a pull as the source announced them.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceSide<'a> {

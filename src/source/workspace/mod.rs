@@ -15,6 +15,7 @@ pub use writer::{Logging, Writer};
 use crate::db::lock::{HeldLock, LockKeeper};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
+use crate::random;
 use crate::sql::ident::string_literal;
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};
@@ -50,7 +51,7 @@ impl Workspace {
         let mut conn = Connection::open_in(endpoint, Role::Workspace, None)?;
         conn.set_run(run);
         let now: i64 = conn.query_one("SELECT UNIX_TIMESTAMP()")?;
-        let name = WorkspaceName::new(now, random()?);
+        let name = WorkspaceName::new(now, random::number()?);
         let lock = keeper.hold(&name.lock()).context(|| "locking the workspace's name")?;
         writer::quiet_binlog(&mut conn)?;
         match temp_database {
@@ -207,8 +208,4 @@ pub fn grant_hint(error: Error, pattern: &str) -> Error {
         );
     }
     error
-}
-
-fn random() -> Result<u32> {
-    getrandom::u32().map_err(|error| Error::internal(format!("the system gives no random numbers ({error})")))
 }
