@@ -21,7 +21,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "client",
-        &["config", "db", "error", "fault", "plan", "schema", "secret", "sql", "target", "wire", "client"],
+        &[
+            "random", "config", "db", "error", "fault", "plan", "schema", "secret", "sql", "target", "wire",
+            "client",
+        ],
     ),
     ("sandbox", &["db", "error", "schema", "secret", "sql", "sandbox"]),
     ("random", &["error"]),
