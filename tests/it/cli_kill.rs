@@ -234,6 +234,7 @@ fn signals(site: &Site<'_>, serve: &mut Serve) {
         expect_tidy(site, &before.1, "a signal");
         let status = client(site, &["status"]).good("status");
         assert!(status.stdout.contains("Interrupted"), "{}", status.stdout);
+        wait_until_quiet(site);
     }
     pull(site, &serve.url, &["--yes"]).good("the next pull");
     expect_equal(site, "the next pull");
