@@ -1,6 +1,7 @@
 //! Pure decisions, made before anything is written.
 
 pub mod load;
+pub mod reference;
 pub mod run;
 pub mod sanitize;
 pub mod walk;

@@ -7,7 +7,7 @@
 
 mod check;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 mod identity;
 mod mentions;
 mod nearest;
