@@ -4,4 +4,5 @@ pub mod load;
 pub mod reference;
 pub mod run;
 pub mod sanitize;
+pub mod subset;
 pub mod walk;
