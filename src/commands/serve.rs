@@ -170,6 +170,9 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),
         rules,
+        limits: Vec::new(),
+        relations: Vec::new(),
+        datetime_timezone: "+00:00".to_owned(),
         mask_at: match config.mask_at {
             crate::config::MaskAt::Update => MaskAt::Update,
             crate::config::MaskAt::Copy => MaskAt::Copy,

@@ -5,8 +5,10 @@ use crate::config::Patterns;
 use crate::db::Endpoint;
 use crate::db::introspect::Signature;
 use crate::error::{Error, Result};
+use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan};
 use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
+use crate::plan::subset::Limit;
 use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
@@ -30,6 +32,12 @@ pub struct CatalogSettings {
     pub exclude: Patterns,
     /// The rules.
     pub rules: Vec<Rule>,
+    /// Which rows are wanted, at most one limit per table.
+    pub limits: Vec<Limit>,
+    /// Foreign keys that the schema does not declare.
+    pub relations: Vec<Relation>,
+    /// The time zone that DATETIME columns are written in, for `keep_days`: an offset such as `+00:00`.
+    pub datetime_timezone: String,
     /// When masks are set.
     pub mask_at: MaskAt,
     /// Whether unruled columns that look sensitive are named.
@@ -77,11 +85,13 @@ impl Catalog {
             .widest_ids(selection.served.values().filter(|table| ruled.contains(table.name.as_str())))?;
         let excluded = settings.rules.iter().map(|rule| &rule.table).filter(|name| is_excluded(name));
         let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
+        let relations: Vec<ForeignKey> =
+            settings.relations.iter().map(|relation| relation.key.clone()).collect();
         let facts = Facts {
             salt: &salt,
             widest_id_digits: widest,
             excluded,
-            relations: &[],
+            relations: &relations,
             by_update: settings.mask_at == MaskAt::Update,
         };
         let sanitize = plan(&settings.rules, &survey.schema, &facts)?;
