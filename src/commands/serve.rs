@@ -1,7 +1,7 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
 use crate::commands::Context;
-use crate::config::{Overrides, Policy, ServeConfig};
+use crate::config::{Overrides, Policy, ServeConfig, TempStrategy};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
@@ -19,7 +19,7 @@ use crate::server::service::{Endpoints, Service};
 use crate::server::work::Shared;
 use crate::server::{gate, net};
 use crate::source::sweep;
-use crate::source::workspace::Workspace;
+use crate::source::workspace::{Home, Layout, Workspace};
 use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -65,15 +65,16 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     for warning in catalog.warnings() {
         tracing::warn!("{warning}");
     }
-    if let Err(error) = sweep::sweep(&config.database, config.temp_database.as_deref()) {
-        tracing::warn!(%error, "orphaned workspaces could not be looked for");
-    }
-    if catalog.has_rules() {
-        Workspace::try_out(&config.database, config.temp_database.as_deref(), &keeper)?;
+    let home = workspace_home(&config)?;
+    let copied = catalog.copied();
+    sweep(&home);
+    // Who only reads needs no right on workspaces.
+    if !copied.is_empty() {
+        Workspace::try_out(&home, &keeper, copied)?;
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
-    let service = Arc::new(service(&config, settings, keeper, catalog.server)?);
+    let service = Arc::new(service(&config, settings, keeper, home, catalog.server.clone())?);
     let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
     context.screen.result(&format!(
         "listening on {}://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
@@ -82,7 +83,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
         config.route_prefix,
         config.database.database
     ))?;
-    let result = wait(&config, &service);
+    let result = wait(&service);
     tracing::info!("stopping: no new requests, streams have {} s to end", GRACE.as_secs());
     let quiet = server.shutdown(if service.runs.is_empty() { Duration::ZERO } else { grace(&result) });
     service.runs.end_all("the server stops");
@@ -105,6 +106,23 @@ fn check_connections(config: &ServeConfig, catalog: &Catalog) -> Result<()> {
     }
 }
 
+/// Where workspaces are made, and as whom.
+pub(super) fn workspace_home(config: &ServeConfig) -> Result<Home> {
+    let layout = match &config.temp_strategy {
+        TempStrategy::Database => Layout::Schema,
+        TempStrategy::TempDatabase(name) => Layout::Shared { temp_database: name.clone() },
+        TempStrategy::Tables => Layout::Tables,
+    };
+    Home::new(&config.database, layout, config.temp_account.as_ref())
+}
+
+/// Drops what dead runs left; that it cannot be done keeps nobody from serving.
+fn sweep(home: &Home) {
+    if let Err(error) = sweep::sweep(home) {
+        tracing::warn!(%error, "orphaned workspaces could not be looked for");
+    }
+}
+
 /// A server that lost its locks has nothing to wait for.
 fn grace(result: &Result<i32>) -> Duration {
     if result.is_ok() { GRACE } else { Duration::ZERO }
@@ -114,12 +132,13 @@ fn service(
     config: &ServeConfig,
     settings: CatalogSettings,
     keeper: LockKeeper,
+    home: Home,
     server: String,
 ) -> Result<Service> {
     let shared = Shared {
         endpoint: config.database.clone(),
         server,
-        temp_database: config.temp_database.clone(),
+        home,
         keeper,
         permits: Permits::new(config.threads),
         workers_max: config.threads.saturating_sub(config.max_runs.saturating_sub(1)).max(1),
@@ -184,7 +203,7 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
 
 /// Waits for a signal, and meanwhile ends idle runs and sweeps. After the first signal the next one ends the process
 /// at once: what it leaves behind is swept by the next start.
-fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
+fn wait(service: &Service) -> Result<i32> {
     let listening = |error| Error::internal("listening for signals").source(error);
     let at_once = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -219,9 +238,7 @@ fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
         service.runs.reap();
         if swept.elapsed() >= SWEEP_EVERY {
             swept = Instant::now();
-            if let Err(error) = sweep::sweep(&config.database, config.temp_database.as_deref()) {
-                tracing::warn!(%error, "orphaned workspaces could not be looked for");
-            }
+            sweep(&service.runs.shared().home);
         }
     }
 }

@@ -76,10 +76,6 @@ const fn not_yet(path: &'static str, what: &'static NotYet) -> Key {
     Key { path, shape: Shape::Text, status: Status::NotYet(what) }
 }
 
-pub(super) const TEMP_ACCOUNT: NotYet = NotYet {
-    feature: "an account of its own for the workspace",
-    hint: "leave it out: the account of the source database is used, and needs the rights for the workspace",
-};
 const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
@@ -113,8 +109,8 @@ const RELATIONS: NotYet = NotYet {
 };
 const HOOKS: NotYet =
     NotYet { feature: "hooks", hint: "run the command after `backfill pull`, by its exit code" };
-pub(super) const STRATEGIES: NotYet = NotYet {
-    feature: "workspaces other than a database of their own",
+pub(super) const SELECT_STRATEGY: NotYet = NotYet {
+    feature: "masking without a workspace",
     hint: "use \"database\" and let the account create a schema, or prepare one and name it in `temp_database`",
 };
 
@@ -132,6 +128,8 @@ pub(super) const KEYS: &[Key] = &[
     built("server.threads", Shape::Integer),
     built("server.temp_strategy", Shape::Text),
     built("server.temp_database", Shape::Text),
+    built("server.temp_username", Shape::Text),
+    built("server.temp_password", Shape::Text),
     built("server.chunk_size", Shape::Integer),
     built("server.allow_ips", Shape::List),
     built("server.max_runs", Shape::Integer),
@@ -141,8 +139,6 @@ pub(super) const KEYS: &[Key] = &[
     built("server.mask_at", Shape::Text),
     built("server.compression_level", Shape::Integer),
     built("server.allow_http", Shape::Boolean),
-    not_yet("server.temp_username", &TEMP_ACCOUNT),
-    not_yet("server.temp_password", &TEMP_ACCOUNT),
     built("server.tls_cert", Shape::Text),
     built("server.tls_key", Shape::Text),
     not_yet("server.snapshot_lock", &SNAPSHOT_LOCK),

@@ -54,11 +54,16 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # Connections to the source in use over all runs.
 # threads = 8
 
-# Where the copies of a run are kept: a schema of their own. BACKFILL_TEMP_STRATEGY.
+# Where the copies of a run are kept. database: in a schema of their own; tables: in the source database, under names
+# that begin with _backfill_temp_, for accounts that cannot have another one. BACKFILL_TEMP_STRATEGY.
 # temp_strategy = "database"
 
 # This schema instead of a new one: created when missing, never dropped. BACKFILL_TEMP_DATABASE.
 # temp_database = "backfill_work"
+
+# Another account for the copies, so that the one above needs SELECT alone. BACKFILL_TEMP_USERNAME, _PASSWORD.
+# temp_username = "backfill_temp"
+# temp_password = "..."
 
 # Rows per batch.
 # chunk_size = 5000

@@ -16,6 +16,6 @@ mod rows;
 mod session;
 
 pub use connect::{Connection, Done, Warning};
-pub use endpoint::{Endpoint, Tls, TlsMode};
+pub use endpoint::{Account, Endpoint, Tls, TlsMode};
 pub use rows::{RowCells, Rows};
 pub use session::Role;

@@ -81,8 +81,7 @@ impl TablePlan {
         // Copies have no generated columns, so none to walk by.
         let walk =
             walk_key(table).filter(|key| masks.is_none() || key.columns.iter().all(|n| is_stored(table, n)));
-        let keyless_and_large = walk.is_none() && table.bytes > KEYLESS_BYTES_MAX;
-        let route = if masks.is_some() || keyless_and_large {
+        let route = if masks.is_some() || is_copied_unruled(table) {
             Route::Copy(mask_at_for(table, masks, mask_at))
         } else {
             Route::Direct
@@ -164,6 +163,13 @@ fn planned_columns(table: &Table, wanted: Option<&[String]>) -> Result<Vec<(Stri
         columns.push(planned(column)?);
     }
     Ok(columns)
+}
+
+/// Whether a table is copied into the workspace although it has no rule: it is large, and there is no key to read it by
+/// in short pieces.
+#[must_use]
+pub fn is_copied_unruled(table: &Table) -> bool {
+    table.bytes > KEYLESS_BYTES_MAX && walk_key(table).is_none()
 }
 
 /// Why a table is not served; none if it is.

@@ -6,13 +6,14 @@ use crate::db::Endpoint;
 use crate::db::introspect::Signature;
 use crate::error::{Error, Result};
 use crate::plan::reference::Relation;
-use crate::plan::run::{MaskAt, Selection, TablePlan};
+use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::source::survey::Survey;
+use crate::source::workspace::read_hint;
 use crate::wire::PROTOCOL;
 use crate::wire::api::{RunRequest, RunTable};
 use crate::wire::manifest::{LeftOut, Manifest, NotCopied, SourceIdentity, TableEntry};
@@ -71,6 +72,10 @@ impl Catalog {
     /// # Errors
     /// `Config` when a rule does not fit (any more); the source's.
     pub fn take(settings: &CatalogSettings) -> Result<Self> {
+        Self::look(settings).map_err(|error| read_hint(error, &settings.endpoint))
+    }
+
+    fn look(settings: &CatalogSettings) -> Result<Self> {
         let mut survey = Survey::take(&settings.endpoint)?;
         let folds = survey.facts.folds_table_names();
         let is_excluded = |name: &str| match folds {
@@ -111,10 +116,12 @@ impl Catalog {
         })
     }
 
-    /// Whether a table has rules, so that a workspace will be needed.
+    /// The served tables that runs copy into a workspace as things are now.
     #[must_use]
-    pub fn has_rules(&self) -> bool {
-        self.sanitize.tables().next().is_some()
+    pub fn copied(&self) -> Vec<&str> {
+        let copied =
+            |table: &&Table| self.sanitize.for_table(&table.name).is_some() || is_copied_unruled(table);
+        self.selection.served.values().filter(copied).map(|table| table.name.as_str()).collect()
     }
 
     /// What the operator should know.

@@ -12,9 +12,12 @@ use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
-use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
-use crate::sql::TableName;
+use crate::source::workspace::{
+    CopyOrder, Home, Logging, Sanitized, Workspace, Writer, copy_table, read_hint,
+};
 use crate::sql::select::WalkKey;
+use crate::sql::workspace::CreateTable;
+use crate::sql::{TableName, WorkspaceTable};
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,8 +34,8 @@ pub struct Shared {
     pub endpoint: Endpoint,
     /// The source server's own name: all connections of a run must reach it.
     pub server: String,
-    /// Where workspaces go instead of schemas of their own.
-    pub temp_database: Option<String>,
+    /// Where workspaces are made.
+    pub home: Home,
     /// Holds the locks that say which workspaces are alive.
     pub keeper: LockKeeper,
     /// Source connections in use over all runs.
@@ -82,12 +85,7 @@ fn for_caller(error: &Error) -> (Code, String) {
 fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
     let copies = run.tables.iter().any(|plan| matches!(plan.route, Route::Copy(_)));
     let workspace = match copies {
-        true => Some(Workspace::create(
-            &shared.endpoint,
-            shared.temp_database.as_deref(),
-            &shared.keeper,
-            &run.id,
-        )?),
+        true => Some(Workspace::create(&shared.home, &shared.keeper, &run.id)?),
         false => None,
     };
     let result = run_workers(shared, run, workspace);
@@ -100,7 +98,7 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
 /// A run's workspace and the places of its copies; workers share it.
 struct Places {
     workspace: Option<Workspace>,
-    by_table: HashMap<usize, TableName>,
+    by_table: HashMap<usize, WorkspaceTable>,
     /// Whether the log says already that there are no snapshots.
     warned: AtomicBool,
 }
@@ -157,8 +155,18 @@ fn work_off(shared: &Shared, run: &Arc<Run>, places: &Places, queue: &Mutex<Vec<
             return Err(Run::cancelled_error());
         }
         let plan = &run.tables[table];
-        work_on(shared, run, places, table).context(|| format!("table `{}`", plan.table.name))?;
+        work_on(shared, run, places, table)
+            .map_err(|error| hint(shared, plan, error))
+            .context(|| format!("table `{}`", plan.table.name))?;
         run.finish_table(table);
+    }
+}
+
+/// A right may be taken away while a server runs.
+fn hint(shared: &Shared, plan: &TablePlan, error: Error) -> Error {
+    match plan.route {
+        Route::Copy(_) => shared.home.hint(error),
+        Route::Direct => read_hint(error, &shared.endpoint),
     }
 }
 
@@ -169,7 +177,8 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
             run.enter(at, TablePhase::Copy);
             let sanitized = copy(shared, run, workspace, place, at, mask_at)?;
             run.enter(at, TablePhase::Dump);
-            let mut reader = open_reader(shared, run)?;
+            let mut reader = shared.home.open_reader(&run.id)?;
+            check_server(shared, reader.server())?;
             check_definition(shared, &mut reader, plan)?;
             shared.encoder.dump(&mut reader, &Dumpable::Copied(&sanitized), run, at)
         }
@@ -232,12 +241,12 @@ fn copy(
     shared: &Shared,
     run: &Run,
     workspace: &Workspace,
-    place: &TableName,
+    place: &WorkspaceTable,
     at: usize,
     mask_at: MaskAt,
 ) -> Result<Sanitized> {
     let plan = &run.tables[at];
-    let mut writer = Writer::open(&shared.endpoint, workspace, &run.id)?;
+    let mut writer = Writer::open(workspace, &run.id)?;
     check_server(shared, writer.server())?;
     // A raw value that is written to a logged workspace is on every replica and in every backup.
     let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };
@@ -266,7 +275,7 @@ fn unlogged_walk(plan: &TablePlan, logging: Logging) -> Option<WalkKey> {
     plan.walk.clone().filter(|key| logging == Logging::Off || !key.columns.iter().any(is_ruled))
 }
 
-fn workspace_ddl(plan: &TablePlan, place: &TableName, flavour: Flavour) -> Result<String> {
+fn workspace_ddl(plan: &TablePlan, place: &WorkspaceTable, flavour: Flavour) -> Result<CreateTable> {
     let walk = plan.copy_walk();
     let checks = checks_of_copy(plan);
     let options = WorkspaceOptions {

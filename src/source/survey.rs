@@ -5,7 +5,7 @@ use crate::db::introspect::{Signature, load_schema, signatures};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::sanitize::{SanitizePlan, TableMasks, measured_column};
-use crate::schema::{Check, Schema, Table};
+use crate::schema::{Check, Column, Index, IndexKind, Schema, Table};
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
 
@@ -45,7 +45,8 @@ impl Survey {
     }
 
     /// Characters of the widest identity in use, for each of `tables` whose identity is a number: masks are as long as
-    /// that. Two index dives each.
+    /// that. Two index dives each; where no index begins with the number nothing is said, for that would read the whole
+    /// table.
     ///
     /// # Errors
     /// The server's.
@@ -55,7 +56,9 @@ impl Survey {
     ) -> Result<BTreeMap<String, u64>> {
         let mut widest = BTreeMap::new();
         for table in tables {
-            let Some(column) = measured_column(table) else { continue };
+            let Some(column) = measured_column(table).filter(|column| leads_an_index(table, column)) else {
+                continue;
+            };
             let (name, id) = (self.name(&table.name), Ident::new(column.name.as_str()));
             let (least, greatest): (Option<u64>, Option<u64>) = self
                 .conn
@@ -96,6 +99,15 @@ impl Survey {
     fn name(&self, table: &str) -> TableName {
         TableName::qualified(self.schema.database.as_str(), table)
     }
+}
+
+/// Whether the least and the greatest value of a column are found without reading the table.
+fn leads_an_index(table: &Table, column: &Column) -> bool {
+    let leads = |index: &Index| {
+        index.kind == IndexKind::Btree
+            && index.parts.first().is_some_and(|part| part.column.as_ref() == Some(&column.name))
+    };
+    table.primary_key.first() == Some(&column.name) || table.indexes.iter().any(leads)
 }
 
 fn breaks_check(masks: &TableMasks, check: &Check) -> Error {

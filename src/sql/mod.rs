@@ -7,5 +7,7 @@ pub mod insert;
 pub mod literal;
 pub mod scan;
 pub mod select;
+pub mod workspace;
 
 pub use ident::{Ident, TableName};
+pub use workspace::{WorkspaceName, WorkspaceTable};

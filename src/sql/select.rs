@@ -2,6 +2,7 @@
 //! a table lock its rows even at READ COMMITTED, so there is no way to render one for a source table.
 
 use super::ident::{Ident, TableName, column_list};
+use super::workspace::WorkspaceTable;
 use std::fmt;
 
 /// A position in a key: one SQL literal for each key column.
@@ -121,7 +122,7 @@ impl fmt::Display for Select {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InsertSelect {
     /// Where to.
-    pub into: TableName,
+    pub into: WorkspaceTable,
     /// The columns filled, as many as `select` lists.
     pub columns: Vec<String>,
     /// Where from.
@@ -137,6 +138,7 @@ impl fmt::Display for InsertSelect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::WorkspaceName;
 
     fn key(columns: &[&str]) -> WalkKey {
         WalkKey { index: "PRIMARY".into(), columns: columns.iter().map(ToString::to_string).collect() }
@@ -179,10 +181,13 @@ mod tests {
             "SELECT `a`, `f`*1e0 FROM `app`.`t` FORCE INDEX (`PRIMARY`) WHERE `a` > 7 ORDER BY `a` LIMIT 10";
         assert_eq!(step.to_string(), text);
         let copy = InsertSelect {
-            into: TableName::qualified("ws", "t"),
+            into: WorkspaceTable::inside(&WorkspaceName::new(7, 1), "t"),
             columns: vec!["a".into(), "f".into()],
             select: step,
         };
-        assert_eq!(copy.to_string(), format!("INSERT INTO `ws`.`t` (`a`, `f`) {text}"));
+        assert_eq!(
+            copy.to_string(),
+            format!("INSERT INTO `_backfill_temp_7_00000001`.`t` (`a`, `f`) {text}")
+        );
     }
 }

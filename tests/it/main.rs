@@ -31,6 +31,7 @@ mod review_target;
 mod review_walk;
 mod srv_api;
 mod srv_balancer;
+mod srv_grants;
 mod srv_http;
 mod srv_kill;
 mod srv_leak;
@@ -39,6 +40,7 @@ mod srv_memory;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod srv_tables;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -90,6 +92,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
+    srv_grants::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
     srv_locks::tests(&mut add);
@@ -97,6 +100,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_rights::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
+    srv_tables::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);

@@ -11,7 +11,7 @@ use std::net::TcpListener;
 /// Enough to serve tables without rules.
 const READ: &str = "SELECT ON {db}.*";
 /// What rules need besides, with a schema of its own for each run.
-const WORKSPACE: &str = "SELECT, INSERT, UPDATE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*";
+const WORKSPACE: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*";
 
 const RULES: &str = "[sanitize.users]\nmail = \"email\"\n";
 const OPEN: &str = "[privacy]\npolicy = \"open\"\n";
@@ -92,7 +92,7 @@ fn a_missing_right_is_named(site: &Site<'_>) {
     let none = site.account(&[]);
     refused(site, &none.url(database), "", RULES, 7, &[&format!("GRANT SELECT ON `{database}`.*")]);
     let reader = site.account(&[READ]);
-    let words = ["hint", "GRANT SELECT, INSERT, UPDATE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*"];
+    let words = ["hint", "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*"];
     refused(site, &reader.url(database), "", RULES, 7, &words);
     // Rights that are first used when a run is on its way are looked for at start, too.
     for rights in [
@@ -115,7 +115,7 @@ fn temp_database_needs_rights_on_itself(site: &Site<'_>) {
     refused(site, &account.url(&site.source_db), &server, RULES, 7, &["GRANT", &temp]);
     exec(&mut conn, &format!("CREATE DATABASE {temp}"));
     refused(site, &account.url(&site.source_db), &server, RULES, 7, &["GRANT", &temp]);
-    let grant = format!("SELECT, INSERT, UPDATE, CREATE, DROP ON {temp}.*");
+    let grant = format!("SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON {temp}.*");
     pulls(site, &site.account(&[READ, &grant]), &server, RULES);
     exec(&mut conn, &format!("DROP DATABASE {temp}"));
 }

@@ -55,6 +55,8 @@ fn variables_reach_their_settings() {
         ("BACKFILL_SERVER_ENABLED", "Yes"),
         ("BACKFILL_TEMP_STRATEGY", "database"),
         ("BACKFILL_TEMP_DATABASE", "work"),
+        ("BACKFILL_TEMP_USERNAME", "writer"),
+        ("BACKFILL_TEMP_PASSWORD", " p#w "),
         ("BACKFILL_SOURCE_URL", "https://env.example/base/"),
         ("DATABASE_URL", "mysql://u:p@h/app"),
     ];
@@ -62,7 +64,9 @@ fn variables_reach_their_settings() {
                 [privacy]\npolicy = \"open\"";
     let config = Given { toml, environment: &given, ..Given::default() }.load().unwrap();
     let serve = config.serve().unwrap();
-    assert_eq!(serve.temp_database.as_deref(), Some("work"));
+    assert_eq!(serve.temp_strategy, TempStrategy::TempDatabase("work".to_owned()));
+    let account = serve.temp_account.unwrap();
+    assert_eq!((account.user.as_str(), account.password.expose()), ("writer", " p#w "));
     assert_eq!(serve.tokens, [Secret::new(TOKEN)]);
     let pull = config.pull().unwrap();
     assert_eq!(pull.api_base().as_str(), "https://env.example/base/api/backfill/");
@@ -105,7 +109,7 @@ fn defaults_are_the_documented_ones() {
     );
     assert_eq!(serve.spool_max, 1 << 30);
     assert_eq!((serve.mask_at, serve.policy), (MaskAt::Update, Policy::Warn));
-    assert_eq!((serve.temp_strategy, serve.temp_database.as_deref()), (TempStrategy::Database, None));
+    assert_eq!((&serve.temp_strategy, &serve.temp_account), (&TempStrategy::Database, &None));
     assert!(serve.exclude_tables.is_empty());
     assert!(serve.allows("203.0.113.1".parse().unwrap()));
     assert_eq!(serve.database.tls, crate::db::Tls::default());
@@ -320,6 +324,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
 
     // The values shown are the defaults: with them written out, everything is as without the file.
     let whole = whole
+        .replace("temp_username = \"backfill_temp\"\ntemp_password = \"...\"", "")
         .replace("\"...\"", &format!("\"{TOKEN}\""))
         .replace("enabled = false", "enabled = true")
         .replace("ca = \"ca.pem\"", "")

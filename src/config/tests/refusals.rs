@@ -107,16 +107,15 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
         assert_eq!(found, format!("backfill.toml {message}"), "{toml}");
         assert!(hint.is_empty() || advice == hint, "{toml}: {advice}");
     }
-    for name in ["BACKFILL_TEMP_USERNAME", "BACKFILL_TEMP_PASSWORD", "BACKFILL_MASK_KEY"] {
-        let (message, _) = refusal(environment(&[(name, "x")]));
-        assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");
-        let dot_env = format!("{name}=x");
-        let (message, _) = refusal(Given { dot_env: &dot_env, ..Given::default() }.load());
-        assert!(
-            message.starts_with(&format!("`{name}` in .env is not supported by this version: ")),
-            "{message}"
-        );
-    }
+    let name = "BACKFILL_MASK_KEY";
+    let (message, _) = refusal(environment(&[(name, "x")]));
+    assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");
+    let dot_env = format!("{name}=x");
+    let (message, _) = refusal(Given { dot_env: &dot_env, ..Given::default() }.load());
+    assert!(
+        message.starts_with(&format!("`{name}` in .env is not supported by this version: ")),
+        "{message}"
+    );
 }
 
 #[test]
@@ -217,16 +216,32 @@ fn serve_checks_the_meaning_of_its_keys() {
             format!("`server.temp_strategy` {at} must be \"database\" or \"tables\" or \"select\""),
         ),
         (
-            "temp_strategy = \"tables\"",
+            "temp_strategy = \"select\"",
             format!(
-                "`server.temp_strategy` {at} \"tables\" is not supported by this version: workspaces other than a database of their own"
+                "`server.temp_strategy` {at} \"select\" is not supported by this version: masking without a workspace"
             ),
         ),
         (
-            "temp_strategy = \"select\"",
+            "temp_database = \"work\"\ntemp_strategy = \"tables\"",
             format!(
-                "`server.temp_strategy` {at} \"select\" is not supported by this version: workspaces other than a database of their own"
+                "`server.temp_database` {at} has no effect: with temp_strategy = \"tables\" copies are kept in the source database"
             ),
+        ),
+        (
+            "temp_username = \"u\"",
+            format!(
+                "`server.temp_username` {at} is only half of an account: `server.temp_username` and `server.temp_password` go together"
+            ),
+        ),
+        (
+            "temp_password = \"p\"",
+            format!(
+                "`server.temp_password` {at} is only half of an account: `server.temp_username` and `server.temp_password` go together"
+            ),
+        ),
+        (
+            "temp_username = \" \"\ntemp_password = \"p\"",
+            format!("`server.temp_username` {at} must not be empty"),
         ),
         ("temp_database = \"\"", format!("`server.temp_database` {at} must not be empty")),
         ("temp_database = \" \"", format!("`server.temp_database` {at} must not be empty")),

@@ -13,7 +13,7 @@ use crate::schema::{Column, Table};
 use crate::source::reader::Pace;
 use crate::sql::literal::Form;
 use crate::sql::select::{Bound, InsertSelect, Range, Select, WalkKey};
-use crate::sql::{Ident, TableName};
+use crate::sql::{Ident, TableName, WorkspaceTable};
 use std::time::{Duration, Instant};
 
 /// How long one range's `INSERT … SELECT` should take; nobody who alters the table waits longer.
@@ -29,7 +29,7 @@ pub struct CopyOrder<'a> {
     /// The source table.
     pub from: TableName,
     /// The copy, empty.
-    pub into: TableName,
+    pub into: WorkspaceTable,
     /// The copy's own columns that are filled.
     pub columns: Vec<&'a Column>,
     /// What masks them; none for a table that is copied for another reason.
@@ -45,7 +45,7 @@ pub struct CopyOrder<'a> {
 /// A copy whose every row is sanitized. Made by [`copy_table`] alone.
 #[derive(Debug)]
 pub struct Sanitized {
-    table: TableName,
+    table: WorkspaceTable,
     walk: WalkKey,
     rows: u64,
 }
@@ -54,7 +54,7 @@ impl Sanitized {
     /// Where the copy is.
     #[must_use]
     pub fn table(&self) -> &TableName {
-        &self.table
+        self.table.name()
     }
 
     /// The key to read it by.

@@ -1,11 +1,12 @@
 //! The writing connection of a workspace, and whether what it writes reaches the binlog.
 
-use super::{Workspace, grant_hint};
-use crate::db::{Connection, Endpoint, Role};
+use super::{Home, Workspace};
+use crate::db::Connection;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
-use crate::sql::TableName;
+use crate::sql::WorkspaceTable;
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
+use crate::sql::workspace::CreateTable;
 
 /// Whether rows written to a workspace reach the binlog, and with it replicas and backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,13 +17,13 @@ pub enum Logging {
     On,
 }
 
-/// A connection that writes into one workspace. Each method checks nothing but takes names that only
-/// [`Workspace::place`] makes, and reads source tables through [`InsertSelect`] and [`Select`] only.
+/// A connection that writes into one workspace. What a statement writes to is a [`WorkspaceTable`], which no other
+/// table's name can become; source tables are read through [`InsertSelect`] and [`Select`] only.
 #[derive(Debug)]
 pub struct Writer {
     conn: Connection,
     logging: Logging,
-    grant_pattern: String,
+    home: Home,
 }
 
 impl Writer {
@@ -30,11 +31,12 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Connection::open`]; `Privilege` when the server logs statements and the account may not change that.
-    pub fn open(endpoint: &Endpoint, workspace: &Workspace, run: &str) -> Result<Self> {
-        let mut conn = Connection::open_in(endpoint, Role::Workspace, None)?;
+    pub fn open(workspace: &Workspace, run: &str) -> Result<Self> {
+        let home = workspace.home().clone();
+        let mut conn = home.connect()?;
         conn.set_run(run);
         let logging = quiet_binlog(&mut conn)?;
-        Ok(Self { conn, logging, grant_pattern: workspace.grant_pattern() })
+        Ok(Self { conn, logging, home })
     }
 
     /// The server's own name.
@@ -59,12 +61,8 @@ impl Writer {
     ///
     /// # Errors
     /// The server's.
-    pub fn create_table(&mut self, ddl: &str) -> Result<()> {
-        self.conn
-            .execute(ddl)
-            .map(|_| ())
-            .map_err(|error| grant_hint(error, &self.grant_pattern))
-            .context(|| "creating a workspace table")
+    pub fn create_table(&mut self, table: &CreateTable) -> Result<()> {
+        self.execute(&table.to_string()).map(|_| ()).context(|| "creating a workspace table")
     }
 
     /// Copies rows; says how many.
@@ -72,7 +70,7 @@ impl Writer {
     /// # Errors
     /// The server's.
     pub fn copy(&mut self, statement: &InsertSelect) -> Result<u64> {
-        Ok(self.conn.execute(&statement.to_string())?.affected)
+        self.execute(&statement.to_string())
     }
 
     /// The one row that a short `SELECT` gives, as bytes; none without a row.
@@ -81,7 +79,8 @@ impl Writer {
     /// The server's; `Internal` when a cell is NULL (keys are not).
     pub fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
         use crate::db::RowCells;
-        let mut rows = self.conn.stream(&select.to_string())?;
+        let home = &self.home;
+        let mut rows = self.conn.stream(&select.to_string()).map_err(|error| home.hint(error))?;
         let mut position = None;
         while let Some(row) = rows.next_row()? {
             let cells =
@@ -97,7 +96,7 @@ impl Writer {
     /// The server's.
     pub fn update(
         &mut self,
-        table: &TableName,
+        table: &WorkspaceTable,
         assignments: &str,
         key: &WalkKey,
         range: &Range,
@@ -106,7 +105,21 @@ impl Writer {
         if let Some(condition) = key.condition(range) {
             statement.push_str(&format!(" WHERE {condition}"));
         }
-        Ok(self.conn.execute(&statement)?.affected)
+        self.execute(&statement)
+    }
+
+    /// Deletes all rows of a workspace table; says how many it had.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn clear(&mut self, table: &WorkspaceTable) -> Result<u64> {
+        self.execute(&format!("DELETE FROM {table}"))
+    }
+
+    /// Runs a statement; says how many rows it was about.
+    fn execute(&mut self, statement: &str) -> Result<u64> {
+        let done = self.conn.execute(statement).map_err(|error| self.home.hint(error))?;
+        Ok(done.affected)
     }
 }
 
@@ -119,11 +132,15 @@ pub(super) fn quiet_binlog(conn: &mut Connection) -> Result<Logging> {
     let format: String = conn.query_one("SELECT @@binlog_format")?;
     if format.eq_ignore_ascii_case("STATEMENT") && conn.execute("SET SESSION binlog_format = 'ROW'").is_err()
     {
+        let right = match conn.flavour() {
+            Flavour::Mariadb => "BINLOG ADMIN (before 10.5: SUPER)",
+            Flavour::Mysql => "SESSION_VARIABLES_ADMIN (before 8.0.14: SUPER)",
+        };
         return Err(Error::new(
             Kind::Privilege,
             "the server logs statements (binlog_format=STATEMENT), under which a copy without locks is not possible",
         )
-        .hint("GRANT the right to set sql_log_bin (MariaDB: BINLOG ADMIN; MySQL: SESSION_VARIABLES_ADMIN) to the account, or set binlog_format=ROW on the server"));
+        .hint(format!("GRANT {right} ON *.* to the account, or set binlog_format=ROW on the server")));
     }
     Ok(Logging::On)
 }
