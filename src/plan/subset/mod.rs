@@ -2,6 +2,8 @@
 //! project's contract in short: *up*, every wanted row pulls in the rows that it references; *down*, a table without
 //! a limit loses the rows whose parents are not kept).
 
+pub mod check;
+
 /// In which direction a limit's order goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Direction {
