@@ -17,6 +17,8 @@ pub use plan::{Base, Direct, Edge, Restricted, Role, Step, SubsetInputs, SubsetP
 pub use render::{Names, Statements, row_alias};
 pub use want::{Phase, Want, Way};
 
+pub mod check;
+
 /// In which direction a limit's order goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Direction {
