@@ -9,6 +9,7 @@ use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
+use crate::plan::subset::check::{Checked, Ground, check};
 use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
@@ -53,6 +54,7 @@ pub struct Catalog {
     schema: Schema,
     selection: Selection,
     sanitize: SanitizePlan,
+    subset: Checked,
     signatures: BTreeMap<String, Signature>,
     identity: SourceIdentity,
     server_time: String,
@@ -100,7 +102,10 @@ impl Catalog {
             by_update: settings.mask_at == MaskAt::Update,
         };
         let sanitize = plan(&settings.rules, &survey.schema, &facts)?;
+        let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
+        let subset = check(&settings.limits, &settings.relations, ground)?;
         survey.probe_masks(&sanitize)?;
+        survey.try_conditions(&subset)?;
         Ok(Self {
             identity: survey.facts.identity(&settings.nonce),
             server: survey.server().to_owned(),
@@ -111,6 +116,7 @@ impl Catalog {
             signatures: survey.signatures,
             selection,
             sanitize,
+            subset,
             mask_at: settings.mask_at,
             warn: settings.warn,
         })
@@ -135,23 +141,21 @@ impl Catalog {
                 .map(|(name, reason)| format!("table `{name}` is not served: {reason}")),
         );
         warnings.extend(self.foreign_keys().iter().filter_map(|key| self.not_followed(key)));
+        warnings.extend(self.subset.warnings.iter().cloned());
         warnings
     }
 
     fn not_followed(&self, key: &ForeignKey) -> Option<String> {
-        if let Some(schema) = &key.references_schema {
-            return Some(format!(
-                "foreign key `{}` of `{}` leads into database `{schema}` and is left out",
-                key.name, key.table
-            ));
-        }
-        let left = !self.selection.served.contains_key(&key.references);
-        left.then(|| {
-            format!(
-                "foreign key `{}` of `{}` leads to `{}`, which is not served",
-                key.name, key.table, key.references
-            )
-        })
+        let left = match &key.references_schema {
+            Some(schema) => format!("leads into database `{schema}` and is left out"),
+            None if self.selection.served.contains_key(&key.references) => return None,
+            None => format!("leads to `{}`, which is not served", key.references),
+        };
+        let limits = match self.subset.limits.is_empty() {
+            true => "",
+            false => ": it neither restricts rows nor pulls any in",
+        };
+        Some(format!("foreign key `{}` of `{}` {left}{limits}", key.name, key.table))
     }
 
     fn foreign_keys(&self) -> Vec<ForeignKey> {

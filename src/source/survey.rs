@@ -4,8 +4,11 @@ use crate::db::flavour::ServerFacts;
 use crate::db::introspect::{Signature, load_schema, signatures};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
+use crate::plan::reference::Relation;
 use crate::plan::sanitize::{SanitizePlan, TableMasks, measured_column};
+use crate::plan::subset::check::Checked;
 use crate::schema::{Check, Column, Index, IndexKind, Schema, Table};
+use crate::sql::ident::string_literal;
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
 
@@ -94,6 +97,38 @@ impl Survey {
             }
         }
         Ok(())
+    }
+
+    /// Tries every condition of limits and relations on the source, without reading a row: whether the server
+    /// understands it.
+    ///
+    /// # Errors
+    /// `Config` naming table and option; the server's.
+    pub fn try_conditions(&mut self, subset: &Checked) -> Result<()> {
+        for limit in &subset.limits {
+            let Some(condition) = &limit.condition else { continue };
+            self.try_condition(&limit.table, condition, &format!("`where` of [limits] {}", limit.table))?;
+        }
+        for Relation { key, when } in subset.relations.iter().filter(|relation| !relation.when.is_empty()) {
+            let equal = |(column, value): &(String, String)| {
+                format!("{} = {}", Ident::new(column.as_str()), string_literal(value))
+            };
+            let condition = when.iter().map(equal).collect::<Vec<_>>().join(" AND ");
+            self.try_condition(&key.table, &condition, &format!("`when` of {}", key.name))?;
+        }
+        Ok(())
+    }
+
+    fn try_condition(&mut self, table: &str, condition: &str, place: &str) -> Result<()> {
+        let query = format!("SELECT 1 FROM {} WHERE ({condition}) LIMIT 0", self.name(table));
+        match self.conn.query::<mysql::Row>(&query) {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_retryable() => Err(error),
+            Err(error) => Err(error
+                .with_kind(Kind::Config)
+                .context(format!("{place} cannot be asked of table `{table}`"))
+                .hint("correct the condition; it may only read what the account may read")),
+        }
     }
 
     fn name(&self, table: &str) -> TableName {

@@ -41,6 +41,7 @@ mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
 mod srv_tables;
+mod subset_model;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -76,6 +77,7 @@ fn main() -> ExitCode {
 fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     let mut trials = arch::trials();
     trials.extend(readme::trials());
+    trials.extend(subset_model::trials());
     let mut add = |name: String, test: harness::Test| {
         let servers = servers.cloned();
         trials.push(Trial::test(name, move || {

@@ -10,7 +10,6 @@ mod check;
 pub(crate) mod fixture;
 mod identity;
 mod mentions;
-mod nearest;
 mod pattern;
 mod probe;
 mod problem;
@@ -24,6 +23,7 @@ pub use render::{MaskedColumn, TableMasks};
 pub use sensitive::looks_sensitive;
 pub use types::Mask;
 
+use super::nearest;
 use crate::error::{Error, Result};
 use crate::schema::{Column, ForeignKey, Schema, Table};
 use problem::Problem;

@@ -8,10 +8,13 @@
 
 mod copy;
 mod home;
+pub mod subset;
+mod walk;
 mod writer;
 
-pub use copy::{CopyOrder, Sanitized, bound, copy_table, key_forms};
+pub use copy::{CopyOrder, Sanitized, copy_table};
 pub use home::{Home, Layout, read_hint};
+pub use walk::{bound, key_forms};
 pub use writer::{Logging, Writer};
 
 use crate::db::Connection;
@@ -111,7 +114,7 @@ impl Workspace {
         let definition = "(`id` INT NOT NULL PRIMARY KEY) ENGINE=InnoDB".to_owned();
         writer.create_table(&CreateTable::new(place.clone(), definition))?;
         let columns = key.columns.clone();
-        writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone() })?;
+        writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone(), ignore: false })?;
         writer.update(&place, "`id` = 1", &key, &Range::default())?;
         writer.clear(&place)?;
         writer.position(&select)?;
