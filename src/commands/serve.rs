@@ -5,9 +5,12 @@ use crate::config::{Overrides, Policy, ServeConfig};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::plan::reference::Relation;
 use crate::plan::run::MaskAt;
 use crate::plan::sanitize::{Mask, Rule};
+use crate::plan::subset::{Direction, Limit};
 use crate::random;
+use crate::schema::ForeignKey;
 use crate::server::auth::Access;
 use crate::server::catalog::{Catalog, CatalogSettings};
 use crate::server::encode::Encoder;
@@ -170,9 +173,9 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),
         rules,
-        limits: Vec::new(),
-        relations: Vec::new(),
-        datetime_timezone: "+00:00".to_owned(),
+        limits: config.limits.iter().map(limit).collect(),
+        relations: config.relations.iter().enumerate().map(|(at, one)| relation(at + 1, one)).collect(),
+        datetime_timezone: config.datetime_timezone.clone(),
         mask_at: match config.mask_at {
             crate::config::MaskAt::Update => MaskAt::Update,
             crate::config::MaskAt::Copy => MaskAt::Copy,
@@ -180,6 +183,39 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
         warn: config.policy == Policy::Warn,
         nonce: format!("backfill:source:{}", random::hex(16)?),
     })
+}
+
+fn limit(limit: &crate::config::Limit) -> Limit {
+    Limit {
+        table: limit.table.clone(),
+        all: limit.all,
+        max_rows: limit.max_rows,
+        order_by: limit.order_by.clone(),
+        direction: match limit.direction {
+            crate::config::Direction::Asc => Direction::Asc,
+            crate::config::Direction::Desc => Direction::Desc,
+        },
+        keep_days: limit.keep_days,
+        condition: limit.condition.clone(),
+        percent: limit.percent,
+    }
+}
+
+/// The relation of that number, from 1.
+fn relation(number: usize, relation: &crate::config::Relation) -> Relation {
+    Relation {
+        key: ForeignKey {
+            name: format!("relation {number}"),
+            table: relation.table.clone(),
+            columns: relation.columns.clone(),
+            references_schema: None,
+            references: relation.references.clone(),
+            referenced_columns: relation.referenced_columns.clone(),
+            on_delete: "NO ACTION".to_owned(),
+            on_update: "NO ACTION".to_owned(),
+        },
+        when: relation.when.clone(),
+    }
 }
 
 /// Waits for a signal, and meanwhile ends idle runs and sweeps. After the first signal the next one ends the process

@@ -1,6 +1,7 @@
 //! `[sanitize.TABLE]`: which columns are masked and how. Only the shape is checked here; whether the table
 //! and column exist and the result fits is the sanitize planner's to say, with the schema at hand.
 
+use super::entry::{misplaced, shown};
 use super::keys;
 use super::parse::{Walker, shown_key};
 use crate::secret::Secret;
@@ -8,9 +9,6 @@ use toml::de::{DeTable, DeValue};
 
 /// The names of the masks, as `[sanitize]` writes them.
 pub const MASKS: [&str; 8] = ["email", "name", "phone", "text", "hash", "null", "address", "local_ip"];
-
-/// The longest name of a table or column that either server knows, in characters.
-const NAME_MAX: usize = 64;
 
 /// One rule as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,15 +163,4 @@ fn with_options(walker: &mut Walker<'_>, name: &str, mut rule: Rule, options: &D
         }
     }
     good.then_some(rule)
-}
-
-/// A key of the top of the file, written below a `[sanitize.…]` header, looks like a table or column.
-fn misplaced(name: &str) -> Option<String> {
-    if keys::is_top_level(name) { keys::home_of(name) } else { None }
-}
-
-/// A name of a table or column, made fit for a message.
-fn shown(name: &str) -> &str {
-    let fits = name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control);
-    if fits { name } else { "…" }
 }

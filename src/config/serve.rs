@@ -2,7 +2,8 @@
 
 use super::keys;
 use super::layers::{Choice, Setting};
-use super::{Config, IpRange, Patterns, Rule, env};
+use super::values;
+use super::{Config, IpRange, Limit, Patterns, Relation, Rule, env};
 use crate::db::Endpoint;
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -29,6 +30,12 @@ pub struct ServeConfig {
     pub exclude_tables: Patterns,
     /// How columns are masked, in the order of the file; checked in shape only.
     pub rules: Vec<Rule>,
+    /// Which rows are wanted, in the order of the file; checked in shape only.
+    pub limits: Vec<Limit>,
+    /// Foreign keys that the schema does not declare, in the order of the file; checked in shape only.
+    pub relations: Vec<Relation>,
+    /// The time zone of DATETIME columns, as an offset: `+00:00`.
+    pub datetime_timezone: String,
     /// What happens to columns without a rule.
     pub policy: Policy,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
@@ -127,6 +134,9 @@ impl Config {
             tokens,
             exclude_tables: self.exclude_tables()?,
             rules: self.rules().to_vec(),
+            limits: self.layers.file.limits.clone(),
+            relations: self.layers.file.relations.clone(),
+            datetime_timezone: self.datetime_timezone()?,
             policy,
             bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
@@ -171,6 +181,17 @@ impl Config {
                 ));
         }
         Ok(policy)
+    }
+
+    fn datetime_timezone(&self) -> Result<String> {
+        match self.layers.text(&[], "server.datetime_timezone")? {
+            None => Ok("+00:00".to_owned()),
+            Some(Setting { value, origin }) => values::offset(value.expose().trim()).ok_or_else(|| {
+                origin
+                    .error("must be an offset from UTC, from -12:59 to +14:00")
+                    .hint("such as \"+00:00\" or \"-05:00\"; names of time zones are not understood, but for \"UTC\"")
+            }),
+        }
     }
 
     fn temp_strategy(&self) -> Result<TempStrategy> {

@@ -81,6 +81,9 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # update: mask by UPDATE on the copy; copy: mask while copying.
 # mask_at = "update"
 
+# How DATETIME columns are to be read where limits count days: their offset from UTC.
+# datetime_timezone = "+00:00"
+
 # zstd level, 1 to 19.
 # compression_level = 1
 
@@ -128,4 +131,20 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # email = { type = "email", exclude = ["*@yourcompany.com"] }
 # name = "name"
 # password = { type = "hash", unusable = true }
+
+# Which rows are wanted of a table; the rows that they reference come along, and tables below lose the rows whose
+# parents are not kept. The newest max_rows by order_by (default: the primary key; direction: "desc" or "asc");
+# keep_days: by order_by or created_at; where: an SQL condition; percent; all: every row and every parent it needs.
+# [limits]
+# activity_log = { max_rows = 1000, order_by = "created_at" }
+# notifications = { keep_days = 30, max_rows = 2000 }
+# cars = { all = true }
+
+# A foreign key that the schema does not declare, for the rows that have the values of `when` (default: all).
+# [[relations]]
+# table = "comments"
+# columns = ["commentable_id"]
+# references = "posts"
+# referenced_columns = ["id"]
+# when = { commentable_type = "App\\Models\\Post" }
 "##;

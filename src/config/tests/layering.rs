@@ -316,6 +316,8 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
         assert_eq!(there, key.is_built(), "{}", key.path);
     }
     assert_eq!(config.rules().len(), 3);
+    assert_eq!(config.layers.file.limits.len(), 3);
+    assert_eq!(config.layers.file.relations[0].when[0].1, "App\\Models\\Post");
     assert_eq!(refusal(config.tokens()).0, "`token` (backfill.toml line 7) has fewer than 32 characters");
 
     // The values shown are the defaults: with them written out, everything is as without the file.
@@ -335,6 +337,8 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
     let mut serve = bare.serve().unwrap();
     serve.rules = written.rules().to_vec();
     serve.policy = Policy::Warn;
+    serve.limits.clone_from(&written.layers.file.limits);
+    serve.relations.clone_from(&written.layers.file.relations);
     assert_eq!(format!("{:?}", written.serve().unwrap()), format!("{serve:?}"));
     let mut pull = bare.pull().unwrap();
     let of_file = written.pull().unwrap();

@@ -80,16 +80,6 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
             "line 2: `client.delta_overlap` is not supported by this version: delta pulls",
             "leave it out: every pull is a full pull",
         ),
-        (
-            "[limits]\na = { max_rows = 1 }",
-            "line 1: `limits` is not supported by this version: subsetting",
-            "",
-        ),
-        (
-            "[[relations]]\ntable = \"a\"",
-            "line 1: `relations` is not supported by this version: foreign keys that the schema does not declare",
-            "",
-        ),
         ("[hooks]\nsync_completed = \"x\"", "line 1: `hooks` is not supported by this version: hooks", ""),
         (
             "[sanitize.\"*\"]\na = \"null\"",
@@ -244,6 +234,11 @@ fn serve_checks_the_meaning_of_its_keys() {
                 "`server.temp_database` {at} begins with `_backfill_`, and such schemas are dropped as leftovers"
             ),
         ),
+        (
+            "datetime_timezone = \"Europe/Paris\"",
+            format!("`server.datetime_timezone` {at} must be an offset from UTC, from -12:59 to +14:00"),
+        ),
+        ("datetime_timezone = \"\"", format!("`server.datetime_timezone` {at} must not be empty")),
         ("bind = \"\"", format!("`server.bind` {at} must not be empty")),
         ("bind = \"8765\"", format!("`server.bind` {at} must be an IP address and a port")),
         ("bind = \"app.example:80\"", format!("`server.bind` {at} must be an IP address and a port")),

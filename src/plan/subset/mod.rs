@@ -1,6 +1,13 @@
 //! Limits: which rows of a table are wanted, and what follows from that for the tables around it (DESIGN 5.2 of the
 //! project's contract in short: *up*, every wanted row pulls in the rows that it references; *down*, a table without
 //! a limit loses the rows whose parents are not kept).
+//!
+//! [`SubsetPlan`] decides which tables need a list of the keys that they keep and in which order those lists are
+//! made; `source::workspace::subset` makes them.
+
+mod plan;
+
+pub use plan::{SubsetInputs, SubsetPlan};
 
 /// In which direction a limit's order goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,4 +40,40 @@ pub struct Limit {
     /// Of the rows that pass `keep_days` and `condition`, at most this share: above 0, up to 100, rounded up to whole
     /// rows.
     pub percent: Option<f64>,
+}
+
+impl Limit {
+    /// Of so many rows that pass `keep_days` and `condition`, how many are wanted.
+    #[must_use]
+    pub fn wanted_rows(&self, passing: u64) -> u64 {
+        let share = self.percent.map_or(passing, |percent| share(percent, passing));
+        share.min(self.max_rows.unwrap_or(u64::MAX))
+    }
+}
+
+/// `percent` of `rows`, rounded up. In millionths of a percent, so that 0.7 % of 3,000 rows are 21 on every machine.
+fn share(percent: f64, rows: u64) -> u64 {
+    const MILLION: u128 = 1_000_000;
+    // Checked to lie above 0 and at most 100 where it is configured.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    let parts = (percent.clamp(0.0, 100.0) * 1e6).round() as u128;
+    u64::try_from((u128::from(rows) * parts).div_ceil(100 * MILLION)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_rounded_up_to_whole_rows() {
+        let limit = |percent, max_rows| Limit { percent, max_rows, ..Limit::default() };
+        for (percent, passing, wanted) in
+            [(0.7, 3000, 21), (10.0, 30, 3), (10.0, 31, 4), (100.0, 7, 7), (0.001, 1, 1), (50.0, 0, 0)]
+        {
+            assert_eq!(limit(Some(percent), None).wanted_rows(passing), wanted, "{percent} of {passing}");
+        }
+        assert_eq!(limit(Some(50.0), Some(2)).wanted_rows(10), 2);
+        assert_eq!(limit(None, Some(2)).wanted_rows(1), 1);
+        assert_eq!(limit(None, None).wanted_rows(9), 9);
+    }
 }

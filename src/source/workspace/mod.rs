@@ -6,6 +6,7 @@
 
 mod copy;
 mod name;
+pub mod subset;
 mod writer;
 
 pub use copy::{CopyOrder, Sanitized, bound, copy_table, key_forms};
