@@ -5,8 +5,10 @@
 //! [`SubsetPlan`] decides which tables need a list of the keys that they keep and in which order those lists are
 //! made; `source::workspace::subset` makes them.
 
+mod outline;
 mod plan;
 
+pub use outline::{Outline, outlines};
 pub use plan::{SubsetInputs, SubsetPlan};
 
 /// In which direction a limit's order goes.
