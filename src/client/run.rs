@@ -301,7 +301,7 @@ impl Work<'_> {
         let staging = self.claimed.prepare(plan, PrepareOptions { parallel, prefixed: false })?;
 
         self.pull.step(5, &format!("loading {} tables", tables.len()))?;
-        let estimate = selection.pulled.iter().map(|pulled| pulled.entry.table.row_count).sum();
+        let estimate = selection.pulled.iter().map(|pulled| pulled.entry.rows_expected()).sum();
         self.pull.progress.loading(estimate);
         let ledger = self.ledger(&staging, selection)?;
         let loaded = self.load(&staging, &tables, ledger.as_ref());

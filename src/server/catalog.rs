@@ -217,6 +217,7 @@ impl Catalog {
         TableEntry {
             has_timestamps: table.has_timestamps(),
             has_limit: false,
+            limited: None,
             has_sanitization: masks.is_some(),
             digest: digest(
                 table,

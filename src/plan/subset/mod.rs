@@ -1,23 +1,23 @@
-//! Limits: which rows of a table are wanted, and what follows from that for the tables around it (DESIGN 5.2 of the
-//! project's contract in short: *up*, every wanted row pulls in the rows that it references; *down*, a table without
-//! a limit loses the rows whose parents are not kept).
+//! Limits: which rows of a table are wanted, and what follows from that for the tables around it. *Up*: every wanted
+//! row pulls in the rows that it references. *Down*: a table without a limit loses the rows whose parents are not kept.
 //!
 //! [`SubsetPlan`] decides which tables need a list of the keys that they keep and in which order those lists are
 //! made; `source::workspace::subset` makes them.
 
 mod base;
+pub mod check;
 mod layout;
 mod order;
+mod outline;
 mod plan;
 mod render;
 mod want;
 
 pub use layout::Layout;
+pub use outline::{Outline, outlines};
 pub use plan::{Base, Direct, Edge, Restricted, Role, Step, SubsetInputs, SubsetPlan, WorkTable};
 pub use render::{Names, Statements, row_alias};
 pub use want::{Phase, Want, Way};
-
-pub mod check;
 
 /// In which direction a limit's order goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
