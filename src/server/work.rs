@@ -12,6 +12,7 @@ use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
+use crate::source::watch;
 use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
 use crate::sql::TableName;
 use crate::sql::select::WalkKey;
@@ -67,6 +68,9 @@ fn for_caller(error: &Error) -> (Code, String) {
     if is_schema_change(error) || (error.kind() == Kind::Schema && error.is_retryable()) {
         return (Code::SchemaChanged, format!("{SCHEMA_CHANGED}; pull again"));
     }
+    if watch::gave_way(error) {
+        return (Code::SourceUnavailable, hinted(error));
+    }
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
         Kind::Integrity => (Code::RowTooLarge, error.to_string()),
@@ -76,6 +80,14 @@ fn for_caller(error: &Error) -> (Code, String) {
         Kind::Busy => (Code::RunEnded, "the run was ended".to_owned()),
         Kind::Privilege => (Code::Internal, "the server's database account lacks a right".to_owned()),
         _ => (Code::Internal, "the server failed; its log says why".to_owned()),
+    }
+}
+
+/// An error of our own words with what to do about it.
+fn hinted(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
     }
 }
 
@@ -90,7 +102,7 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
         )?),
         false => None,
     };
-    let result = run_workers(shared, run, workspace);
+    let result = watch::during(&run.statements, || run_workers(shared, run, workspace));
     if result.is_err() {
         run.cancel();
     }
@@ -199,7 +211,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
 }
 
 fn open_reader(shared: &Shared, run: &Run) -> Result<Reader> {
-    let reader = Reader::open(&shared.endpoint, &run.id)?;
+    let reader = Reader::open(&shared.endpoint, &run.id, &run.statements)?;
     check_server(shared, reader.server())?;
     Ok(reader)
 }
@@ -237,7 +249,7 @@ fn copy(
     mask_at: MaskAt,
 ) -> Result<Sanitized> {
     let plan = &run.tables[at];
-    let mut writer = Writer::open(&shared.endpoint, workspace, &run.id)?;
+    let mut writer = Writer::open(&shared.endpoint, workspace, &run.id, &run.statements)?;
     check_server(shared, writer.server())?;
     // A raw value that is written to a logged workspace is on every replica and in every backup.
     let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };

@@ -39,6 +39,7 @@ mod srv_memory;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod srv_watch;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -97,6 +98,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_rights::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
+    srv_watch::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);

@@ -19,6 +19,7 @@ use crate::random;
 use crate::sql::ident::string_literal;
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};
+use std::sync::Arc;
 
 /// What rights on the schemas of all runs are granted on.
 pub const SCHEMA_PATTERN: &str = "`\\_backfill\\_temp\\_%`";
@@ -88,7 +89,7 @@ impl Workspace {
         let place = self.place("backfill_start");
         let key = WalkKey { index: "PRIMARY".to_owned(), columns: vec!["id".to_owned()] };
         let select = Select::all(place.clone(), vec!["`id`".to_owned()]);
-        let mut writer = Writer::open(&self.endpoint, self, "start")?;
+        let mut writer = Writer::open(&self.endpoint, self, "start", &Arc::default())?;
         writer
             .create_table(&format!("CREATE TABLE {place} (`id` INT NOT NULL PRIMARY KEY) ENGINE=InnoDB"))?;
         let columns = key.columns.clone();

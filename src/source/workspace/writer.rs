@@ -4,8 +4,10 @@ use super::{Workspace, grant_hint};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
+use crate::source::watch::{Seat, Statements};
 use crate::sql::TableName;
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
+use std::sync::Arc;
 
 /// Whether rows written to a workspace reach the binlog, and with it replicas and backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,20 +23,27 @@ pub enum Logging {
 #[derive(Debug)]
 pub struct Writer {
     conn: Connection,
+    seat: Seat,
     logging: Logging,
     grant_pattern: String,
 }
 
 impl Writer {
-    /// Connects for the workspace's run.
+    /// Connects for the workspace's run; statements are in `statements` while they run.
     ///
     /// # Errors
     /// As [`Connection::open`]; `Privilege` when the server logs statements and the account may not change that.
-    pub fn open(endpoint: &Endpoint, workspace: &Workspace, run: &str) -> Result<Self> {
+    pub fn open(
+        endpoint: &Endpoint,
+        workspace: &Workspace,
+        run: &str,
+        statements: &Arc<Statements>,
+    ) -> Result<Self> {
         let mut conn = Connection::open_in(endpoint, Role::Workspace, None)?;
         conn.set_run(run);
         let logging = quiet_binlog(&mut conn)?;
-        Ok(Self { conn, logging, grant_pattern: workspace.grant_pattern() })
+        let seat = Seat::new(statements, endpoint, conn.server(), conn.id());
+        Ok(Self { conn, seat, logging, grant_pattern: workspace.grant_pattern() })
     }
 
     /// The server's own name.
@@ -67,34 +76,29 @@ impl Writer {
             .context(|| "creating a workspace table")
     }
 
-    /// Copies rows; says how many.
+    /// Copies rows; says how many. A statement that gave way left nothing behind and is tried again.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`] knows.
     pub fn copy(&mut self, statement: &InsertSelect) -> Result<u64> {
-        Ok(self.conn.execute(&statement.to_string())?.affected)
+        let Self { conn, seat, .. } = self;
+        let sql = statement.to_string();
+        Ok(seat.run_again(Some(&statement.select.from), || conn.execute(&sql))?.affected)
     }
 
     /// The one row that a short `SELECT` gives, as bytes; none without a row.
     ///
     /// # Errors
-    /// The server's; `Internal` when a cell is NULL (keys are not).
+    /// As [`Writer::copy`]; `Internal` when a cell is NULL (keys are not).
     pub fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
-        use crate::db::RowCells;
-        let mut rows = self.conn.stream(&select.to_string())?;
-        let mut position = None;
-        while let Some(row) = rows.next_row()? {
-            let cells =
-                (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
-            position = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
-        }
-        Ok(position)
+        let Self { conn, seat, .. } = self;
+        seat.run_again(Some(&select.from), || last_row(conn, select))
     }
 
     /// Sets columns of the rows of a workspace table that lie in `range`.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; `Busy` when the run has ended.
     pub fn update(
         &mut self,
         table: &TableName,
@@ -106,8 +110,21 @@ impl Writer {
         if let Some(condition) = key.condition(range) {
             statement.push_str(&format!(" WHERE {condition}"));
         }
-        Ok(self.conn.execute(&statement)?.affected)
+        let Self { conn, seat, .. } = self;
+        Ok(seat.run(None, || conn.execute(&statement))?.affected)
     }
+}
+
+fn last_row(conn: &mut Connection, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
+    use crate::db::RowCells;
+    let mut rows = conn.stream(&select.to_string())?;
+    let mut last = None;
+    while let Some(row) = rows.next_row()? {
+        let cells =
+            (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
+        last = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
+    }
+    Ok(last)
 }
 
 /// Keeps what `conn` writes out of the binlog where the account may.
