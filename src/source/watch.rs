@@ -31,7 +31,9 @@ const WAITED: Duration = Duration::from_secs(1);
 /// Time between two attempts to end the statements of an ended run.
 const KILL_EVERY: Duration = Duration::from_millis(100);
 /// Time without looks after the server could not be asked.
-const BACK_OFF: Duration = Duration::from_secs(5);
+const REST_OF_LOOKS: Duration = Duration::from_secs(5);
+/// Time until the next attempt after a statement could not be ended.
+const REST_OF_KILLS: Duration = Duration::from_secs(1);
 
 /// What the register asks for next.
 enum Task {
@@ -87,21 +89,33 @@ impl<'a> Watcher<'a> {
     /// Ends a statement of an ended run. It may not have reached the server yet, and a `KILL QUERY` that finds the
     /// connection idle is lost: the next task names it again.
     fn end(&mut self, statement: &Running) {
+        if self.rests() {
+            return;
+        }
         if let Err(error) = self.kill(statement, false) {
             tracing::debug!(%error, connection = statement.connection, "a statement of an ended run could not be ended; trying again");
+            self.rest(REST_OF_KILLS);
         }
     }
 
+    /// A server that could not be asked is left alone for a while.
+    fn rest(&mut self, time: Duration) {
+        self.quiet_until = Some(Instant::now() + time);
+    }
+
+    fn rests(&self) -> bool {
+        self.quiet_until.is_some_and(|until| Instant::now() < until)
+    }
+
     fn look(&mut self, long: &[Long]) {
-        let now = Instant::now();
-        if self.quiet_until.is_some_and(|until| now < until) {
+        if self.rests() {
             return;
         }
         self.seen.retain(|(token, _), _| long.iter().any(|statement| statement.running.token == *token));
         for statement in long {
             if let Err(error) = self.look_at(statement) {
                 tracing::warn!(%error, table = statement.table.table(), "whether sessions wait for a table could not be asked");
-                self.quiet_until = Some(Instant::now() + BACK_OFF);
+                self.rest(REST_OF_LOOKS);
                 return;
             }
         }
@@ -155,7 +169,12 @@ impl<'a> Watcher<'a> {
         let kept = self.connections.iter().position(|(of, _)| of == account);
         let mut conn = match kept {
             Some(at) => self.connections.swap_remove(at).1,
-            None => Connection::open_in(account, Role::Source, None)?,
+            None => {
+                tracing::debug!(
+                    "opening a connection beside a run's; it sees other accounts' sessions with PROCESS only"
+                );
+                Connection::open_in(account, Role::Source, None)?
+            }
         };
         let done = work(&mut conn)?;
         self.connections.push((Arc::clone(account), conn));

@@ -31,8 +31,9 @@ const PROCESS: &str = "PROCESS ON *.*";
 
 pub fn tests(add: &mut Add<'_>) {
     type Case = fn(&Site<'_>);
-    let cases: [(&str, Case); 7] = [
+    let cases: [(&str, Case); 8] = [
         ("an_ended_run_ends_its_statements", an_ended_run_ends_its_statements),
+        ("an_ended_run_ends_its_masking", an_ended_run_ends_its_masking),
         ("a_failed_table_ends_the_others", a_failed_table_ends_the_others),
         ("whoever_waits_again_and_again_ends_the_run", whoever_waits_again_and_again_ends_the_run),
         ("a_copy_that_gave_way_is_made_again", a_copy_that_gave_way_is_made_again),
@@ -101,18 +102,24 @@ fn serve(site: &Site<'_>, account: &Account<'_>) -> Serve {
 fn long_copy(site: &Site<'_>, http: &Http) -> String {
     let run = http.begin(&[slow(site)]);
     let mut conn = site.source_conn();
-    wait_for("the long statement", || copies(&mut conn, &run) == 1);
+    wait_for("the long statement", || running(&mut conn, &run, "INSERT INTO") == 1);
     run
 }
 
-/// How many statements of the run copy rows at this moment.
-fn copies(conn: &mut Conn, run: &str) -> u64 {
+/// How many statements of the run that begin so are running.
+fn running(conn: &mut Conn, run: &str, begin: &str) -> u64 {
     conn.query_first(format!(
-        "SELECT COUNT(*) FROM information_schema.PROCESSLIST \
-         WHERE INFO LIKE '/* backfill run={run} */ INSERT INTO%'"
+        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE '/* backfill run={run} */ {begin}%'"
     ))
     .unwrap()
     .unwrap()
+}
+
+/// Nothing of the run is running, and its workspace is gone.
+fn nothing_is_left(site: &Site<'_>, run: &str) {
+    let mut conn = site.source_conn();
+    assert_eq!(running(&mut conn, run, ""), 0);
+    assert_eq!(workspaces_with(&mut conn, &slow(site)), Vec::<String>::new());
 }
 
 /// Lines that would alarm somebody who reads the log.
@@ -126,10 +133,10 @@ fn times_given_way(serve: &Serve) -> usize {
     serve.log().matches("the statement gives way").count()
 }
 
-/// A session of somebody else, who may alter tables.
-fn migrator(site: &Site<'_>) -> Conn {
+/// A session of somebody else, who may alter tables and waits for so long.
+fn migrator(site: &Site<'_>, patience: Duration) -> Conn {
     let mut conn = connect(site.source, &site.source_db);
-    exec(&mut conn, &format!("SET SESSION lock_wait_timeout = {}", BOUND.as_secs()));
+    exec(&mut conn, &format!("SET SESSION lock_wait_timeout = {}", patience.as_secs()));
     conn
 }
 
@@ -139,21 +146,36 @@ fn an_ended_run_ends_its_statements(site: &Site<'_>) {
     let account = serving_account(site, &[]);
     let mut serve = serve(site, &account);
     let http = Http::new(&serve);
-    let mut conn = site.source_conn();
 
     let run = long_copy(site, &http);
     let begun = Instant::now();
     assert_eq!(http.delete(&format!("runs/{run}")).status, 204);
     assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
-    assert_eq!((copies(&mut conn, &run), workspaces_with(&mut conn, &slow(site))), (0, Vec::new()));
+    nothing_is_left(site, &run);
 
     let run = long_copy(site, &http);
     let begun = Instant::now();
     assert_eq!(serve.stop(), Some(0), "{}", serve.log());
     assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
-    assert_eq!((copies(&mut conn, &run), workspaces_with(&mut conn, &slow(site))), (0, Vec::new()));
+    nothing_is_left(site, &run);
     assert_eq!(alarms(&serve), Vec::<String>::new());
-    assert_eq!(oracle::digest(&mut conn, &slow(site), &[]), before);
+    assert_eq!(oracle::digest(&mut site.source_conn(), &slow(site), &[]), before);
+}
+
+/// The `UPDATE` that masks a copy is as long; it needs an account that may keep raw rows out of the binlog.
+fn an_ended_run_ends_its_masking(site: &Site<'_>) {
+    prepare(site, LONG, "InnoDB");
+    site.configure_server("mask_at = \"update\"", &rules(site));
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let run = http.begin(&[slow(site)]);
+    let mut conn = site.source_conn();
+    wait_for("the masking", || running(&mut conn, &run, "UPDATE") == 1);
+    let begun = Instant::now();
+    assert_eq!(http.delete(&format!("runs/{run}")).status, 204);
+    assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
+    nothing_is_left(site, &run);
+    assert_eq!(alarms(&serve), Vec::<String>::new());
 }
 
 fn a_failed_table_ends_the_others(site: &Site<'_>) {
@@ -173,7 +195,7 @@ fn a_failed_table_ends_the_others(site: &Site<'_>) {
     let status = http.finished(&run);
     assert_eq!(status.error.unwrap().code, Code::RowTooLarge, "{}", serve.log());
     assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
-    assert_eq!((copies(&mut conn, &run), workspaces_with(&mut conn, &slow(site))), (0, Vec::new()));
+    nothing_is_left(site, &run);
 }
 
 fn whoever_waits_again_and_again_ends_the_run(site: &Site<'_>) {
@@ -183,7 +205,7 @@ fn whoever_waits_again_and_again_ends_the_run(site: &Site<'_>) {
     let serve = serve(site, &account);
     let http = Http::new(&serve);
     let run = long_copy(site, &http);
-    let mut migrator = migrator(site);
+    let mut migrator = migrator(site, BOUND);
     let mut altered = 0;
     let begun = Instant::now();
     while http.status(&run).phase == RunPhase::Running {
@@ -199,7 +221,7 @@ fn whoever_waits_again_and_again_ends_the_run(site: &Site<'_>) {
     }
     assert_eq!(times_given_way(&serve), 3, "{}", serve.log());
     let mut conn = site.source_conn();
-    assert_eq!((copies(&mut conn, &run), workspaces_with(&mut conn, &slow(site))), (0, Vec::new()));
+    nothing_is_left(site, &run);
     assert_eq!(oracle::digest(&mut conn, &slow(site), &[]), before);
 }
 
@@ -210,7 +232,7 @@ fn completes(site: &Site<'_>, http: &Http, run: &str) {
     let rows: Option<u64> =
         site.source_conn().query_first(format!("SELECT COUNT(*) FROM {}", slow(site))).unwrap();
     assert_eq!(Some(dump.rows), rows);
-    assert!(dump.batches.iter().all(|(_, sql)| !sql.contains("aaaa")), "raw text was served");
+    assert!(dump.batches.iter().all(|(_, sql)| !sql.contains("aaaaaaaaaaaa")), "raw text was served");
 }
 
 fn alter(site: &Site<'_>, migrator: &mut Conn) {
@@ -240,7 +262,7 @@ fn gives_way_once(site: &Site<'_>, engine: &str, other: impl FnOnce(&mut Conn)) 
     let serve = serve(site, &account);
     let http = Http::new(&serve);
     let run = long_copy(site, &http);
-    other(&mut migrator(site));
+    other(&mut migrator(site, BOUND));
     completes(site, &http, &run);
     assert_eq!(times_given_way(&serve), 1, "{}", serve.log());
     assert_eq!(alarms(&serve), Vec::<String>::new());
@@ -252,7 +274,8 @@ fn without_the_right_to_look_nothing_changes(site: &Site<'_>) {
     let serve = serve(site, &account);
     let http = Http::new(&serve);
     let run = long_copy(site, &http);
-    alter(site, &mut migrator(site));
+    // It waits for the whole statement.
+    alter(site, &mut migrator(site, 10 * BOUND));
     completes(site, &http, &run);
     assert_eq!(times_given_way(&serve), 0, "{}", serve.log());
     assert_eq!(alarms(&serve), Vec::<String>::new());
@@ -272,7 +295,9 @@ fn a_direct_read_gives_way(site: &Site<'_>) {
                 let mut count = 0;
                 while rows.next_row()?.is_some() {
                     if count == 0 {
-                        scope.spawn(|| exec(&mut migrator(site), "ALTER TABLE direct COMMENT 'changed'"));
+                        scope.spawn(|| {
+                            exec(&mut migrator(site, BOUND), "ALTER TABLE direct COMMENT 'changed'")
+                        });
                     }
                     count += 1;
                     std::thread::sleep(Duration::from_millis(1));
