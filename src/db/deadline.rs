@@ -37,12 +37,7 @@ pub(super) fn explain(error: Error, silence_max: Duration) -> Error {
 }
 
 fn is_silence(error: &Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-            return matches!(io.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-        }
-        cause = inner.source();
-    }
-    false
+    std::error::Error::source(error)
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .is_some_and(|cause| matches!(cause.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }

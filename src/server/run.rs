@@ -4,6 +4,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::plan::run::TablePlan;
 use crate::server::spool::{Chunk, Spool};
+use crate::source::watch::Statements;
 use crate::wire::api::{Code, ErrorBody, RunPhase, RunStatus, TablePhase, TableStatus};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -31,6 +32,8 @@ pub struct Run {
     pub batch: BatchSize,
     /// Where frames wait.
     pub spool: Arc<Spool>,
+    /// What its connections are running.
+    pub statements: Arc<Statements>,
     begun: Instant,
     state: Mutex<State>,
     changed: Condvar,
@@ -87,6 +90,7 @@ impl Run {
             tables,
             batch,
             spool,
+            statements: Arc::default(),
             begun: Instant::now(),
             state: Mutex::new(State {
                 version: 1,
@@ -169,9 +173,10 @@ impl Run {
         Error::new(Kind::Busy, "the run has ended")
     }
 
-    /// Asks workers to stop at the next read.
+    /// Asks workers to stop at the next read; what they have running on the source is ended.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
+        self.statements.end();
         self.spool.close();
         self.changed.notify_all();
     }

@@ -12,6 +12,7 @@ use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
+use crate::source::watch;
 use crate::source::workspace::{
     CopyOrder, Home, Logging, Sanitized, Workspace, Writer, copy_table, read_hint,
 };
@@ -70,6 +71,9 @@ fn for_caller(error: &Error) -> (Code, String) {
     if is_schema_change(error) || (error.kind() == Kind::Schema && error.is_retryable()) {
         return (Code::SchemaChanged, format!("{SCHEMA_CHANGED}; pull again"));
     }
+    if watch::gave_way(error) {
+        return (Code::SourceUnavailable, hinted(error));
+    }
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
         Kind::Integrity => (Code::RowTooLarge, error.to_string()),
@@ -82,13 +86,21 @@ fn for_caller(error: &Error) -> (Code, String) {
     }
 }
 
+/// An error of our own words with what to do about it.
+fn hinted(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
+
 fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
     let copies = run.tables.iter().any(|plan| matches!(plan.route, Route::Copy(_)));
     let workspace = match copies {
         true => Some(Workspace::create(&shared.home, &shared.keeper, &run.id)?),
         false => None,
     };
-    let result = run_workers(shared, run, workspace);
+    let result = watch::during(&run.statements, || run_workers(shared, run, workspace));
     if result.is_err() {
         run.cancel();
     }
@@ -177,7 +189,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
             run.enter(at, TablePhase::Copy);
             let sanitized = copy(shared, run, workspace, place, at, mask_at)?;
             run.enter(at, TablePhase::Dump);
-            let mut reader = shared.home.open_reader(&run.id)?;
+            let mut reader = shared.home.open_reader(&run.id, &run.statements)?;
             check_server(shared, reader.server())?;
             check_definition(shared, &mut reader, plan)?;
             shared.encoder.dump(&mut reader, &Dumpable::Copied(&sanitized), run, at)
@@ -208,7 +220,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
 }
 
 fn open_reader(shared: &Shared, run: &Run) -> Result<Reader> {
-    let reader = Reader::open(&shared.endpoint, &run.id)?;
+    let reader = Reader::open(&shared.endpoint, &run.id, &run.statements)?;
     check_server(shared, reader.server())?;
     Ok(reader)
 }
@@ -246,7 +258,7 @@ fn copy(
     mask_at: MaskAt,
 ) -> Result<Sanitized> {
     let plan = &run.tables[at];
-    let mut writer = Writer::open(workspace, &run.id)?;
+    let mut writer = Writer::open(workspace, &run.id, &run.statements)?;
     check_server(shared, writer.server())?;
     // A raw value that is written to a logged workspace is on every replica and in every backup.
     let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };

@@ -7,4 +7,5 @@
 pub mod reader;
 pub mod survey;
 pub mod sweep;
+pub mod watch;
 pub mod workspace;

@@ -2,7 +2,7 @@
 //! a table lock its rows even at READ COMMITTED, so there is no way to render one for a source table.
 
 use super::ident::{Ident, TableName, column_list};
-use super::workspace::WorkspaceTable;
+use super::workspace::{WorkspaceTable, is_workspace_table};
 use std::fmt;
 
 /// A position in a key: one SQL literal for each key column.
@@ -153,6 +153,15 @@ pub struct Select {
 }
 
 impl Select {
+    /// The table of `schema` that is read, workspace tables aside; none if only those are.
+    #[must_use]
+    pub fn source_table(&self, schema: &str) -> Option<&TableName> {
+        let joined = self.joins.iter().map(|join| &join.table);
+        std::iter::once(&self.from)
+            .chain(joined)
+            .find(|table| table.schema() == Some(schema) && !is_workspace_table(table.table()))
+    }
+
     /// All rows of `from`.
     #[must_use]
     pub fn all(from: TableName, list: Vec<String>) -> Self {

@@ -41,6 +41,7 @@ mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
 mod srv_tables;
+mod srv_watch;
 mod subset_model;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
@@ -103,6 +104,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
     srv_tables::tests(&mut add);
+    srv_watch::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);

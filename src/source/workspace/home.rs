@@ -3,7 +3,9 @@
 use crate::db::{Account, Connection, Endpoint, Role};
 use crate::error::{Error, Kind, Result};
 use crate::source::reader::Reader;
+use crate::source::watch::Statements;
 use crate::sql::Ident;
+use std::sync::Arc;
 
 /// What rights on the schemas of all runs are granted on.
 const SCHEMA_PATTERN: &str = "`\\_backfill\\_temp\\_%`";
@@ -72,6 +74,11 @@ impl Home {
         &self.endpoint.database
     }
 
+    /// Where the server is, with the workspace's account.
+    pub(in crate::source) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// A connection with the workspace's account, without a default schema.
     ///
     /// # Errors
@@ -84,8 +91,8 @@ impl Home {
     ///
     /// # Errors
     /// As [`Reader::open`].
-    pub fn open_reader(&self, run: &str) -> Result<Reader> {
-        Reader::open(&self.endpoint, run).map_err(|error| self.whose(error))
+    pub fn open_reader(&self, run: &str, statements: &Arc<Statements>) -> Result<Reader> {
+        Reader::open(&self.endpoint, run, statements).map_err(|error| self.whose(error))
     }
 
     /// Names the settings of an account that the server refuses.

@@ -25,6 +25,7 @@ use crate::sql::ident::string_literal;
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::workspace::{CreateTable, drop_schema, drop_table};
 use crate::sql::{Ident, TableName, WorkspaceName, WorkspaceTable};
+use std::sync::Arc;
 
 /// A live workspace; dropped on the server when this value is dropped.
 #[derive(Debug)]
@@ -110,7 +111,7 @@ impl Workspace {
         let place = self.place("backfill_start");
         let key = WalkKey { index: "PRIMARY".to_owned(), columns: vec!["id".to_owned()] };
         let select = Select::all(place.name().clone(), vec!["`id`".to_owned()]);
-        let mut writer = Writer::open(self, "start")?;
+        let mut writer = Writer::open(self, "start", &Arc::default())?;
         let definition = "(`id` INT NOT NULL PRIMARY KEY) ENGINE=InnoDB".to_owned();
         writer.create_table(&CreateTable::new(place.clone(), definition))?;
         let columns = key.columns.clone();

@@ -4,9 +4,11 @@ use super::{Home, Workspace};
 use crate::db::Connection;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
+use crate::source::watch::{Seat, Statements};
 use crate::sql::WorkspaceTable;
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::workspace::CreateTable;
+use std::sync::Arc;
 
 /// Whether rows written to a workspace reach the binlog, and with it replicas and backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,21 +24,23 @@ pub enum Logging {
 #[derive(Debug)]
 pub struct Writer {
     conn: Connection,
+    seat: Seat,
     logging: Logging,
     home: Home,
 }
 
 impl Writer {
-    /// Connects for the workspace's run.
+    /// Connects for the workspace's run; statements are in `statements` while they run.
     ///
     /// # Errors
     /// As [`Connection::open`]; `Privilege` when the server logs statements and the account may not change that.
-    pub fn open(workspace: &Workspace, run: &str) -> Result<Self> {
+    pub fn open(workspace: &Workspace, run: &str, statements: &Arc<Statements>) -> Result<Self> {
         let home = workspace.home().clone();
         let mut conn = home.connect()?;
         conn.set_run(run);
         let logging = quiet_binlog(&mut conn)?;
-        Ok(Self { conn, logging, home })
+        let seat = Seat::new(statements, home.endpoint(), conn.server(), conn.id());
+        Ok(Self { conn, seat, logging, home })
     }
 
     /// The server's own name.
@@ -65,29 +69,25 @@ impl Writer {
         self.execute(&table.to_string()).map(|_| ()).context(|| "creating a workspace table")
     }
 
-    /// Copies rows; says how many.
+    /// Copies rows; says how many. A statement that gave way left nothing behind and is tried again.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`] knows.
     pub fn copy(&mut self, statement: &InsertSelect) -> Result<u64> {
-        self.execute(&statement.to_string())
+        let Self { conn, seat, home, .. } = self;
+        let sql = statement.to_string();
+        let done = seat.run_again(statement.select.source_table(home.source()), || conn.execute(&sql));
+        Ok(done.map_err(|error| home.hint(error))?.affected)
     }
 
     /// The one row that a short `SELECT` gives, as bytes; none without a row.
     ///
     /// # Errors
-    /// The server's; `Internal` when a cell is NULL (keys are not).
+    /// As [`Writer::copy`]; `Internal` when a cell is NULL (keys are not).
     pub fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
-        use crate::db::RowCells;
-        let home = &self.home;
-        let mut rows = self.conn.stream(&select.to_string()).map_err(|error| home.hint(error))?;
-        let mut position = None;
-        while let Some(row) = rows.next_row()? {
-            let cells =
-                (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
-            position = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
-        }
-        Ok(position)
+        let Self { conn, seat, home, .. } = self;
+        seat.run_again(select.source_table(home.source()), || last_row(conn, select))
+            .map_err(|error| home.hint(error))
     }
 
     /// The number that a short `SELECT` gives; 0 without a row.
@@ -105,7 +105,7 @@ impl Writer {
     /// Sets columns of the rows of a workspace table that lie in `range`.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; `Busy` when the run has ended.
     pub fn update(
         &mut self,
         table: &WorkspaceTable,
@@ -123,16 +123,29 @@ impl Writer {
     /// Deletes all rows of a workspace table; says how many it had.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; `Busy` when the run has ended.
     pub fn clear(&mut self, table: &WorkspaceTable) -> Result<u64> {
         self.execute(&format!("DELETE FROM {table}"))
     }
 
-    /// Runs a statement; says how many rows it was about.
+    /// Runs a statement that names no source table; says how many rows it was about.
     fn execute(&mut self, statement: &str) -> Result<u64> {
-        let done = self.conn.execute(statement).map_err(|error| self.home.hint(error))?;
-        Ok(done.affected)
+        let Self { conn, seat, home, .. } = self;
+        let done = seat.run(None, || conn.execute(statement));
+        Ok(done.map_err(|error| home.hint(error))?.affected)
     }
+}
+
+fn last_row(conn: &mut Connection, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
+    use crate::db::RowCells;
+    let mut rows = conn.stream(&select.to_string())?;
+    let mut last = None;
+    while let Some(row) = rows.next_row()? {
+        let cells =
+            (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
+        last = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
+    }
+    Ok(last)
 }
 
 /// Keeps what `conn` writes out of the binlog where the account may.
