@@ -1,0 +1,297 @@
+//! The subset engine against the written meaning of limits: random schemas on both servers, row for row.
+//!
+//! Each seed makes one batch of graphs in a schema of its own. What differs is made smaller by leaving things out, and
+//! then shown with its seed; `BACKFILL_TEST_SEED=N` runs that seed alone.
+
+use crate::harness::{Add, FLAVOURS, Servers, connect, exec, short};
+use crate::subset_graph::{Dice, Graph, MOMENT, Shape, condition_sql, when_text};
+use crate::subset_model::{self, Rows, dangling, resolve, restricted, shrunk};
+use backfill::db::introspect::load_schema;
+use backfill::db::lock::LockKeeper;
+use backfill::db::{Connection, Endpoint, Role};
+use backfill::error::Result;
+use backfill::plan::reference::{Relation, references};
+use backfill::plan::run::Selection;
+use backfill::plan::subset::check::{Checked, Ground, check};
+use backfill::plan::subset::{Direction, Limit, SubsetInputs, SubsetPlan};
+use backfill::schema::{Flavour, ForeignKey};
+use backfill::source::workspace::{Workspace, Writer, subset};
+use libtest_mimic::Trial;
+use mysql::Conn;
+use mysql::prelude::Queryable;
+use std::collections::BTreeSet;
+
+/// Batches on each server, and graphs in one.
+const BATCHES: u64 = 30;
+const GRAPHS: usize = 8;
+/// Engine runs that making a failing graph smaller may take.
+const SMALLER_RUNS: usize = 150;
+const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+14:00", 50_400)];
+
+pub fn tests(add: &mut Add<'_>) {
+    for flavour in FLAVOURS {
+        add(
+            format!("subset_random::keeps_what_the_model_keeps::{}", short(flavour)),
+            Box::new(move |servers| engine_follows_model(servers, flavour)),
+        );
+    }
+}
+
+/// What holds for the model itself, over many more graphs than a server can load.
+pub fn trials() -> Vec<Trial> {
+    vec![Trial::test("subset_random::nothing_dangles_and_a_second_run_changes_nothing", || {
+        for seed in 0..3000 {
+            let graph = Graph::random(&mut Dice::new(seed), "", 0);
+            let kept = resolve(&graph.model);
+            assert_eq!(dangling(&graph.model, &kept), [], "seed {seed}");
+            if is_repeatable(&graph) {
+                let again = resolve(&shrunk(&graph.model, &kept));
+                let sizes = |rows: &Rows| rows.iter().map(BTreeSet::len).collect::<Vec<_>>();
+                assert_eq!(sizes(&again), sizes(&kept), "seed {seed}");
+            }
+        }
+        Ok(())
+    })]
+}
+
+/// A share of what is kept is smaller than the share of everything.
+fn is_repeatable(graph: &Graph) -> bool {
+    graph.model.tables.iter().all(|table| table.limit.as_ref().is_none_or(|limit| limit.percent.is_none()))
+}
+
+fn engine_follows_model(servers: &Servers, flavour: Flavour) {
+    let seeds: Vec<u64> = match std::env::var("BACKFILL_TEST_SEED") {
+        Ok(seed) => vec![seed.parse().unwrap()],
+        Err(_) => (0..BATCHES).map(|seed| seed * 2 + u64::from(flavour == Flavour::Mysql)).collect(),
+    };
+    let ground = Site::new(servers, flavour);
+    for seed in seeds {
+        let dice = &mut Dice::new(seed);
+        let zone = *dice.pick(&ZONES);
+        let graphs: Vec<Graph> =
+            (0..GRAPHS).map(|at| Graph::random(dice, &format!("g{at}"), zone.1)).collect();
+        ground.judge(seed, zone.0, &graphs);
+    }
+}
+
+/// A schema to load graphs into.
+struct Site<'a> {
+    servers: &'a Servers,
+    flavour: Flavour,
+    database: String,
+    keeper: LockKeeper,
+}
+
+impl Drop for Site<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut conn) = self.servers.source(self.flavour).connect() {
+            let _ = conn.query_drop(format!("DROP DATABASE IF EXISTS {}", self.database));
+        }
+    }
+}
+
+impl<'a> Site<'a> {
+    fn new(servers: &'a Servers, flavour: Flavour) -> Self {
+        let database = "subset_random".to_owned();
+        let server = servers.source(flavour);
+        exec(&mut server.connect().unwrap(), &format!("CREATE DATABASE {database} CHARACTER SET utf8mb4"));
+        let keeper = LockKeeper::open(&server.endpoint(&database), Role::Workspace).unwrap();
+        Self { servers, flavour, database, keeper }
+    }
+
+    fn endpoint(&self) -> Endpoint {
+        self.servers.source(self.flavour).endpoint(&self.database)
+    }
+
+    fn conn(&self) -> Conn {
+        connect(self.servers.source(self.flavour), &self.database)
+    }
+
+    /// Loads the graphs, runs the engine over all of them, and compares.
+    fn judge(&self, seed: u64, zone: &str, graphs: &[Graph]) {
+        let mut conn = self.conn();
+        for graph in graphs {
+            graph.load(&mut conn);
+        }
+        let wrong = match self.engine(zone, graphs) {
+            Ok(found) => {
+                let mut pairs = graphs.iter().zip(found);
+                pairs.find(|(graph, found)| *found != resolve(&graph.model)).map(|(graph, _)| graph)
+            }
+            // Which graph it is shows when each is run alone.
+            Err(_) => graphs.iter().find(|graph| self.fails(zone, graph)),
+        };
+        if let Some(graph) = wrong {
+            self.report(seed, zone, graph);
+        }
+        if graphs.iter().all(is_repeatable) {
+            for graph in graphs {
+                delete_others(&mut conn, graph);
+            }
+            let again = self.engine(zone, graphs).unwrap();
+            for (graph, found) in graphs.iter().zip(again) {
+                assert_eq!(found, resolve(&graph.model), "seed {seed}: a second run\n{}", graph.describe());
+            }
+        }
+        for graph in graphs {
+            graph.drop_tables(&mut conn);
+        }
+    }
+
+    /// Whether the engine gives something else for this graph alone, whose tables are there.
+    fn fails(&self, zone: &str, graph: &Graph) -> bool {
+        !matches!(self.engine(zone, std::slice::from_ref(graph)), Ok(found) if found[0] == resolve(&graph.model))
+    }
+
+    /// Makes the graph smaller as long as it fails, and panics with it.
+    fn report(&self, seed: u64, zone: &str, graph: &Graph) {
+        let mut conn = self.conn();
+        let mut graph = graph.clone();
+        let mut runs = 0;
+        'smaller: loop {
+            for smaller in graph.smaller() {
+                graph.drop_tables(&mut conn);
+                smaller.drop_tables(&mut conn);
+                smaller.load(&mut conn);
+                runs += 1;
+                if self.fails(zone, &smaller) {
+                    graph = smaller;
+                    continue 'smaller;
+                }
+                smaller.drop_tables(&mut conn);
+                if runs > SMALLER_RUNS {
+                    break 'smaller;
+                }
+            }
+            break;
+        }
+        graph.drop_tables(&mut conn);
+        graph.load(&mut conn);
+        let found = self.engine(zone, std::slice::from_ref(&graph)).map(|mut found| found.remove(0));
+        graph.drop_tables(&mut conn);
+        panic!(
+            "seed {seed} on {:?}, DATETIME at {zone}\n{}\nexpected: {:?}\nfound:    {found:?}",
+            self.flavour,
+            graph.describe(),
+            resolve(&graph.model)
+        );
+    }
+
+    /// What the engine keeps of the loaded graphs.
+    fn engine(&self, zone: &str, graphs: &[Graph]) -> Result<Vec<Rows>> {
+        let endpoint = self.endpoint();
+        let schema = load_schema(&mut Connection::open(&endpoint, Role::Source)?, &self.database)?;
+        let selection = Selection::new(&schema, |_| false);
+        let checked =
+            checked(graphs, Ground { schema: &schema, selection: &selection, is_excluded: &|_| false })?;
+        let references = references(&selection.served, &schema.foreign_keys, &checked.relations);
+        let inputs = SubsetInputs {
+            served: &selection.served,
+            references: &references,
+            limits: &checked.limits,
+            moment: MOMENT,
+            datetime_timezone: zone,
+        };
+        let plan = SubsetPlan::new(&inputs, None)?;
+        let mut workspace = Workspace::create(&endpoint, None, &self.keeper, "test")?;
+        let mut writer = Writer::open(&endpoint, &workspace, "test")?;
+        let kept = subset::compute(&mut writer, &mut workspace, &self.database, &plan, || true)?;
+        let mut conn = self.conn();
+        let mut found = Vec::new();
+        for graph in graphs {
+            let expected_restricted = restricted(&graph.model);
+            let mut rows = Rows::new();
+            for (at, shape) in graph.shapes.iter().enumerate() {
+                assert_eq!(plan.is_restricted(&shape.name), expected_restricted[at], "{}", shape.name);
+                rows.push(match kept.get(&shape.name) {
+                    Some(keys) => kept_rows(&mut conn, shape, keys),
+                    None => (0..graph.model.tables[at].rows.len()).collect(),
+                });
+            }
+            found.push(rows);
+        }
+        drop(writer);
+        workspace.drop_now()?;
+        Ok(found)
+    }
+}
+
+/// The numbers of the rows whose keys are listed.
+fn kept_rows(conn: &mut Conn, shape: &Shape, keys: &subset::KeyTable) -> BTreeSet<usize> {
+    let join: Vec<String> =
+        keys.columns().iter().map(|(column, own)| format!("s.`{column}` = k.`{own}`")).collect();
+    let rows: Vec<usize> = conn
+        .query(format!(
+            "SELECT s.rid FROM `{}` s JOIN ({}) k ON {}",
+            shape.name,
+            keys.select_keys(),
+            join.join(" AND ")
+        ))
+        .unwrap();
+    assert_eq!(rows.len() as u64, keys.rows(), "{}: rows told and rows listed", shape.name);
+    rows.into_iter().collect()
+}
+
+fn delete_others(conn: &mut Conn, graph: &Graph) {
+    exec(conn, "SET FOREIGN_KEY_CHECKS = 0");
+    for (shape, kept) in graph.shapes.iter().zip(resolve(&graph.model)) {
+        let list: Vec<String> = kept.iter().map(ToString::to_string).collect();
+        let list = if list.is_empty() { "-1".to_owned() } else { list.join(", ") };
+        exec(conn, &format!("DELETE FROM `{}` WHERE rid NOT IN ({list})", shape.name));
+    }
+}
+
+/// The graphs' limits and relations as the configuration gives them, checked.
+fn checked(graphs: &[Graph], ground: Ground<'_>) -> Result<Checked> {
+    let mut limits = Vec::new();
+    let mut relations = Vec::new();
+    for graph in graphs {
+        for (shape, table) in graph.shapes.iter().zip(&graph.model.tables) {
+            limits.extend(table.limit.as_ref().map(|limit| configured(shape, limit)));
+        }
+        for (at, declared) in graph.declared.iter().enumerate() {
+            if !declared {
+                relations.push(relation(graph, at, relations.len() + 1));
+            }
+        }
+    }
+    check(&limits, &relations, ground)
+}
+
+fn configured(shape: &Shape, limit: &subset_model::Limit) -> Limit {
+    Limit {
+        table: shape.name.clone(),
+        all: limit.all,
+        max_rows: limit.max_rows.map(|rows| rows as u64),
+        order_by: limit.order_by.map(|at| shape.columns[at].name.clone()),
+        direction: if limit.ascending { Direction::Asc } else { Direction::Desc },
+        keep_days: limit.age.as_ref().map(|age| age.days),
+        condition: limit.condition.as_ref().map(|condition| condition_sql(condition, shape)),
+        percent: limit.percent.map(|percent| percent as f64),
+    }
+}
+
+fn relation(graph: &Graph, at: usize, number: usize) -> Relation {
+    let reference = &graph.model.references[at];
+    let (child, parent) = (&graph.shapes[reference.child], &graph.shapes[reference.parent]);
+    let names = |shape: &Shape, columns: &[usize]| {
+        columns.iter().map(|at| shape.columns[*at].name.clone()).collect::<Vec<_>>()
+    };
+    Relation {
+        key: ForeignKey {
+            name: format!("relation {number}"),
+            table: child.name.clone(),
+            columns: names(child, &reference.columns),
+            references_schema: None,
+            references: parent.name.clone(),
+            referenced_columns: names(parent, &reference.parent_columns),
+            on_delete: "NO ACTION".to_owned(),
+            on_update: "NO ACTION".to_owned(),
+        },
+        when: reference
+            .when
+            .iter()
+            .map(|(column, value)| (child.columns[*column].name.clone(), when_text(value)))
+            .collect(),
+    }
+}
