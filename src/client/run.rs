@@ -198,10 +198,12 @@ impl Pull<'_> {
         let claimed = target.claim()?;
         for recovered in claimed.recover()? {
             let tables = recovered.tables;
-            self.progress.note(&if recovered.swapped {
-                format!("an interrupted swap of {tables} tables was completed")
-            } else {
-                format!("an interrupted swap of {tables} tables was undone; the data is as it was")
+            self.progress.note(&match (recovered.left_behind, recovered.swapped) {
+                (Some(left), _) => left,
+                (None, true) => format!("an interrupted swap of {tables} tables was completed"),
+                (None, false) => {
+                    format!("an interrupted swap of {tables} tables was undone; the data is as it was")
+                }
             });
         }
         Ok(Some(claimed))
@@ -456,7 +458,7 @@ impl Work<'_> {
         summary.triggers = report.triggers as u64;
         summary.outside_keys = report.outside_keys.into_iter().map(Into::into).collect();
         if let Some(left) = report.left_behind {
-            summary.notes.push(format!("left behind, `backfill cleanup` drops it: {left}"));
+            summary.notes.push(left);
         }
         Ok(summary)
     }

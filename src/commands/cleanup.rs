@@ -59,7 +59,12 @@ pub fn run(args: &CleanupArgs, context: &Context) -> Result<()> {
 
     let mut report = Report::default();
     if let Some(claimed) = &claimed {
-        report.swaps_finished = claimed.recover()?.len();
+        for recovered in claimed.recover()? {
+            match recovered.left_behind {
+                Some(left) => screen.result(&left)?,
+                None => report.swaps_finished += 1,
+            }
+        }
         if report.swaps_finished > 0 {
             screen
                 .result(&format!("Finished {}.", plural(report.swaps_finished as u64, "interrupted swap")))?;

@@ -87,6 +87,10 @@ pub fn from_mysql(error: mysql::Error, kind: Kind) -> Error {
         mysql::Error::IoError(error) => {
             Error::new(kind, "the database connection broke").source(error).retryable()
         }
+        // The driver wraps what the socket says in the middle of an exchange; the type has no public name.
+        mysql::Error::CodecError(error) if std::error::Error::source(&error).is_some() => {
+            Error::new(kind, "the database connection broke").source(error).retryable()
+        }
         mysql::Error::CodecError(error) => {
             Error::new(kind, format!("the database sent what the driver cannot read ({error})")).retryable()
         }

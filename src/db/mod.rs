@@ -4,9 +4,11 @@
 //! [`crate::source`] and [`crate::target`].
 
 mod connect;
+mod deadline;
 mod endpoint;
 pub mod error;
 pub mod flavour;
+mod identify;
 pub mod introspect;
 pub mod kill;
 pub mod lock;

@@ -47,7 +47,9 @@ fn key_bytes(column: &Column) -> u64 {
     column.max_length.map_or(0, |length| length.saturating_mul(of_character))
 }
 
-fn sorts_as_it_compares(column: &Column) -> bool {
+/// Whether a literal of this column compares as the column sorts, so that a position in an order can be written down.
+#[must_use]
+pub fn sorts_as_it_compares(column: &Column) -> bool {
     column.is_integer()
         || matches!(
             column.data_type.as_str(),

@@ -250,6 +250,7 @@ fn copy(
         masks: plan.masks.as_ref(),
         mask_at,
         walk: unlogged_walk(plan, writer.logging()),
+        kept: None,
         copy_walk: plan.copy_walk(),
     };
     copy_table(&mut writer, &order, |rows| {

@@ -126,6 +126,12 @@ impl Pace {
         self.rows
     }
 
+    /// Asks for no more than `rows` rows at a time.
+    pub fn at_most(&mut self, rows: u64) {
+        self.rows_max = self.rows_max.min(rows.max(1));
+        self.rows = self.rows.min(self.rows_max);
+    }
+
     /// Learns from a read of `rows` rows begun at `begun`.
     pub fn learn(&mut self, begun: Instant) {
         let took = begun.elapsed();

@@ -302,8 +302,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Removes what the open chunk loaded. Rows of tables that are not transactional stay: see
-    /// [`Loader::restart_table`].
+    /// Removes what the open chunk loaded. Rows of tables that are not transactional stay.
     ///
     /// # Errors
     /// The server's; the connection's end does the same.
@@ -311,19 +310,6 @@ impl Loader {
         self.in_chunk = false;
         // Also where nothing was begun: a connection that is lost is noticed now.
         self.conn.execute("ROLLBACK").map(|_| ())
-    }
-
-    /// Empties a staging table, for loading it from the start.
-    ///
-    /// # Errors
-    /// The server's.
-    pub fn restart_table(&mut self, table: &str) -> Result<()> {
-        self.rollback_chunk()?;
-        let number = self.number(table)?;
-        let (staged, chunks) = (self.pool.layout.staged(number, table), self.pool.layout.chunks());
-        self.conn.execute(&format!("TRUNCATE TABLE {staged}"))?;
-        self.conn.execute(&format!("DELETE FROM {chunks} WHERE table_number = {number}"))?;
-        Ok(())
     }
 
     /// The server's number of the connection, for ending it from beside.

@@ -20,6 +20,7 @@ mod cli_memory;
 mod cli_proxy;
 mod cli_stream;
 mod cli_target;
+mod db_silence;
 mod directions;
 mod fixture;
 mod harness;
@@ -87,6 +88,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
             Ok(())
         }));
     };
+    db_silence::tests(&mut add);
     directions::tests(&mut add);
     masks::tests(&mut add);
     review_source::tests(&mut add);

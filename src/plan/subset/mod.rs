@@ -5,9 +5,17 @@
 //! [`SubsetPlan`] decides which tables need a list of the keys that they keep and in which order those lists are
 //! made; `source::workspace::subset` makes them.
 
+mod base;
+mod layout;
+mod order;
 mod plan;
+mod render;
+mod want;
 
-pub use plan::{SubsetInputs, SubsetPlan};
+pub use layout::Layout;
+pub use plan::{Base, Direct, Edge, Restricted, Role, Step, SubsetInputs, SubsetPlan, WorkTable};
+pub use render::{Names, Statements, row_alias};
+pub use want::{Phase, Want, Way};
 
 pub mod check;
 

@@ -6,20 +6,15 @@
 //! every range was masked becomes [`Sanitized`], and only that can be read by the encoder.
 
 use super::Writer;
+use super::subset::KeyTables;
+use super::walk::{Walk, last_number};
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::MaskAt;
 use crate::plan::sanitize::{Refs, TableMasks};
+use crate::plan::subset::row_alias;
 use crate::schema::{Column, Table};
-use crate::source::reader::Pace;
-use crate::sql::literal::Form;
-use crate::sql::select::{Bound, InsertSelect, Range, Select, WalkKey};
+use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};
-use std::time::{Duration, Instant};
-
-/// How long one range's `INSERT … SELECT` should take; nobody who alters the table waits longer.
-const COPY_GOAL: Duration = Duration::from_millis(80);
-/// Most rows of one range.
-const COPY_ROWS_MAX: u64 = 20_000;
 
 /// What to copy, and how.
 #[derive(Debug)]
@@ -38,6 +33,8 @@ pub struct CopyOrder<'a> {
     pub mask_at: MaskAt,
     /// The key to walk the source by; none copies in one statement.
     pub walk: Option<WalkKey>,
+    /// Which rows are kept of a restricted table; none copies all.
+    pub kept: Option<&'a KeyTables>,
     /// The key to walk the copy by.
     pub copy_walk: WalkKey,
 }
@@ -86,53 +83,68 @@ pub fn copy_table(
     order: &CopyOrder<'_>,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Sanitized> {
-    let mut rows = 0;
-    match &order.walk {
-        None => {
+    let rows = match (order.kept, &order.walk) {
+        (Some(kept), _) => copy_kept(writer, order, kept, &mut go_on)?,
+        (None, None) => {
             let raw = copy_whole(writer, order)?;
-            rows += mask_rows(writer, order, &raw)?;
+            mask_rows(writer, order, &raw)?
         }
-        Some(key) => {
-            let forms = key_forms(order.table, key)?;
-            let mut pace = Pace::new(order.table.row_count, order.table.bytes, COPY_ROWS_MAX, COPY_GOAL);
-            let mut after = None;
-            loop {
-                let begun = Instant::now();
-                let up_to = next_bound(writer, order, key, &forms, after.clone(), pace.rows())?;
-                let last = up_to.is_none();
-                let raw = copy_range(writer, order, key, Range { after, up_to: up_to.clone() })?;
-                pace.learn(begun);
-                rows += mask_rows(writer, order, &raw)?;
-                if last {
-                    break;
-                }
-                if !go_on(rows) {
-                    return Err(Error::new(Kind::Busy, "the run has ended"));
-                }
-                after = up_to;
-            }
-        }
-    }
+        (None, Some(key)) => copy_by_key(writer, order, key, &mut go_on)?,
+    };
     Ok(Sanitized { table: order.into.clone(), walk: order.copy_walk.clone(), rows })
 }
 
-/// The key of the last row of the next `rows` rows; none when fewer are left. Found on the source, since masked key
-/// columns of the copy say nothing about it.
-fn next_bound(
+fn copy_by_key(
     writer: &mut Writer,
     order: &CopyOrder<'_>,
     key: &WalkKey,
-    forms: &[Form],
-    after: Option<Bound>,
-    rows: u64,
-) -> Result<Option<Bound>> {
-    let list = key.columns.iter().map(|name| Ident::new(name.as_str()).to_string()).collect();
-    let mut select = Select::step(order.from.clone(), list, key, Range { after, up_to: None }, 1);
-    select.offset = rows.saturating_sub(1);
-    match writer.position(&select)? {
-        Some(cells) => Ok(Some(bound(forms, cells.iter().map(|cell| Some(cell.as_slice())))?)),
-        None => Ok(None),
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<u64> {
+    let mut rows = 0;
+    // On the source: masked key columns of the copy say nothing about where a range ends.
+    let mut walk = Walk::over(order.table, order.from.clone(), key)?;
+    while let Some(range) = walk.next(writer)? {
+        let raw = copy_range(writer, order, key, range)?;
+        walk.worked();
+        rows += mask_rows(writer, order, &raw)?;
+        if !go_on(rows) {
+            return Err(ended());
+        }
     }
+    Ok(rows)
+}
+
+/// Copies the rows that a subset keeps. Masks are always set on the way: which rows of the copy a range of the list
+/// became could not be said afterwards.
+fn copy_kept(
+    writer: &mut Writer,
+    order: &CopyOrder<'_>,
+    kept: &KeyTables,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<u64> {
+    let table = &order.table.name;
+    let list = kept_list(order);
+    let Some(keys) = kept.get(table) else {
+        let direct = kept.direct_rows(table)?;
+        let direct = direct.ok_or_else(|| Error::internal("a table without kept rows was to be cut down"))?;
+        return copy_rows(writer, order, Select { list, ..direct });
+    };
+    let mut rows = 0;
+    let last = writer.number(&last_number(keys.name().clone()))?;
+    let mut walk = Walk::numbers(keys.name().clone(), 0, last);
+    while let Some(range) = walk.next(writer)? {
+        let select = Select { list: list.clone(), ..kept.rows(table, range)? };
+        rows += copy_rows(writer, order, select)?;
+        walk.worked();
+        if !go_on(rows) {
+            return Err(ended());
+        }
+    }
+    Ok(rows)
+}
+
+fn ended() -> Error {
+    Error::new(Kind::Busy, "the run has ended")
 }
 
 fn copy_range(writer: &mut Writer, order: &CopyOrder<'_>, key: &WalkKey, range: Range) -> Result<RawRange> {
@@ -153,7 +165,7 @@ fn copy_whole(writer: &mut Writer, order: &CopyOrder<'_>) -> Result<RawRange> {
 fn copy_rows(writer: &mut Writer, order: &CopyOrder<'_>, select: Select) -> Result<u64> {
     let columns = order.columns.iter().map(|column| column.name.clone()).collect();
     writer
-        .copy(&InsertSelect { into: order.into.clone(), columns, select })
+        .copy(&InsertSelect { into: order.into.clone(), columns, select, ignore: false })
         .map_err(|error| explain(error, order))
         .context(|| format!("copying table `{}` into the workspace", order.table.name))
 }
@@ -166,6 +178,20 @@ fn select_list(order: &CopyOrder<'_>) -> Vec<String> {
         .map(|column| match (order.mask_at, order.masks) {
             (MaskAt::Copy, Some(masks)) => masks.select_expression(&column.name, Refs::Bare),
             _ => Ident::new(column.name.as_str()).to_string(),
+        })
+        .collect()
+}
+
+/// The SELECT list of a copy of kept rows.
+fn kept_list(order: &CopyOrder<'_>) -> Vec<String> {
+    let alias = row_alias();
+    let refs = Refs::Of(&alias);
+    order
+        .columns
+        .iter()
+        .map(|column| match order.masks {
+            Some(masks) => masks.select_expression(&column.name, refs),
+            None => refs.column(&column.name),
         })
         .collect()
 }
@@ -210,28 +236,4 @@ fn explain(error: Error, order: &CopyOrder<'_>) -> Error {
         }
         _ => error,
     }
-}
-
-/// How the key's columns are written as literals.
-pub fn key_forms(table: &Table, key: &WalkKey) -> Result<Vec<Form>> {
-    key.columns
-        .iter()
-        .map(|name| {
-            let column = table
-                .column(name)
-                .ok_or_else(|| Error::internal(format!("key column `{name}` is missing")))?;
-            Form::of(column)
-        })
-        .collect()
-}
-
-/// A position from the key cells of a row.
-pub fn bound<'a>(forms: &[Form], cells: impl Iterator<Item = Option<&'a [u8]>>) -> Result<Bound> {
-    let mut literals = Vec::with_capacity(forms.len());
-    for (form, cell) in forms.iter().zip(cells) {
-        let mut literal = Vec::new();
-        form.write(cell, &mut literal)?;
-        literals.push(String::from_utf8(literal).map_err(|_| Error::internal("a literal is not UTF-8"))?);
-    }
-    Ok(Bound(literals))
 }

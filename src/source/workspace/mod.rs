@@ -7,10 +7,12 @@
 mod copy;
 mod name;
 pub mod subset;
+mod walk;
 mod writer;
 
-pub use copy::{CopyOrder, Sanitized, bound, copy_table, key_forms};
+pub use copy::{CopyOrder, Sanitized, copy_table};
 pub use name::WorkspaceName;
+pub use walk::{bound, key_forms};
 pub use writer::{Logging, Writer};
 
 use crate::db::lock::{HeldLock, LockKeeper};
@@ -93,7 +95,12 @@ impl Workspace {
         writer
             .create_table(&format!("CREATE TABLE {place} (`id` INT NOT NULL PRIMARY KEY) ENGINE=InnoDB"))?;
         let columns = key.columns.clone();
-        let copied = writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone() });
+        let copied = writer.copy(&InsertSelect {
+            into: place.clone(),
+            columns,
+            select: select.clone(),
+            ignore: false,
+        });
         copied
             .and_then(|_| writer.update(&place, "`id` = 1", &key, &Range::default()))
             .and_then(|_| writer.position(&select))

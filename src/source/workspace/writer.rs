@@ -91,6 +91,18 @@ impl Writer {
         Ok(position)
     }
 
+    /// The number that a short `SELECT` gives; 0 without a row.
+    ///
+    /// # Errors
+    /// The server's; `Internal` when it is no number.
+    pub fn number(&mut self, select: &Select) -> Result<u64> {
+        let Some(cells) = self.position(select)? else { return Ok(0) };
+        let text = cells.first().and_then(|cell| std::str::from_utf8(cell).ok());
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| {
+            Error::internal("the database answered a question for a number with something else")
+        })
+    }
+
     /// Sets columns of the rows of a workspace table that lie in `range`.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! Finding out which rows of the restricted tables are kept, in the run's workspace.
 //!
+//! Every statement is an `INSERT … SELECT` or a `SELECT`: nothing else may name a source table, and nothing else is
+//! needed. What takes part of a source table takes a range of it, so that nobody waits longer than a range's read.
+//!
 //! What a test of the library does:
 //! ```ignore
 //! let plan = SubsetPlan::new(&SubsetInputs { served, references, limits, moment, datetime_timezone }, None)?;
@@ -14,12 +17,22 @@
 //! A table that `kept` does not name is whole. A restricted table without a usable key has no list of keys: its kept
 //! rows are copied by condition, see [`copy_table`](super::copy_table).
 
+mod down;
+mod engine;
+mod want;
+
 use super::{Workspace, Writer};
 use crate::error::Result;
-use crate::plan::subset::SubsetPlan;
+use crate::plan::subset::{Names, Role, Statements, SubsetPlan};
 use crate::sql::TableName;
 use crate::sql::ident::column_list;
+use crate::sql::select::{Range, Select};
+use engine::Engine;
 use std::collections::BTreeMap;
+
+/// Where a subset's tables are in a workspace.
+#[derive(Debug, Clone, Default)]
+pub struct Places(BTreeMap<(Role, String), TableName>);
 
 /// The kept rows of one table: a workspace table that holds their keys.
 #[derive(Debug, Clone)]
@@ -42,6 +55,12 @@ impl KeyTable {
         self.rows
     }
 
+    /// Where the list is; its rows are numbered.
+    #[must_use]
+    pub fn name(&self) -> &TableName {
+        &self.name
+    }
+
     /// The statement that reads the kept keys.
     #[must_use]
     pub fn select_keys(&self) -> String {
@@ -50,8 +69,11 @@ impl KeyTable {
 }
 
 /// The kept rows of all restricted tables.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct KeyTables {
+    plan: SubsetPlan,
+    schema: String,
+    places: Places,
     tables: BTreeMap<String, KeyTable>,
 }
 
@@ -66,6 +88,38 @@ impl KeyTables {
     pub fn tables(&self) -> impl Iterator<Item = (&String, &KeyTable)> {
         self.tables.iter()
     }
+
+    /// The source rows that are kept of a table, in a range of its list; the SELECT list is to be filled in, over
+    /// [`row_alias`](crate::plan::subset::row_alias).
+    ///
+    /// # Errors
+    /// `Internal` when the table has no list.
+    pub fn rows(&self, table: &str, range: Range) -> Result<Select> {
+        self.statements().kept_rows(table, range)
+    }
+
+    /// The same for a restricted table without a list, all at once; none for other tables.
+    ///
+    /// # Errors
+    /// `Internal` when a parent's list is missing.
+    pub fn direct_rows(&self, table: &str) -> Result<Option<Select>> {
+        self.plan.direct(table).map(|direct| self.statements().direct(direct)).transpose()
+    }
+
+    fn statements(&self) -> Statements<'_> {
+        Statements { plan: &self.plan, names: Names { schema: &self.schema, places: &self.places.0 } }
+    }
+}
+
+/// Gives the subset's tables their places.
+pub fn place(workspace: &mut Workspace, plan: &SubsetPlan) -> Places {
+    let tables = plan.work_tables().into_iter().enumerate();
+    let place = |(at, work): (usize, crate::plan::subset::WorkTable)| {
+        // Copies are named as their tables.
+        let name = format!("_backfill_subset_{at}");
+        ((work.role, work.table), workspace.place(&name))
+    };
+    Places(tables.map(place).collect())
 }
 
 /// Finds the kept rows of the restricted tables of `from_schema`. Between two statements `go_on` is asked whether to.
@@ -77,8 +131,35 @@ pub fn compute(
     workspace: &mut Workspace,
     from_schema: &str,
     plan: &SubsetPlan,
+    go_on: impl FnMut() -> bool,
+) -> Result<KeyTables> {
+    let places = place(workspace, plan);
+    fill(writer, places, from_schema, plan, go_on)
+}
+
+/// As [`compute`], with the places given before.
+///
+/// # Errors
+/// As [`compute`].
+pub fn fill(
+    writer: &mut Writer,
+    places: Places,
+    from_schema: &str,
+    plan: &SubsetPlan,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<KeyTables> {
-    let _ = (writer, workspace, from_schema, plan, go_on());
-    Ok(KeyTables::default())
+    let names = Names { schema: from_schema, places: &places.0 };
+    let mut engine = Engine::new(writer, Statements { plan, names }, &mut go_on);
+    engine.run()?;
+    let mut tables = BTreeMap::new();
+    for (name, restricted) in plan.tables() {
+        let role = if restricted.cyclic { Role::Kept } else { Role::Keys };
+        let list = KeyTable {
+            name: names.place(role, name)?,
+            columns: restricted.layout.key(),
+            rows: engine.rows(role, name),
+        };
+        tables.insert(name.clone(), list);
+    }
+    Ok(KeyTables { plan: plan.clone(), schema: from_schema.to_owned(), places, tables })
 }
