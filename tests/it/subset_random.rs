@@ -1,7 +1,7 @@
 //! The subset engine against the written meaning of limits: random schemas on both servers, row for row.
 //!
 //! Each seed makes one batch of graphs in a schema of its own. What differs is made smaller by leaving things out, and
-//! then shown with its seed; `BACKFILL_TEST_SEED=N` runs that seed alone.
+//! then shown with its seed; `BACKFILL_TEST_SEED=7` or `7..9` runs those seeds alone.
 
 use crate::harness::{Add, FLAVOURS, Servers, connect, exec, short};
 use crate::subset_graph::{Dice, Graph, MOMENT, Shape, condition_sql, when_text};
@@ -13,9 +13,10 @@ use backfill::error::Result;
 use backfill::plan::reference::{Relation, references};
 use backfill::plan::run::Selection;
 use backfill::plan::subset::check::{Checked, Ground, check};
-use backfill::plan::subset::{Direction, Limit, SubsetInputs, SubsetPlan};
+use backfill::plan::subset::{Direction, Limit, SubsetInputs, SubsetPlan, row_alias};
 use backfill::schema::{Flavour, ForeignKey};
 use backfill::source::workspace::{Workspace, Writer, subset};
+use backfill::sql::select::Range;
 use libtest_mimic::Trial;
 use mysql::Conn;
 use mysql::prelude::Queryable;
@@ -60,8 +61,8 @@ fn is_repeatable(graph: &Graph) -> bool {
 }
 
 fn engine_follows_model(servers: &Servers, flavour: Flavour) {
-    let seeds: Vec<u64> = match std::env::var("BACKFILL_TEST_SEED") {
-        Ok(seed) => vec![seed.parse().unwrap()],
+    let seeds = match std::env::var("BACKFILL_TEST_SEED") {
+        Ok(given) => given_seeds(&given),
         Err(_) => (0..BATCHES).map(|seed| seed * 2 + u64::from(flavour == Flavour::Mysql)).collect(),
     };
     let ground = Site::new(servers, flavour);
@@ -72,6 +73,15 @@ fn engine_follows_model(servers: &Servers, flavour: Flavour) {
             (0..GRAPHS).map(|at| Graph::random(dice, &format!("g{at}"), zone.1)).collect();
         ground.judge(seed, zone.0, &graphs);
     }
+}
+
+/// `7` or `7..9`.
+fn given_seeds(text: &str) -> Vec<u64> {
+    let (first, end) = match text.split_once("..") {
+        Some((first, end)) => (first.parse().unwrap(), end.parse().unwrap()),
+        None => (text.parse::<u64>().unwrap(), text.parse::<u64>().unwrap() + 1),
+    };
+    (first..end).collect()
 }
 
 /// A schema to load graphs into.
@@ -199,14 +209,12 @@ impl<'a> Site<'a> {
         let mut conn = self.conn();
         let mut found = Vec::new();
         for graph in graphs {
-            let expected_restricted = restricted(&graph.model);
+            let restricted = restricted(&graph.model);
             let mut rows = Rows::new();
             for (at, shape) in graph.shapes.iter().enumerate() {
-                assert_eq!(plan.is_restricted(&shape.name), expected_restricted[at], "{}", shape.name);
-                rows.push(match kept.get(&shape.name) {
-                    Some(keys) => kept_rows(&mut conn, shape, keys),
-                    None => (0..graph.model.tables[at].rows.len()).collect(),
-                });
+                assert_eq!(plan.is_restricted(&shape.name), restricted[at], "{}", shape.name);
+                let kept = kept_rows(&mut conn, shape, &kept)?;
+                rows.push(kept.unwrap_or_else(|| (0..graph.model.tables[at].rows.len()).collect()));
             }
             found.push(rows);
         }
@@ -216,20 +224,22 @@ impl<'a> Site<'a> {
     }
 }
 
-/// The numbers of the rows whose keys are listed.
-fn kept_rows(conn: &mut Conn, shape: &Shape, keys: &subset::KeyTable) -> BTreeSet<usize> {
-    let join: Vec<String> =
-        keys.columns().iter().map(|(column, own)| format!("s.`{column}` = k.`{own}`")).collect();
-    let rows: Vec<usize> = conn
-        .query(format!(
-            "SELECT s.rid FROM `{}` s JOIN ({}) k ON {}",
-            shape.name,
-            keys.select_keys(),
-            join.join(" AND ")
-        ))
-        .unwrap();
-    assert_eq!(rows.len() as u64, keys.rows(), "{}: rows told and rows listed", shape.name);
-    rows.into_iter().collect()
+/// The numbers of the rows that are kept; none of a table that is whole.
+fn kept_rows(conn: &mut Conn, shape: &Shape, kept: &subset::KeyTables) -> Result<Option<BTreeSet<usize>>> {
+    let list = kept.get(&shape.name);
+    let select = match list {
+        Some(_) => Some(kept.rows(&shape.name, Range::default())?),
+        None => kept.direct_rows(&shape.name)?,
+    };
+    let Some(mut select) = select else { return Ok(None) };
+    select.list = vec![format!("{}.`rid`", row_alias())];
+    let rows: Vec<usize> = conn.query(select.to_string()).unwrap();
+    let distinct: BTreeSet<usize> = rows.iter().copied().collect();
+    assert_eq!(rows.len(), distinct.len(), "{}: a row is read twice", shape.name);
+    if let Some(list) = list {
+        assert_eq!(rows.len() as u64, list.rows(), "{}: rows told and rows read", shape.name);
+    }
+    Ok(Some(distinct))
 }
 
 fn delete_others(conn: &mut Conn, graph: &Graph) {
