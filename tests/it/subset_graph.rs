@@ -106,11 +106,16 @@ impl Graph {
         graph.fill_references(dice);
         for at in 0..graph.shapes.len() {
             graph.drop_doubles(at);
-            if dice.chance(45) {
-                graph.model.tables[at].limit = Some(limit(dice, &graph.shapes[at]));
-            }
         }
+        graph.roll_limits(dice);
         graph
+    }
+
+    /// Sets other limits.
+    pub fn roll_limits(&mut self, dice: &mut Dice) {
+        for (shape, table) in self.shapes.iter().zip(&mut self.model.tables) {
+            table.limit = dice.chance(45).then(|| limit(dice, shape));
+        }
     }
 
     fn add_reference(&mut self, dice: &mut Dice) {

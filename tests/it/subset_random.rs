@@ -22,12 +22,13 @@ use mysql::Conn;
 use mysql::prelude::Queryable;
 use std::collections::BTreeSet;
 
-/// Batches on each server, and graphs in one.
-const BATCHES: u64 = 30;
+/// Batches on each server, graphs in one, and sets of limits for each.
+const BATCHES: u64 = 8;
 const GRAPHS: usize = 8;
+const ROUNDS: u64 = 4;
 /// Engine runs that making a failing graph smaller may take.
 const SMALLER_RUNS: usize = 150;
-const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+14:00", 50_400)];
+const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+13:00", 46_800)];
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
@@ -65,13 +66,9 @@ fn engine_follows_model(servers: &Servers, flavour: Flavour) {
         Ok(given) => given_seeds(&given),
         Err(_) => (0..BATCHES).map(|seed| seed * 2 + u64::from(flavour == Flavour::Mysql)).collect(),
     };
-    let ground = Site::new(servers, flavour);
+    let site = Site::new(servers, flavour);
     for seed in seeds {
-        let dice = &mut Dice::new(seed);
-        let zone = *dice.pick(&ZONES);
-        let graphs: Vec<Graph> =
-            (0..GRAPHS).map(|at| Graph::random(dice, &format!("g{at}"), zone.1)).collect();
-        ground.judge(seed, zone.0, &graphs);
+        site.judge(seed);
     }
 }
 
@@ -117,92 +114,113 @@ impl<'a> Site<'a> {
         connect(self.servers.source(self.flavour), &self.database)
     }
 
-    /// Loads the graphs, runs the engine over all of them, and compares.
-    fn judge(&self, seed: u64, zone: &str, graphs: &[Graph]) {
+    /// Loads the graphs of a seed, runs the engine over all of them with different limits, and compares.
+    fn judge(&self, seed: u64) {
+        let mut dice = Dice::new(seed);
+        let zone = *dice.pick(&ZONES);
+        let mut graphs: Vec<Graph> =
+            (0..GRAPHS).map(|at| Graph::random(&mut dice, &format!("g{at}"), zone.1)).collect();
         let mut conn = self.conn();
-        for graph in graphs {
+        for graph in &graphs {
             graph.load(&mut conn);
         }
-        let wrong = match self.engine(zone, graphs) {
+        for round in 0..ROUNDS {
+            let case = Case { seed, round, zone: zone.0 };
+            self.compare(case, &graphs);
+            if round + 1 == ROUNDS {
+                break;
+            }
+            for graph in &mut graphs {
+                graph.roll_limits(&mut dice);
+            }
+        }
+        self.repeat(Case { seed, round: ROUNDS, zone: zone.0 }, &graphs);
+        for graph in &graphs {
+            graph.drop_tables(&mut conn);
+        }
+    }
+
+    fn compare(&self, case: Case, graphs: &[Graph]) {
+        let wrong = match self.engine(case, graphs) {
             Ok(found) => {
                 let mut pairs = graphs.iter().zip(found);
                 pairs.find(|(graph, found)| *found != resolve(&graph.model)).map(|(graph, _)| graph)
             }
             // Which graph it is shows when each is run alone.
-            Err(_) => graphs.iter().find(|graph| self.fails(zone, graph)),
+            Err(_) => Some(graphs.iter().find(|graph| self.fails(case, graph)).unwrap_or(&graphs[0])),
         };
         if let Some(graph) = wrong {
-            self.report(seed, zone, graph);
+            self.report(case, graph);
         }
-        if graphs.iter().all(is_repeatable) {
-            for graph in graphs {
-                delete_others(&mut conn, graph);
-            }
-            let again = self.engine(zone, graphs).unwrap();
-            for (graph, found) in graphs.iter().zip(again) {
-                assert_eq!(found, resolve(&graph.model), "seed {seed}: a second run\n{}", graph.describe());
-            }
+    }
+
+    /// With the kept rows only, as a source, everything is kept.
+    fn repeat(&self, case: Case, graphs: &[Graph]) {
+        let graphs: Vec<Graph> = graphs.iter().filter(|graph| is_repeatable(graph)).cloned().collect();
+        let mut conn = self.conn();
+        for graph in &graphs {
+            delete_others(&mut conn, graph);
         }
-        for graph in graphs {
-            graph.drop_tables(&mut conn);
+        for (graph, found) in graphs.iter().zip(self.engine(case, &graphs).unwrap()) {
+            assert_eq!(found, resolve(&graph.model), "{case:?}: a second run\n{}", graph.describe());
         }
     }
 
     /// Whether the engine gives something else for this graph alone, whose tables are there.
-    fn fails(&self, zone: &str, graph: &Graph) -> bool {
-        !matches!(self.engine(zone, std::slice::from_ref(graph)), Ok(found) if found[0] == resolve(&graph.model))
+    fn fails(&self, case: Case, graph: &Graph) -> bool {
+        !matches!(self.engine(case, std::slice::from_ref(graph)), Ok(found) if found[0] == resolve(&graph.model))
     }
 
     /// Makes the graph smaller as long as it fails, and panics with it.
-    fn report(&self, seed: u64, zone: &str, graph: &Graph) {
+    fn report(&self, case: Case, graph: &Graph) {
         let mut conn = self.conn();
         let mut graph = graph.clone();
         let mut runs = 0;
-        'smaller: loop {
+        'smaller: while runs < SMALLER_RUNS {
             for smaller in graph.smaller() {
                 graph.drop_tables(&mut conn);
-                smaller.drop_tables(&mut conn);
                 smaller.load(&mut conn);
                 runs += 1;
-                if self.fails(zone, &smaller) {
+                if self.fails(case, &smaller) {
                     graph = smaller;
                     continue 'smaller;
                 }
                 smaller.drop_tables(&mut conn);
-                if runs > SMALLER_RUNS {
-                    break 'smaller;
-                }
             }
             break;
         }
         graph.drop_tables(&mut conn);
         graph.load(&mut conn);
-        let found = self.engine(zone, std::slice::from_ref(&graph)).map(|mut found| found.remove(0));
+        let found = self.engine(case, std::slice::from_ref(&graph)).map(|mut found| found.remove(0));
         graph.drop_tables(&mut conn);
         panic!(
-            "seed {seed} on {:?}, DATETIME at {zone}\n{}\nexpected: {:?}\nfound:    {found:?}",
+            "{case:?} on {:?}\n{}\nexpected: {:?}\nfound:    {found:?}",
             self.flavour,
             graph.describe(),
             resolve(&graph.model)
         );
     }
 
-    /// What the engine keeps of the loaded graphs.
-    fn engine(&self, zone: &str, graphs: &[Graph]) -> Result<Vec<Rows>> {
+    /// What the engine keeps of the loaded graphs; of tables that are not asked for, what is right.
+    fn engine(&self, case: Case, graphs: &[Graph]) -> Result<Vec<Rows>> {
         let endpoint = self.endpoint();
-        let schema = load_schema(&mut Connection::open(&endpoint, Role::Source)?, &self.database)?;
+        let mut schema = load_schema(&mut Connection::open(&endpoint, Role::Source)?, &self.database)?;
+        for table in schema.tables.values_mut() {
+            (table.row_count, table.bytes) = case.size(&table.name);
+        }
         let selection = Selection::new(&schema, |_| false);
-        let checked =
-            checked(graphs, Ground { schema: &schema, selection: &selection, is_excluded: &|_| false })?;
+        let ground = Ground { schema: &schema, selection: &selection, is_excluded: &|_| false };
+        let checked = checked(graphs, ground)?;
         let references = references(&selection.served, &schema.foreign_keys, &checked.relations);
         let inputs = SubsetInputs {
             served: &selection.served,
             references: &references,
             limits: &checked.limits,
             moment: MOMENT,
-            datetime_timezone: zone,
+            datetime_timezone: case.zone,
         };
-        let plan = SubsetPlan::new(&inputs, None)?;
+        let asked = case.asked(schema.tables.keys());
+        let plan = SubsetPlan::new(&inputs, asked.as_ref())?;
         let mut workspace = Workspace::create(&endpoint, None, &self.keeper, "test")?;
         let mut writer = Writer::open(&endpoint, &workspace, "test")?;
         let kept = subset::compute(&mut writer, &mut workspace, &self.database, &plan, || true)?;
@@ -210,17 +228,53 @@ impl<'a> Site<'a> {
         let mut found = Vec::new();
         for graph in graphs {
             let restricted = restricted(&graph.model);
-            let mut rows = Rows::new();
+            let mut rows = resolve(&graph.model);
             for (at, shape) in graph.shapes.iter().enumerate() {
                 assert_eq!(plan.is_restricted(&shape.name), restricted[at], "{}", shape.name);
-                let kept = kept_rows(&mut conn, shape, &kept)?;
-                rows.push(kept.unwrap_or_else(|| (0..graph.model.tables[at].rows.len()).collect()));
+                if asked.as_ref().is_none_or(|asked| asked.contains(&shape.name)) {
+                    let all = || (0..graph.model.tables[at].rows.len()).collect();
+                    rows[at] = kept_rows(&mut conn, shape, &kept)?.unwrap_or_else(all);
+                }
             }
             found.push(rows);
         }
         drop(writer);
         workspace.drop_now()?;
         Ok(found)
+    }
+}
+
+/// Under which circumstances graphs are run.
+#[derive(Debug, Clone, Copy)]
+struct Case {
+    seed: u64,
+    round: u64,
+    zone: &'static str,
+}
+
+impl Case {
+    /// Dice that fall alike for the same table, whatever other tables there are.
+    fn dice(self, table: &str) -> Dice {
+        let name = table.bytes().fold(0, |sum: u64, byte| sum * 31 + u64::from(byte));
+        Dice::new((self.seed * 1_000 + self.round) * 1_000_003 + name)
+    }
+
+    /// Rows and bytes that the server is said to have told: they decide how rows are looked for, and in how large
+    /// ranges.
+    fn size(self, table: &str) -> (u64, u64) {
+        *self.dice(table).pick(&[
+            (0, 0),
+            (20, 4_000),
+            (1_000_000, 1 << 30),
+            (10, 1 << 32),
+            (1_000_000, 1 << 60),
+        ])
+    }
+
+    /// The tables that a run asks for; none: all.
+    fn asked<'t>(self, tables: impl Iterator<Item = &'t String>) -> Option<BTreeSet<String>> {
+        let chosen = || tables.filter(|table| self.dice(table).roll(3) == 0).cloned().collect();
+        (self.round % 2 == 1).then(chosen)
     }
 }
 
