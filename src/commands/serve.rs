@@ -71,7 +71,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     if let Err(error) = sweep::sweep(&config.database, config.temp_database.as_deref()) {
         tracing::warn!(%error, "orphaned workspaces could not be looked for");
     }
-    if catalog.has_rules() {
+    if catalog.needs_workspace() {
         Workspace::try_out(&config.database, config.temp_database.as_deref(), &keeper)?;
     }
     let listener = gate::bind(config.bind)?;
