@@ -39,6 +39,7 @@ mod srv_memory;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod subset;
 mod subset_model;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
@@ -105,6 +106,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_leak::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_target::tests(&mut add);
+    subset::tests(&mut add);
     verify::tests(&mut add);
 
     trials

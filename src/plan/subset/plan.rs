@@ -221,13 +221,19 @@ impl SubsetPlan {
 
     /// The source columns whose values are written into the workspace, or into statements that write there.
     pub fn written(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.tables.iter().flat_map(|(name, restricted)| {
+        let listed = self.tables.iter().flat_map(|(name, restricted)| {
             let copied = restricted.table.columns.iter().filter(|_| restricted.base.is_some());
             let copied = copied.map(|column| column.name.as_str());
             let ordered = restricted.want.as_ref().and_then(|want| want.limit.order_by.as_deref());
             let held = restricted.layout.columns_held();
             held.chain(ordered).chain(copied).map(|column| (name.as_str(), column))
-        })
+        });
+        // Statements name the ends of ranges.
+        let walked = self.all.iter().flat_map(|(name, all)| {
+            let columns = all.walk.iter().flat_map(|key| &key.columns);
+            columns.map(|column| (name.as_str(), column.as_str()))
+        });
+        listed.chain(walked)
     }
 }
 
