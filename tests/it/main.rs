@@ -39,6 +39,7 @@ mod srv_memory;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod srv_subset;
 mod subset;
 mod subset_model;
 /// Builders of table structures, shared with the unit tests beside the planner.
@@ -100,6 +101,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_rights::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
+    srv_subset::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);

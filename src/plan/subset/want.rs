@@ -135,9 +135,19 @@ fn age_condition(column: &Column, days: u32, inputs: &SubsetInputs<'_>) -> Strin
     let local = if column.data_type == "timestamp" || inputs.datetime_timezone == "+00:00" {
         moment
     } else {
-        format!("CONVERT_TZ({moment}, '+00:00', {})", string_literal(inputs.datetime_timezone))
+        // Not by CONVERT_TZ: MariaDB knows no offset beyond +13:00 and makes NULL of it.
+        format!("{moment} + INTERVAL {} MINUTE", minutes(inputs.datetime_timezone))
     };
     format!("{} >= {local} - INTERVAL {} DAY", Ident::new(column.name.as_str()), days.min(DAYS_MAX))
+}
+
+/// Minutes of an offset such as `-05:30`.
+fn minutes(offset: &str) -> i64 {
+    let (sign, rest) = offset.split_at_checked(1).unwrap_or(("+", offset));
+    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+    let number = |digits: &str| digits.parse::<i64>().unwrap_or(0);
+    let ahead = number(hours) * 60 + number(minutes);
+    if sign == "-" { -ahead } else { ahead }
 }
 
 fn ordered(table: &Table, key: &WalkKey, limit: &Limit) -> Result<Way> {
