@@ -9,17 +9,18 @@ use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
-use crate::plan::subset::check::{Checked, Ground, check};
+use crate::plan::subset::check::{Ground, check};
 use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
+use crate::server::digest::digest;
+use crate::server::limits::CheckedLimits;
+use crate::server::run::RunPlan;
 use crate::source::survey::Survey;
 use crate::source::workspace::read_hint;
 use crate::wire::PROTOCOL;
 use crate::wire::api::{RunRequest, RunTable};
 use crate::wire::manifest::{LeftOut, Manifest, NotCopied, SourceIdentity, TableEntry};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `max_allowed_packet` where a server does not tell it: the smallest default of any version.
@@ -54,7 +55,7 @@ pub struct Catalog {
     schema: Schema,
     selection: Selection,
     sanitize: SanitizePlan,
-    subset: Checked,
+    limits: CheckedLimits,
     signatures: BTreeMap<String, Signature>,
     identity: SourceIdentity,
     server_time: String,
@@ -103,9 +104,16 @@ impl Catalog {
         };
         let sanitize = plan(&settings.rules, &survey.schema, &facts)?;
         let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
-        let subset = check(&settings.limits, &settings.relations, ground)?;
+        let checked = check(&settings.limits, &settings.relations, ground)?;
         survey.probe_masks(&sanitize)?;
-        survey.try_conditions(&subset)?;
+        survey.try_conditions(&checked)?;
+        let limits = CheckedLimits::new(
+            checked,
+            &selection.served,
+            &survey.schema.foreign_keys,
+            &survey.server_time,
+            &settings.datetime_timezone,
+        )?;
         Ok(Self {
             identity: survey.facts.identity(&settings.nonce),
             server: survey.server().to_owned(),
@@ -116,7 +124,7 @@ impl Catalog {
             signatures: survey.signatures,
             selection,
             sanitize,
-            subset,
+            limits,
             mask_at: settings.mask_at,
             warn: settings.warn,
         })
@@ -125,8 +133,10 @@ impl Catalog {
     /// The served tables that runs copy into a workspace as things are now.
     #[must_use]
     pub fn copied(&self) -> Vec<&str> {
-        let copied =
-            |table: &&Table| self.sanitize.for_table(&table.name).is_some() || is_copied_unruled(table);
+        let copied = |table: &&Table| {
+            let (masks, limited) = (self.sanitize.for_table(&table.name), self.limits.restrict(&table.name));
+            masks.is_some() || limited || is_copied_unruled(table)
+        };
         self.selection.served.values().filter(copied).map(|table| table.name.as_str()).collect()
     }
 
@@ -141,7 +151,7 @@ impl Catalog {
                 .map(|(name, reason)| format!("table `{name}` is not served: {reason}")),
         );
         warnings.extend(self.foreign_keys().iter().filter_map(|key| self.not_followed(key)));
-        warnings.extend(self.subset.warnings.iter().cloned());
+        warnings.extend(self.limits.warnings().iter().cloned());
         warnings
     }
 
@@ -151,9 +161,9 @@ impl Catalog {
             None if self.selection.served.contains_key(&key.references) => return None,
             None => format!("leads to `{}`, which is not served", key.references),
         };
-        let limits = match self.subset.limits.is_empty() {
-            true => "",
-            false => ": it neither restricts rows nor pulls any in",
+        let limits = match self.limits.are_given() {
+            false => "",
+            true => ": it neither restricts rows nor pulls any in",
         };
         Some(format!("foreign key `{}` of `{}` {left}{limits}", key.name, key.table))
     }
@@ -216,13 +226,14 @@ impl Catalog {
             .unwrap_or_default();
         TableEntry {
             has_timestamps: table.has_timestamps(),
-            has_limit: false,
+            has_limit: self.limits.restrict(&table.name),
             limited: None,
             has_sanitization: masks.is_some(),
             digest: digest(
                 table,
                 &sanitized_columns,
                 masks.map(|masks| masks.columns.as_slice()).unwrap_or_default(),
+                &self.limits.text_for(&table.name),
             ),
             sanitized_columns,
             table: table.clone(),
@@ -233,107 +244,26 @@ impl Catalog {
     ///
     /// # Errors
     /// `Usage` for an unknown table or column, `Guard` for an excluded one, `Schema` for what cannot be sent.
-    pub fn plan_run(&self, request: &RunRequest) -> Result<Vec<TablePlan>> {
+    pub fn plan_run(&self, request: &RunRequest) -> Result<RunPlan> {
         if request.tables.is_empty() {
             return Err(Error::usage("a run needs at least one table"));
         }
         let mut seen = BTreeSet::new();
-        request
-            .tables
-            .iter()
-            .map(|wanted| {
-                if !seen.insert(&wanted.name) {
-                    return Err(Error::usage(format!("table `{}` is asked for twice", wanted.name)));
-                }
-                self.plan_table(wanted)
-            })
-            .collect()
+        let mut tables = Vec::with_capacity(request.tables.len());
+        for wanted in &request.tables {
+            if !seen.insert(wanted.name.clone()) {
+                return Err(Error::usage(format!("table `{}` is asked for twice", wanted.name)));
+            }
+            tables.push(self.plan_table(wanted)?);
+        }
+        Ok(RunPlan { tables, subset: self.limits.plan(&self.selection.served, &seen, &self.sanitize)? })
     }
 
     fn plan_table(&self, wanted: &RunTable) -> Result<TablePlan> {
         let table = self.selection.table(&wanted.name)?;
         let masks = self.sanitize.for_table(&table.name);
         let signature = self.signatures.get(&table.name).cloned().unwrap_or_default();
-        TablePlan::new(table, wanted.columns.as_deref(), masks, self.mask_at, signature)
-    }
-}
-
-/// Changes whenever a delta of the table could not be trusted: with its columns, keys or rules.
-fn digest(table: &Table, sanitized: &[String], masks: &[crate::plan::sanitize::MaskedColumn]) -> String {
-    #[derive(Serialize)]
-    struct Digested<'a> {
-        columns: &'a [crate::schema::Column],
-        primary_key: &'a [String],
-        indexes: &'a [crate::schema::Index],
-        rules: Vec<(&'a str, String, Vec<&'a str>)>,
-    }
-    // Not by the masks' names: options of theirs make other values.
-    let rules = sanitized
-        .iter()
-        .zip(masks)
-        .map(|(name, masked)| (name.as_str(), format!("{:?}", masked.mask), masked.exclude().collect()));
-    let digested = Digested {
-        columns: &table.columns,
-        primary_key: &table.primary_key,
-        indexes: &table.indexes,
-        rules: rules.collect(),
-    };
-    // Plain structures of text and numbers always serialize.
-    let json = serde_json::to_vec(&digested).unwrap_or_default();
-    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::sanitize::Mask;
-    use crate::schema::{Column, Flavour, Version};
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn a_digest_tells_every_rule_from_every_other() {
-        let text = Column { nullable: true, ..Column::new("secret", "varchar(99)") };
-        let text = Column {
-            charset: Some("utf8mb4".into()),
-            collation: Some("utf8mb4_bin".into()),
-            max_length: Some(99),
-            ..text
-        };
-        let table = Table::new("t", vec![Column::new("id", "int"), text]);
-        let schema = Schema {
-            database: "app".into(),
-            flavour: Flavour::Mariadb,
-            version: Version(10, 11, 0),
-            tables: BTreeMap::from([("t".to_owned(), table.clone())]),
-            foreign_keys: Vec::new(),
-            triggers: Vec::new(),
-            views: 0,
-            routines: 0,
-            events: 0,
-        };
-        let facts = Facts { salt: "5a17", ..Facts::default() };
-        let digest_of = |mask: Option<Mask>, exclude: &[&str]| {
-            let rule = |mask| Rule {
-                table: "t".into(),
-                column: "secret".into(),
-                mask,
-                exclude: exclude.iter().map(ToString::to_string).collect(),
-            };
-            let rules: Vec<Rule> = mask.map(rule).into_iter().collect();
-            let plan = plan(&rules, &schema, &facts).unwrap();
-            let masks = plan.for_table("t").map(|masks| masks.columns.as_slice()).unwrap_or_default();
-            let names: Vec<String> = masks.iter().map(|masked| masked.name.clone()).collect();
-            digest(&table, &names, masks)
-        };
-        let all: BTreeSet<String> = [
-            digest_of(None, &[]),
-            digest_of(Some(Mask::Null), &[]),
-            digest_of(Some(Mask::Null), &["a*"]),
-            digest_of(Some(Mask::Hash { unusable: false }), &[]),
-            digest_of(Some(Mask::Hash { unusable: true }), &[]),
-        ]
-        .into();
-        assert_eq!(all.len(), 5);
-        assert_eq!(digest_of(Some(Mask::Null), &[]), digest_of(Some(Mask::Null), &[]));
+        let restricted = self.limits.restrict(&table.name);
+        TablePlan::new(table, wanted.columns.as_deref(), masks, restricted, self.mask_at, signature)
     }
 }

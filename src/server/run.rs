@@ -3,6 +3,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::run::TablePlan;
+use crate::plan::subset::SubsetPlan;
 use crate::server::spool::{Chunk, Spool};
 use crate::source::watch::Statements;
 use crate::wire::api::{Code, ErrorBody, RunPhase, RunStatus, TablePhase, TableStatus};
@@ -19,6 +20,24 @@ pub struct BatchSize {
     pub statement_bytes_max: usize,
 }
 
+/// What a run does.
+#[derive(Debug)]
+pub struct RunPlan {
+    /// Its tables in the order in which they were asked for.
+    pub tables: Vec<TablePlan>,
+    /// Which rows the restricted ones keep.
+    pub subset: RunSubset,
+}
+
+/// How the kept rows of a run's restricted tables are found.
+#[derive(Debug, Default)]
+pub struct RunSubset {
+    /// The plan; empty for a run without restricted tables.
+    pub plan: SubsetPlan,
+    /// Columns with rules whose values the plan writes into the workspace: they must not be logged.
+    pub ruled: Vec<String>,
+}
+
 /// A run.
 #[derive(Debug)]
 pub struct Run {
@@ -28,6 +47,8 @@ pub struct Run {
     pub peer: String,
     /// Its tables in the order in which they were asked for.
     pub tables: Vec<TablePlan>,
+    /// Which rows its restricted tables keep.
+    pub subset: RunSubset,
     /// How batches are cut.
     pub batch: BatchSize,
     /// Where frames wait.
@@ -73,13 +94,8 @@ pub enum Next {
 impl Run {
     /// A run about to begin.
     #[must_use]
-    pub fn new(
-        id: String,
-        peer: String,
-        tables: Vec<TablePlan>,
-        batch: BatchSize,
-        spool: Arc<Spool>,
-    ) -> Self {
+    pub fn new(id: String, peer: String, plan: RunPlan, batch: BatchSize, spool: Arc<Spool>) -> Self {
+        let RunPlan { tables, subset } = plan;
         let states = tables
             .iter()
             .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new() })
@@ -88,6 +104,7 @@ impl Run {
             id,
             peer,
             tables,
+            subset,
             batch,
             spool,
             statements: Arc::default(),

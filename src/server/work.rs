@@ -9,10 +9,12 @@ use crate::schema::ddl::{self, WorkspaceOptions};
 use crate::schema::diff::is_transactional;
 use crate::schema::{Check, Column, Flavour, Generated};
 use crate::server::encode::{Dumpable, Encoder};
+use crate::server::order::{Job, Jobs};
 use crate::server::permits::Permits;
-use crate::server::run::Run;
+use crate::server::run::{Run, RunSubset};
 use crate::source::reader::{Reader, is_schema_change};
 use crate::source::watch;
+use crate::source::workspace::subset::{self, KeyTables};
 use crate::source::workspace::{
     CopyOrder, Home, Logging, Sanitized, Workspace, Writer, copy_table, read_hint,
 };
@@ -23,7 +25,7 @@ use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Why a run ends when a migration comes between.
 const SCHEMA_CHANGED: &str = "a table changed its definition while it was read";
@@ -111,27 +113,33 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
 struct Places {
     workspace: Option<Workspace>,
     by_table: HashMap<usize, WorkspaceTable>,
+    /// Where the lists of kept rows go.
+    lists: subset::Places,
+    /// The kept rows of restricted tables, once they are known.
+    kept: OnceLock<KeyTables>,
     /// Whether the log says already that there are no snapshots.
     warned: AtomicBool,
 }
 
 fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>) -> Result<()> {
     let mut by_table = HashMap::new();
+    let mut lists = subset::Places::default();
     if let Some(workspace) = &mut workspace {
+        lists = subset::place(workspace, &run.subset.plan);
         for (at, plan) in run.tables.iter().enumerate() {
             if matches!(plan.route, Route::Copy(_)) {
                 by_table.insert(at, workspace.place(&plan.table.name));
             }
         }
     }
-    let places = Places { workspace, by_table, warned: AtomicBool::new(false) };
-    let queue = Mutex::new(queue(&run.tables));
+    let places = Places { workspace, by_table, lists, kept: OnceLock::new(), warned: AtomicBool::new(false) };
+    let jobs = Jobs::new(&run.tables);
     let workers = shared.workers_max.min(run.tables.len()).max(1);
     let first_error = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                let worked = catch_unwind(AssertUnwindSafe(|| work_off(shared, run, &places, &queue)));
+                let worked = catch_unwind(AssertUnwindSafe(|| work_off(shared, run, &places, &jobs)));
                 let result = worked.unwrap_or_else(|_| Err(Error::internal("a worker panicked")));
                 if let Err(error) = result {
                     first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -149,29 +157,58 @@ fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>
     }
 }
 
-/// Positions of tables, last first to be worked on: the largest begin first, copies before what is read directly.
-fn queue(tables: &[TablePlan]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..tables.len()).collect();
-    order.sort_by_key(|at| (matches!(tables[*at].route, Route::Copy(_)), tables[*at].table.bytes));
-    order
-}
-
-fn work_off(shared: &Shared, run: &Arc<Run>, places: &Places, queue: &Mutex<Vec<usize>>) -> Result<()> {
-    loop {
-        let permit = shared.permits.acquire(|| run.is_cancelled());
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let (Some(_permit), Some(table)) = (permit, next) else {
-            return Ok(());
-        };
+fn work_off(shared: &Shared, run: &Arc<Run>, places: &Places, jobs: &Jobs) -> Result<()> {
+    while let Some(job) = jobs.next(|| run.is_cancelled()) {
+        let Some(_permit) = shared.permits.acquire(|| run.is_cancelled()) else { break };
         if run.is_cancelled() {
             return Err(Run::cancelled_error());
         }
-        let plan = &run.tables[table];
-        work_on(shared, run, places, table)
-            .map_err(|error| hint(shared, plan, error))
-            .context(|| format!("table `{}`", plan.table.name))?;
-        run.finish_table(table);
+        match job {
+            Job::Subset => {
+                find_kept_rows(shared, run, places).map_err(|error| shared.home.hint(error))?;
+                jobs.subset_done();
+            }
+            Job::Table(table) => {
+                let plan = &run.tables[table];
+                work_on(shared, run, places, table)
+                    .map_err(|error| hint(shared, plan, error))
+                    .context(|| format!("table `{}`", plan.table.name))?;
+                run.finish_table(table);
+            }
+        }
     }
+    Ok(())
+}
+
+/// Finds out which rows the restricted tables keep.
+fn find_kept_rows(shared: &Shared, run: &Arc<Run>, places: &Places) -> Result<()> {
+    for (at, _) in run.tables.iter().enumerate().filter(|(_, plan)| plan.restricted) {
+        run.enter(at, TablePhase::Copy);
+    }
+    let workspace = places.workspace.as_ref();
+    let workspace = workspace.ok_or_else(|| Error::internal("limits were planned without a workspace"))?;
+    let mut writer = Writer::open(workspace, &run.id, &run.statements)?;
+    check_server(shared, writer.server())?;
+    refuse_logged(&run.subset, writer.logging())?;
+    let database = &shared.endpoint.database;
+    let go_on = || !run.is_cancelled();
+    let kept = subset::fill(&mut writer, places.lists.clone(), database, &run.subset.plan, go_on)?;
+    places.kept.set(kept).map_err(|_| Error::internal("the kept rows were found twice"))
+}
+
+/// Lists of rows hold keys, and what limits order by. A ruled column's values must not be logged on the way.
+fn refuse_logged(subset: &RunSubset, logging: Logging) -> Result<()> {
+    if logging == Logging::Off || subset.ruled.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "limits need the values of {} in the workspace, which have a rule, and the server logs what is written there",
+        subset.ruled.join(", ")
+    );
+    Err(Error::config(what).hint(
+        "GRANT the right to set sql_log_bin (MariaDB: BINLOG ADMIN; MySQL: SESSION_VARIABLES_ADMIN) to the account, or \
+         order the limit by another column",
+    ))
 }
 
 /// A right may be taken away while a server runs.
@@ -187,7 +224,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
     match (plan.route, &places.workspace, places.by_table.get(&at)) {
         (Route::Copy(mask_at), Some(workspace), Some(place)) => {
             run.enter(at, TablePhase::Copy);
-            let sanitized = copy(shared, run, workspace, place, at, mask_at)?;
+            let sanitized = copy(shared, run, workspace, place, places.kept.get(), at, mask_at)?;
             run.enter(at, TablePhase::Dump);
             let mut reader = shared.home.open_reader(&run.id, &run.statements)?;
             check_server(shared, reader.server())?;
@@ -254,6 +291,7 @@ fn copy(
     run: &Run,
     workspace: &Workspace,
     place: &WorkspaceTable,
+    kept: Option<&KeyTables>,
     at: usize,
     mask_at: MaskAt,
 ) -> Result<Sanitized> {
@@ -263,6 +301,10 @@ fn copy(
     // A raw value that is written to a logged workspace is on every replica and in every backup.
     let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };
     writer.create_table(&workspace_ddl(plan, place, writer.flavour())?)?;
+    let kept = match plan.restricted {
+        true => Some(kept.ok_or_else(|| Error::internal("a restricted table came before its kept rows"))?),
+        false => None,
+    };
     let order = CopyOrder {
         table: &plan.table,
         from: TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str()),
@@ -271,7 +313,7 @@ fn copy(
         masks: plan.masks.as_ref(),
         mask_at,
         walk: unlogged_walk(plan, writer.logging()),
-        kept: None,
+        kept,
         copy_walk: plan.copy_walk(),
     };
     copy_table(&mut writer, &order, |rows| {

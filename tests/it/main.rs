@@ -41,8 +41,10 @@ mod srv_memory;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod srv_subset;
 mod srv_tables;
 mod srv_watch;
+mod subset;
 mod subset_graph;
 mod subset_model;
 mod subset_random;
@@ -109,6 +111,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_sanitize::tests(&mut add);
     srv_tables::tests(&mut add);
     srv_watch::tests(&mut add);
+    srv_subset::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);
@@ -117,6 +120,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_memory::tests(&mut add);
     cli_target::tests(&mut add);
     subset_random::tests(&mut add);
+    subset::tests(&mut add);
     verify::tests(&mut add);
 
     trials

@@ -78,7 +78,7 @@ pub enum Base {
     /// All.
     Whole,
     /// The wanted ones, since nothing else can be kept.
-    Wanted(Want),
+    Wanted(Box<Want>),
 }
 
 /// A table whose rows are looked at without a list of them.
@@ -221,13 +221,19 @@ impl SubsetPlan {
 
     /// The source columns whose values are written into the workspace, or into statements that write there.
     pub fn written(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.tables.iter().flat_map(|(name, restricted)| {
+        let listed = self.tables.iter().flat_map(|(name, restricted)| {
             let copied = restricted.table.columns.iter().filter(|_| restricted.base.is_some());
             let copied = copied.map(|column| column.name.as_str());
             let ordered = restricted.want.as_ref().and_then(|want| want.limit.order_by.as_deref());
             let held = restricted.layout.columns_held();
             held.chain(ordered).chain(copied).map(|column| (name.as_str(), column))
-        })
+        });
+        // Statements name the ends of ranges.
+        let walked = self.all.iter().flat_map(|(name, all)| {
+            let columns = all.walk.iter().flat_map(|key| &key.columns);
+            columns.map(|column| (name.as_str(), column.as_str()))
+        });
+        listed.chain(walked)
     }
 }
 
@@ -280,7 +286,9 @@ impl Builder<'_> {
                 let references = self.inputs.references;
                 let is_parent = references.iter().any(|reference| reference.references == name);
                 let base = match limit {
-                    Some(limit) if !is_parent => Base::Wanted(Want::without_key(source, limit, self.inputs)?),
+                    Some(limit) if !is_parent => {
+                        Base::Wanted(Box::new(Want::without_key(source, limit, self.inputs)?))
+                    }
                     _ => Base::Whole,
                 };
                 (base::numbered(source, references), base::number_key(), Some(base))

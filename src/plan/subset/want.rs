@@ -20,6 +20,9 @@ pub struct Want {
     pub conditions: Vec<String>,
     /// In which order they are found.
     pub way: Way,
+    /// The index of their age, where the order is another: if no more rows are young enough than are wanted, they
+    /// are all wanted, and no order has to be walked through old ones.
+    pub young: Option<Phase>,
 }
 
 /// In which order wanted rows are found.
@@ -51,12 +54,15 @@ impl Want {
         let age = aged.map(|(column, days)| age_condition(column, days, inputs));
         let mut conditions: Vec<String> = age.iter().cloned().collect();
         conditions.extend(limit.condition.clone());
-        let way = if cuts(limit) {
-            ordered(table, key, limit)?
-        } else {
-            Way::Along(vec![any_order(table, key, aged.map(|(column, _)| column), age)])
-        };
-        Ok(Self { limit: limit.clone(), conditions, way })
+        let young = aged.and_then(|(column, _)| index_with_order(table, key, column)).zip(age);
+        let young = young.map(|(key, age)| Phase { key, conditions: vec![age] });
+        if !cuts(limit) {
+            let whole = || Phase { key: key.clone(), conditions: Vec::new() };
+            let way = Way::Along(vec![young.unwrap_or_else(whole)]);
+            return Ok(Self { limit: limit.clone(), conditions, way, young: None });
+        }
+        let young = young.filter(|_| limit.order_by.is_none() && limit.percent.is_none());
+        Ok(Self { limit: limit.clone(), conditions, way: ordered(table, key, limit)?, young })
     }
 
     /// As [`Want::new`] for rows without a key, which one statement finds: nothing settles ties.
@@ -70,7 +76,7 @@ impl Want {
         conditions.extend(limit.condition.clone());
         let by = limit.order_by.as_deref().map(|name| column(table, limit, name)).transpose()?;
         let order = by.map(|column| column.name.clone()).into_iter().collect();
-        Ok(Self { limit: limit.clone(), conditions, way: Way::Ranked(order) })
+        Ok(Self { limit: limit.clone(), conditions, way: Way::Ranked(order), young: None })
     }
 
     /// The columns of the order, where no index has it.
@@ -129,18 +135,19 @@ fn age_condition(column: &Column, days: u32, inputs: &SubsetInputs<'_>) -> Strin
     let local = if column.data_type == "timestamp" || inputs.datetime_timezone == "+00:00" {
         moment
     } else {
-        format!("CONVERT_TZ({moment}, '+00:00', {})", string_literal(inputs.datetime_timezone))
+        // Not by CONVERT_TZ: MariaDB knows no offset beyond +13:00 and makes NULL of it.
+        format!("{moment} + INTERVAL {} MINUTE", minutes(inputs.datetime_timezone))
     };
     format!("{} >= {local} - INTERVAL {} DAY", Ident::new(column.name.as_str()), days.min(DAYS_MAX))
 }
 
-/// All rows that pass are wanted: along the index of their age, if there is one, since only their part of it is read.
-fn any_order(table: &Table, key: &WalkKey, aged: Option<&Column>, age: Option<String>) -> Phase {
-    let along = aged.and_then(|column| index_with_order(table, key, column));
-    match (along, age) {
-        (Some(along), Some(age)) => Phase { key: along, conditions: vec![age] },
-        _ => Phase { key: key.clone(), conditions: Vec::new() },
-    }
+/// Minutes of an offset such as `-05:30`.
+fn minutes(offset: &str) -> i64 {
+    let (sign, rest) = offset.split_at_checked(1).unwrap_or(("+", offset));
+    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "0"));
+    let number = |digits: &str| digits.parse::<i64>().unwrap_or(0);
+    let ahead = number(hours) * 60 + number(minutes);
+    if sign == "-" { -ahead } else { ahead }
 }
 
 fn ordered(table: &Table, key: &WalkKey, limit: &Limit) -> Result<Way> {

@@ -15,6 +15,9 @@ const COPY_GOAL: Duration = Duration::from_millis(80);
 /// Most rows of one range.
 const COPY_ROWS_MAX: u64 = 20_000;
 
+/// What a row of a list counts for when the first range is cut.
+const LIST_ROW_BYTES: u64 = 100;
+
 /// Rows that are worked in ranges, and how far they are.
 #[derive(Debug)]
 pub(super) struct Walk {
@@ -47,13 +50,20 @@ impl Walk {
     pub fn numbers(list: TableName, after: u64, until: u64) -> Self {
         let bounds = Select::step(list, vec![number_column()], &number_key(), Range::default(), 1);
         let number = |number: u64| Some(Bound(vec![number.to_string()]));
-        let pace = Pace::new(1, 100, COPY_ROWS_MAX, COPY_GOAL);
+        let pace = Pace::new(1, LIST_ROW_BYTES, COPY_ROWS_MAX, COPY_GOAL);
         let walk = Self::new(bounds, vec![Form::Number], pace);
         Self { after: number(after), until: number(until), finished: until <= after, ..walk }
     }
 
     fn new(bounds: Select, forms: Vec<Form>, pace: Pace) -> Self {
         Self { bounds, forms, pace, after: None, until: None, begun: Instant::now(), finished: false }
+    }
+
+    /// Begins with ranges so small that they stand for about as many rows as usual, where each row leads to `weight`
+    /// others.
+    pub fn with_weight(self, weight: u64) -> Self {
+        let pace = Pace::new(1, weight.max(1).saturating_mul(LIST_ROW_BYTES), COPY_ROWS_MAX, COPY_GOAL);
+        Self { pace, ..self }
     }
 
     /// Makes no range larger than `rows`.

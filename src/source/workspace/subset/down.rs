@@ -35,11 +35,7 @@ impl Engine<'_> {
                 && (edge.nullable.is_empty() || edge.nulls.is_some())
         };
         let candidates = restricted.edges.iter().enumerate().filter(|(_, edge)| possible(edge));
-        let share = |edge: &Edge| {
-            let parent = &edge.reference.references;
-            let all = self.statements.plan.table(parent).map_or(0, |parent| parent.table.row_count);
-            (self.kept_rows(parent), all)
-        };
+        let share = |edge: &Edge| (self.kept_rows(&edge.reference.references), self.parent_rows(edge));
         candidates
             .map(|(at, edge)| (share(edge), at))
             .filter(|((kept, all), _)| kept.saturating_mul(LOOKED_UP_SHARE) <= *all && *all > 0)
@@ -49,6 +45,12 @@ impl Engine<'_> {
                 one.cmp(&other)
             })
             .map(|(_, at)| at)
+    }
+
+    /// How many rows the parent has, as the server estimates it.
+    fn parent_rows(&self, edge: &Edge) -> u64 {
+        let parent = self.statements.plan.table(&edge.reference.references);
+        parent.map_or(0, |parent| parent.table.row_count)
     }
 
     fn kept_rows(&self, table: &str) -> u64 {
@@ -62,8 +64,10 @@ impl Engine<'_> {
         let Some(edge) = restricted.edges.get(by) else { return Ok(()) };
         let parents = statements.kept(&edge.reference.references)?;
         let until = self.last_number(parents.clone())?;
-        self.walk_numbers(parents, 0, until, |engine, range| {
-            engine.add(Role::Keys, table, &statements.kept_by_parent(table, by, range)?).map(|_| ())
+        let siblings = restricted.table.row_count / self.parent_rows(edge).max(1);
+        self.walk(Walk::numbers(parents, 0, until).with_weight(siblings), |engine, range| {
+            engine.add(Role::Keys, table, &statements.kept_by_parent(table, by, range)?)?;
+            Ok(false)
         })?;
         let Some(nulls) = &edge.nulls else { return Ok(()) };
         let mut bounds = statements.rows_without_parent(table, by, nulls, Range::default())?;

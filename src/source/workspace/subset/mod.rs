@@ -9,13 +9,13 @@
 //! let mut workspace = Workspace::create(&endpoint, None, &keeper, "test")?;
 //! let mut writer = Writer::open(&endpoint, &workspace, "test")?;
 //! let kept = subset::compute(&mut writer, &mut workspace, &endpoint.database, &plan, || true)?;
-//! for (table, keys) in kept.tables() {
-//!     // SELECT of the key's values, in the order of `keys.columns()`
-//!     let rows: Vec<mysql::Row> = conn.query(keys.select_keys())?;
+//! for table in served.keys() {
+//!     // None: the table is whole. Works for tables without a key too.
+//!     if let Some(select) = kept.select(table, &["rid"])? {
+//!         let rows: Vec<i64> = conn.query(select.to_string())?;
+//!     }
 //! }
 //! ```
-//! A table that `kept` does not name is whole. A restricted table without a usable key has no list of keys: its kept
-//! rows are copied by condition, see [`copy_table`](super::copy_table).
 
 mod down;
 mod engine;
@@ -23,9 +23,8 @@ mod want;
 
 use super::{Workspace, Writer};
 use crate::error::Result;
-use crate::plan::subset::{Names, Role, Statements, SubsetPlan};
-use crate::sql::ident::column_list;
-use crate::sql::select::{Range, Select};
+use crate::plan::subset::{Names, Role, Statements, SubsetPlan, row_alias};
+use crate::sql::select::{Range, Select, column_of};
 use crate::sql::{TableName, WorkspaceTable};
 use engine::Engine;
 use std::collections::BTreeMap;
@@ -38,17 +37,10 @@ pub struct Places(BTreeMap<(Role, String), WorkspaceTable>);
 #[derive(Debug, Clone)]
 pub struct KeyTable {
     name: TableName,
-    columns: Vec<(String, String)>,
     rows: u64,
 }
 
 impl KeyTable {
-    /// The key's columns in the source table and, beside each, in the list.
-    #[must_use]
-    pub fn columns(&self) -> &[(String, String)] {
-        &self.columns
-    }
-
     /// How many rows are kept.
     #[must_use]
     pub fn rows(&self) -> u64 {
@@ -59,12 +51,6 @@ impl KeyTable {
     #[must_use]
     pub fn name(&self) -> &TableName {
         &self.name
-    }
-
-    /// The statement that reads the kept keys.
-    #[must_use]
-    pub fn select_keys(&self) -> String {
-        format!("SELECT {} FROM {}", column_list(self.columns.iter().map(|(_, own)| own)), self.name)
     }
 }
 
@@ -104,6 +90,20 @@ impl KeyTables {
     /// `Internal` when a parent's list is missing.
     pub fn direct_rows(&self, table: &str) -> Result<Option<Select>> {
         self.plan.direct(table).map(|direct| self.statements().direct(direct)).transpose()
+    }
+
+    /// Reads columns of the kept rows of a table from the source; none for a table that is whole.
+    ///
+    /// # Errors
+    /// `Internal` when a list is missing.
+    pub fn select(&self, table: &str, columns: &[&str]) -> Result<Option<Select>> {
+        let rows = match self.get(table) {
+            Some(_) => Some(self.rows(table, Range::default())?),
+            None => self.direct_rows(table)?,
+        };
+        let alias = row_alias();
+        let list = columns.iter().map(|name| column_of(Some(alias.as_str()), name)).collect();
+        Ok(rows.map(|rows| Select { list, ..rows }))
     }
 
     fn statements(&self) -> Statements<'_> {
@@ -154,11 +154,7 @@ pub fn fill(
     let mut tables = BTreeMap::new();
     for (name, restricted) in plan.tables() {
         let role = if restricted.cyclic { Role::Kept } else { Role::Keys };
-        let list = KeyTable {
-            name: names.name(role, name)?,
-            columns: restricted.layout.key(),
-            rows: engine.rows(role, name),
-        };
+        let list = KeyTable { name: names.name(role, name)?, rows: engine.rows(role, name) };
         tables.insert(name.clone(), list);
     }
     Ok(KeyTables { plan: plan.clone(), schema: from_schema.to_owned(), places, tables })

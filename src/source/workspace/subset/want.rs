@@ -29,6 +29,11 @@ impl Engine<'_> {
             return self.all_of_base(table);
         };
         let most = self.most(table, want)?;
+        if let (Some(young), Some(most)) = (&want.young, most)
+            && !self.are_more_than(table, want, young, most)?
+        {
+            return self.want_along(table, want, std::slice::from_ref(young), None);
+        }
         match (&want.way, most) {
             (Way::Along(phases), most) => self.want_along(table, want, phases, most),
             (Way::Ranked(_), Some(most)) => self.want_ranked(table, want, most),
@@ -59,6 +64,14 @@ impl Engine<'_> {
             Ok(false)
         })?;
         Ok(Some(want.limit.wanted_rows(passing)))
+    }
+
+    /// Whether more than `most` rows lie in a part of an index; reads no more than that many entries.
+    fn are_more_than(&mut self, table: &str, want: &Want, part: &Phase, most: u64) -> Result<bool> {
+        let mut select = self.statements.wanted_bound(table, want, part, Range::default())?;
+        select.list = vec!["1".to_owned()];
+        (select.limit, select.offset) = (Some(1), most);
+        Ok(self.number(&select)? > 0)
     }
 
     fn want_along(&mut self, table: &str, want: &Want, phases: &[Phase], most: Option<u64>) -> Result<()> {
