@@ -296,7 +296,7 @@ fn a_direct_read_gives_way(site: &Site<'_>) {
                 while rows.next_row()?.is_some() {
                     if count == 0 {
                         scope.spawn(|| {
-                            exec(&mut migrator(site, BOUND), "ALTER TABLE direct COMMENT 'changed'")
+                            exec(&mut migrator(site, BOUND), "ALTER TABLE direct COMMENT 'changed'");
                         });
                     }
                     count += 1;
