@@ -15,6 +15,7 @@ mod cli_bad_input;
 mod cli_common;
 mod cli_kill;
 mod cli_leak;
+mod cli_limits;
 mod cli_memory;
 mod cli_proxy;
 mod cli_stream;
@@ -41,7 +42,9 @@ mod srv_safety;
 mod srv_sanitize;
 mod srv_subset;
 mod subset;
+mod subset_graph;
 mod subset_model;
+mod subset_random;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -78,6 +81,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     let mut trials = arch::trials();
     trials.extend(readme::trials());
     trials.extend(subset_model::trials());
+    trials.extend(subset_random::trials());
     let mut add = |name: String, test: harness::Test| {
         let servers = servers.cloned();
         trials.push(Trial::test(name, move || {
@@ -106,9 +110,11 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);
     cli_leak::tests(&mut add);
+    cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_target::tests(&mut add);
     subset::tests(&mut add);
+    subset_random::tests(&mut add);
     verify::tests(&mut add);
 
     trials

@@ -106,11 +106,16 @@ impl Graph {
         graph.fill_references(dice);
         for at in 0..graph.shapes.len() {
             graph.drop_doubles(at);
-            if dice.chance(45) {
-                graph.model.tables[at].limit = Some(limit(dice, &graph.shapes[at]));
-            }
         }
+        graph.roll_limits(dice);
         graph
+    }
+
+    /// Sets other limits.
+    pub fn roll_limits(&mut self, dice: &mut Dice) {
+        for (shape, table) in self.shapes.iter().zip(&mut self.model.tables) {
+            table.limit = dice.chance(45).then(|| limit(dice, shape));
+        }
     }
 
     fn add_reference(&mut self, dice: &mut Dice) {
@@ -149,7 +154,11 @@ impl Graph {
             }
             for row in 0..self.model.tables[reference.child].rows.len() {
                 let parents = &self.model.tables[reference.parent].rows;
-                let parent = if parents.is_empty() || dice.chance(12) { None } else { Some(dice.pick(parents).clone()) };
+                let parent = if parents.is_empty() || dice.chance(12) {
+                    None
+                } else {
+                    Some(dice.pick(parents).clone())
+                };
                 for (own, theirs) in reference.columns.iter().zip(&reference.parent_columns) {
                     let column = &shape.columns[*own];
                     let value = match &parent {
@@ -157,7 +166,11 @@ impl Graph {
                         Some(parent) => respelled(dice, &parent[*theirs]),
                         None => value(dice, column.kind),
                     };
-                    let value = if value == Value::Null && !column.nullable { self::value(dice, column.kind) } else { value };
+                    let value = if value == Value::Null && !column.nullable {
+                        self::value(dice, column.kind)
+                    } else {
+                        value
+                    };
                     self.model.tables[reference.child].rows[row][*own] = value;
                 }
             }
@@ -342,9 +355,9 @@ impl Shape {
     fn alike(&self, wanted: &[Column]) -> Option<Vec<usize>> {
         let mut found: Vec<usize> = Vec::new();
         for column in wanted {
-            let at = (1..self.columns.len())
-                .rev()
-                .find(|at| self.columns[*at].sql == column.sql && !found.contains(at) && self.columns[*at].is_stored())?;
+            let at = (1..self.columns.len()).rev().find(|at| {
+                self.columns[*at].sql == column.sql && !found.contains(at) && self.columns[*at].is_stored()
+            })?;
             found.push(at);
         }
         Some(found)
@@ -369,7 +382,9 @@ impl Shape {
     fn when(&self, dice: &mut Dice) -> Vec<(usize, Value)> {
         let text = |dice: &mut Dice| Value::Text((*dice.pick(&["a", "B", "ab"])).to_owned());
         match (self.find("s"), self.find("n")) {
-            (Some(s), Some(n)) if dice.chance(20) => vec![(s, text(dice)), (n, Value::Int(dice.between(0, 2)))],
+            (Some(s), Some(n)) if dice.chance(20) => {
+                vec![(s, text(dice)), (n, Value::Int(dice.between(0, 2)))]
+            }
             (Some(s), _) if dice.chance(60) => vec![(s, text(dice))],
             (_, Some(n)) => vec![(n, Value::Int(dice.between(0, 2)))],
             _ => Vec::new(),
@@ -399,7 +414,9 @@ impl Column {
     fn definition(&self, shape: &Shape) -> String {
         let null = if self.nullable { "NULL" } else { "NOT NULL" };
         match self.kind {
-            Kind::Minus(of) => format!("`{}` {} AS (-`{}`) VIRTUAL", self.name, self.sql, shape.columns[of].name),
+            Kind::Minus(of) => {
+                format!("`{}` {} AS (-`{}`) VIRTUAL", self.name, self.sql, shape.columns[of].name)
+            }
             _ => format!("`{}` {} {null}", self.name, self.sql),
         }
     }
