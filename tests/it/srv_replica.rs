@@ -252,6 +252,13 @@ fn workspaces_go_from_replicas(site: &Site<'_>, pair: &Pair) {
             killed(site, pair, &site.account(grants), server, &case);
         }
     }
+    // The account that makes the copies is the one that needs the right.
+    let pattern = format!("{rights} ON `\\_backfill\\_temp\\_%`.*");
+    let (main, temp) =
+        (site.account(&["SELECT ON {db}.*"]), site.account(&["SELECT ON {db}.*", &pattern, &may]));
+    let server = format!("temp_username = \"{0}\"\ntemp_password = \"pw-{0}\"", temp.user);
+    let logged = run(site, pair, &main, &server, "an account for copies");
+    assert!(!holds(&logged.primary, MASKED), "it was logged");
     // A schema for copies that replicas do not have.
     exec(&mut conn, &format!("DROP DATABASE {WORK}"));
     exec(&mut conn, "SET SESSION sql_log_bin = 0");

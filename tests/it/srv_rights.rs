@@ -45,6 +45,15 @@ pub fn tests(add: &mut Add<'_>) {
             );
         }
     }
+    add(
+        "srv_rights::literal_patterns_are_named::mysql".to_owned(),
+        Box::new(|servers| {
+            let options =
+                Options { arguments: vec!["--partial-revokes=ON".to_owned()], ..Options::default() };
+            let source = Server::start(Flavour::Mysql, &options).unwrap();
+            literal_patterns(&Site::between(&source, servers.target(Flavour::Mysql)));
+        }),
+    );
     for flavour in FLAVOURS {
         add(
             format!("srv_rights::a_read_only_server_is_refused_for_rules_only::{}", short(flavour)),
@@ -121,17 +130,16 @@ fn a_right_that_is_taken_away_later_is_named(site: &Site<'_>) {
     let run = http.begin(&["users"]);
     let failed = http.finished(&run).error.unwrap();
     assert!(failed.error.contains("lacks a right") && !failed.error.contains(&temp.user), "{failed:?}");
-    let log = serve.log();
     let named = |user: &str, grant: &str| {
         let account = format!("the account `{user}` of");
         serve.log().lines().any(|line| line.contains(&account) && line.contains(&format!("GRANT {grant}")))
     };
-    assert!(named(&temp.user, WORKSPACE), "{log}");
+    wait_for("the grant in the log", || named(&temp.user, WORKSPACE));
     exec(&mut conn, &format!("REVOKE SELECT ON {}.* FROM {}@'%'", site.source_db, main.user));
     exec(&mut conn, &format!("GRANT INSERT ON {}.* TO {}@'%'", site.source_db, main.user));
     let refused = http.post("runs", &serde_json::json!({"tables": [{"name": "users"}]}));
     assert_eq!(refused.status, 503, "{}", refused.text());
-    assert!(named(&main.user, &format!("SELECT ON `{}`.*", site.source_db)), "{}", serve.log());
+    wait_for("the grant in the log", || named(&main.user, &format!("SELECT ON `{}`.*", site.source_db)));
 }
 
 fn a_wrong_account_for_copies_is_named(site: &Site<'_>) {
@@ -184,6 +192,17 @@ fn other_programs_are_no_database(site: &Site<'_>) {
         refused(site, &url, "", RULES, 5, &["127.0.0.1", "hint"]);
         answering.join().unwrap();
     }
+}
+
+fn literal_patterns(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(&mut conn, "CREATE TABLE users (id INT PRIMARY KEY, mail VARCHAR(90)) ENGINE=InnoDB");
+    exec(&mut conn, "INSERT INTO users VALUES (1, 'a@b.c'), (2, NULL)");
+    let account = site.account(&[READ, WORKSPACE]);
+    let rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON `backfill_work`.*";
+    let words = ["partial_revokes", "server.temp_database", &format!("GRANT {rights}"), &account.user];
+    refused(site, &account.url(&site.source_db), "", RULES, 7, &words);
+    pulls(site, &site.account(&[READ, rights]), "temp_database = \"backfill_work\"", RULES);
 }
 
 fn read_only(site: &Site<'_>) {

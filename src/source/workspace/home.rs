@@ -113,6 +113,20 @@ impl Home {
         }
     }
 
+    /// As [`Home::hint`] where a right on a schema of our own is missing: under `partial_revokes` (MySQL) nobody can be
+    /// granted a pattern of schemas.
+    pub(super) fn pattern_hint(&self, conn: &mut Connection, error: Error) -> Error {
+        let literal = conn.query_first::<u8>("SELECT @@GLOBAL.partial_revokes");
+        if error.kind() != Kind::Privilege || !matches!(literal, Ok(Some(1))) {
+            return self.hint(error);
+        }
+        error.hint(format!(
+            "with partial_revokes=ON this server takes the `%` in {SCHEMA_PATTERN} literally: set \
+             server.temp_database = \"backfill_work\", and GRANT {RIGHTS} ON `backfill_work`.* to the account `{}`",
+            self.endpoint.user
+        ))
+    }
+
     /// Names the statements that grant what is missing, or what else is in the way.
     #[must_use]
     pub fn hint(&self, error: Error) -> Error {

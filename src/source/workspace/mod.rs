@@ -71,7 +71,7 @@ impl Workspace {
         // What the account may not drop would stay for ever: dropping what is not there finds out.
         match &contents {
             Contents::Schema => {
-                conn.execute(&drop_schema(&name))?;
+                conn.execute(&drop_schema(&name)).map_err(|error| home.pattern_hint(&mut conn, error))?;
                 conn.execute(&format!(
                     "CREATE DATABASE {} CHARACTER SET utf8mb4",
                     Ident::new(name.as_str())
