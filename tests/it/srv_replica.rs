@@ -222,7 +222,7 @@ fn workspaces_go_from_replicas(site: &Site<'_>, pair: &Pair) {
         );
     }
     exec(&mut conn, "INSERT INTO people SELECT mail, id FROM users");
-    let rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP";
+    let rights = "SELECT, INSERT, UPDATE, CREATE, DROP";
     let may = binlog_grant(site.source.flavour());
     let ways = [
         ("", "`\\_backfill\\_temp\\_%`.*"),
@@ -334,10 +334,8 @@ fn logged_statements_need_the_right(servers: &Servers, flavour: Flavour) {
     );
     exec(&mut conn, "CREATE TABLE people (mail VARCHAR(90) PRIMARY KEY) ENGINE=InnoDB");
     let may = binlog_grant(flavour);
-    let mut grants = vec![
-        "SELECT ON {db}.*",
-        "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*",
-    ];
+    let mut grants =
+        vec!["SELECT ON {db}.*", "SELECT, INSERT, UPDATE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*"];
     for strategy in ["database", "tables"] {
         let account = site.account(&grants);
         let server = format!("temp_strategy = \"{strategy}\"");
@@ -347,7 +345,7 @@ fn logged_statements_need_the_right(servers: &Servers, flavour: Flavour) {
         assert!(printed.contains(&format!("GRANT {}", may.split(" ON ").next().unwrap())), "{printed}");
         assert!(printed.contains("binlog_format"), "{printed}");
         assert_eq!(ours(&mut conn), Vec::<String>::new());
-        grants = vec!["SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON {db}.*"];
+        grants = vec!["SELECT, INSERT, UPDATE, CREATE, DROP ON {db}.*"];
     }
     let account = site.account(&[grants[0], &may]);
     site.configure_server_as(&account.url(&site.source_db), "temp_strategy = \"tables\"", RULES);

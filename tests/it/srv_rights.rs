@@ -11,7 +11,7 @@ use std::net::TcpListener;
 /// Enough to serve tables without rules.
 const READ: &str = "SELECT ON {db}.*";
 /// What rules need besides, with a schema of its own for each run.
-const WORKSPACE: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*";
+const WORKSPACE: &str = "SELECT, INSERT, UPDATE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*";
 
 const RULES: &str = "[sanitize.users]\nmail = \"email\"\n";
 const OPEN: &str = "[privacy]\npolicy = \"open\"\n";
@@ -103,7 +103,7 @@ fn a_missing_right_is_named(site: &Site<'_>) {
     let none = site.account(&[]);
     refused(site, &none.url(database), "", RULES, 7, &[&format!("GRANT SELECT ON `{database}`.*")]);
     let reader = site.account(&[READ]);
-    let words = ["hint", "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*"];
+    let words = ["hint", "GRANT SELECT, INSERT, UPDATE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*"];
     refused(site, &reader.url(database), "", RULES, 7, &words);
     // Rights that are first used when a run is on its way are looked for at start, too.
     for rights in [
@@ -162,7 +162,7 @@ fn temp_database_needs_rights_on_itself(site: &Site<'_>) {
     refused(site, &account.url(&site.source_db), &server, RULES, 7, &["GRANT", &temp]);
     exec(&mut conn, &format!("CREATE DATABASE {temp}"));
     refused(site, &account.url(&site.source_db), &server, RULES, 7, &["GRANT", &temp]);
-    let grant = format!("SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON {temp}.*");
+    let grant = format!("SELECT, INSERT, UPDATE, CREATE, DROP ON {temp}.*");
     pulls(site, &site.account(&[READ, &grant]), &server, RULES);
     exec(&mut conn, &format!("DROP DATABASE {temp}"));
 }
@@ -199,7 +199,7 @@ fn literal_patterns(site: &Site<'_>) {
     exec(&mut conn, "CREATE TABLE users (id INT PRIMARY KEY, mail VARCHAR(90)) ENGINE=InnoDB");
     exec(&mut conn, "INSERT INTO users VALUES (1, 'a@b.c'), (2, NULL)");
     let account = site.account(&[READ, WORKSPACE]);
-    let rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON `backfill_work`.*";
+    let rights = "SELECT, INSERT, UPDATE, CREATE, DROP ON `backfill_work`.*";
     let words = ["partial_revokes", "server.temp_database", &format!("GRANT {rights}"), &account.user];
     refused(site, &account.url(&site.source_db), "", RULES, 7, &words);
     pulls(site, &site.account(&[READ, rights]), "temp_database = \"backfill_work\"", RULES);

@@ -7,8 +7,8 @@ use crate::sql::Ident;
 
 /// What rights on the schemas of all runs are granted on.
 const SCHEMA_PATTERN: &str = "`\\_backfill\\_temp\\_%`";
-/// What a workspace takes: made, filled, masked, reduced to a subset, read, dropped.
-const RIGHTS: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP";
+/// What a workspace takes: made, filled, masked, read, dropped.
+const RIGHTS: &str = "SELECT, INSERT, UPDATE, CREATE, DROP";
 
 /// How workspaces are laid out on the source's server.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -113,7 +113,6 @@ impl Workspace {
         let columns = key.columns.clone();
         writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone() })?;
         writer.update(&place, "`id` = 1", &key, &Range::default())?;
-        writer.clear(&place)?;
         writer.position(&select)?;
         for table in sources {
             let from = TableName::qualified(self.home.source(), table);

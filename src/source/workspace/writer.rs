@@ -108,14 +108,6 @@ impl Writer {
         self.execute(&statement)
     }
 
-    /// Deletes all rows of a workspace table; says how many it had.
-    ///
-    /// # Errors
-    /// The server's.
-    pub fn clear(&mut self, table: &WorkspaceTable) -> Result<u64> {
-        self.execute(&format!("DELETE FROM {table}"))
-    }
-
     /// Runs a statement; says how many rows it was about.
     fn execute(&mut self, statement: &str) -> Result<u64> {
         let done = self.conn.execute(statement).map_err(|error| self.home.hint(error))?;
