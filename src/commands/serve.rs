@@ -29,7 +29,7 @@ use signal_hook::iterator::Signals;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// Options of `serve`.
@@ -79,6 +79,8 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let (tables, ruled) = catalog.counts();
     let service = Arc::new(service(&config, settings, keeper, home, catalog.server.clone())?);
     let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
+    // Before anybody is told that it listens.
+    let stop = listen_for_signals()?;
     context.screen.result(&format!(
         "listening on {}://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
         if config.tls.is_some() { "https" } else { "http" },
@@ -86,7 +88,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
         config.route_prefix,
         config.database.database
     ))?;
-    let result = wait(&service);
+    let result = wait(&service, &stop);
     tracing::info!("stopping: no new requests, streams have {} s to end", GRACE.as_secs());
     let quiet = server.shutdown(if service.runs.is_empty() { Duration::ZERO } else { grace(&result) });
     service.runs.end_all("the server stops");
@@ -237,16 +239,21 @@ fn relation(number: usize, relation: &crate::config::Relation) -> Relation {
     }
 }
 
-/// Waits for a signal, and meanwhile ends idle runs and sweeps. After the first signal the next one ends the process
-/// at once: what it leaves behind is swept by the next start.
-fn wait(service: &Service) -> Result<i32> {
+/// Signals from now on. After the first the next one ends the process at once: what it leaves behind is swept by the next
+/// start.
+struct Stop {
+    signals: Receiver<i32>,
+    at_once: Arc<AtomicBool>,
+}
+
+fn listen_for_signals() -> Result<Stop> {
     let listening = |error| Error::internal("listening for signals").source(error);
     let at_once = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&at_once)).map_err(listening)?;
     }
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(listening)?;
-    let (sender, receiver) = channel();
+    let (sender, received) = channel();
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -257,11 +264,16 @@ fn wait(service: &Service) -> Result<i32> {
             }
         })
         .map_err(|error| Error::internal("starting the signal thread").source(error))?;
+    Ok(Stop { signals: received, at_once })
+}
+
+/// Waits for a signal, and meanwhile ends idle runs and sweeps.
+fn wait(service: &Service, stop: &Stop) -> Result<i32> {
     let mut swept = Instant::now();
     loop {
-        match receiver.recv_timeout(REAP_EVERY) {
+        match stop.signals.recv_timeout(REAP_EVERY) {
             Ok(signal) => {
-                at_once.store(true, Ordering::Release);
+                stop.at_once.store(true, Ordering::Release);
                 return Ok(signal);
             }
             Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("the signal thread ended")),

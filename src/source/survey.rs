@@ -166,3 +166,38 @@ fn config_unless_lost(error: Error, table: &str) -> Error {
     }
     error.with_kind(Kind::Config).hint(format!("choose other types or patterns under [sanitize.{table}]"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::IndexPart;
+
+    #[test]
+    fn only_what_an_index_begins_with_is_measured() {
+        let id = Column::new("id", "int");
+        let part = |name: &str| IndexPart {
+            column: Some(name.to_owned()),
+            expression: None,
+            prefix: None,
+            descending: false,
+        };
+        let index = |kind, columns: &[&str]| Index {
+            name: "k".to_owned(),
+            unique: false,
+            kind,
+            parts: columns.iter().map(|name| part(name)).collect(),
+        };
+        let mut table = Table::new("t", vec![id.clone(), Column::new("a", "int")]);
+        assert!(!leads_an_index(&table, &id));
+        for (kind, columns, leads) in [
+            (IndexKind::Btree, &["id", "a"][..], true),
+            (IndexKind::Btree, &["a", "id"], false),
+            (IndexKind::Fulltext, &["id"], false),
+        ] {
+            table.indexes = vec![index(kind, columns)];
+            assert_eq!(leads_an_index(&table, &id), leads, "{columns:?}");
+        }
+        table.primary_key = vec!["id".to_owned()];
+        assert!(leads_an_index(&table, &id));
+    }
+}

@@ -38,6 +38,7 @@ mod srv_kill;
 mod srv_leak;
 mod srv_locks;
 mod srv_memory;
+mod srv_replica;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
@@ -106,6 +107,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_leak::tests(&mut add);
     srv_locks::tests(&mut add);
     srv_memory::tests(&mut add);
+    srv_replica::tests(&mut add);
     srv_rights::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);

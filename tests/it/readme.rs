@@ -4,6 +4,7 @@
 use backfill::config::template;
 use backfill::db::{Account, Endpoint, Tls};
 use backfill::error::Kind;
+use backfill::schema::Flavour;
 use backfill::schema::collation::render_table;
 use backfill::secret::Secret;
 use backfill::source::workspace::{Home, Layout};
@@ -142,6 +143,13 @@ pub fn ways() -> Vec<Way> {
         }
     }
     ways
+}
+
+/// What the README grants so that workspaces stay out of the binlog.
+pub fn binlog_grant(flavour: Flavour) -> String {
+    let readme = readme();
+    let line = readme.lines().find(|line| line.contains(&format!("-- {flavour}"))).unwrap();
+    grant(line.split(" --").next().unwrap().trim_end()).1
 }
 
 /// Account and rights of `GRANT rights TO 'account'@'localhost';`.

@@ -118,10 +118,8 @@ fn no_raw_value_reaches_the_binlog(site: &Site<'_>) {
             ),
         );
     }
-    let account = site.account(&[
-        "SELECT ON {db}.*",
-        "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*",
-    ]);
+    let account = site
+        .account(&["SELECT ON {db}.*", "SELECT, INSERT, UPDATE, CREATE, DROP ON `\\_backfill\\_temp\\_%`.*"]);
     exec(&mut conn, "FLUSH BINARY LOGS");
     let before = binlog_files(&mut conn);
     site.configure_server_as(

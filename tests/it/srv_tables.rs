@@ -214,4 +214,13 @@ fn neither_side_sees_workspace_tables(site: &Site<'_>) {
     }
     assert_eq!(definitions(&mut source), before, "production changed");
     assert_eq!(ours(site), [format!("{OTHERS}_3")]);
+
+    // Once nobody holds them they are leftovers on the pulling side too: of a restored backup, say.
+    exec(&mut target, "DO RELEASE_ALL_LOCKS()");
+    let mut command = site.command("client");
+    let output = command.args(["cleanup", "--force", "--max-age", "0"]).output().unwrap();
+    let told = crate::harness::both(&output);
+    assert!(output.status.success() && told.contains(&format!("{OTHERS} (2 tables in")), "{told}");
+    let theirs: Vec<String> = target.query("SHOW TABLES").unwrap();
+    assert_eq!(theirs, ["parents", "ruled"]);
 }

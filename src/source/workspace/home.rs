@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 /// What rights on the schemas of all runs are granted on.
 const SCHEMA_PATTERN: &str = "`\\_backfill\\_temp\\_%`";
-/// What a workspace takes: made, filled, masked, reduced to a subset, read, dropped.
-const RIGHTS: &str = "SELECT, INSERT, UPDATE, DELETE, CREATE, DROP";
+/// What a workspace takes: made, filled, masked, read, dropped.
+const RIGHTS: &str = "SELECT, INSERT, UPDATE, CREATE, DROP";
 
 /// How workspaces are laid out on the source's server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,20 @@ impl Home {
             }
             Layout::Tables => vec![format!("GRANT {RIGHTS} ON {source}.*")],
         }
+    }
+
+    /// As [`Home::hint`] where a right on a schema of our own is missing: under `partial_revokes` (MySQL) nobody can be
+    /// granted a pattern of schemas.
+    pub(super) fn pattern_hint(&self, conn: &mut Connection, error: Error) -> Error {
+        let literal = conn.query_first::<u8>("SELECT @@GLOBAL.partial_revokes");
+        if error.kind() != Kind::Privilege || !matches!(literal, Ok(Some(1))) {
+            return self.hint(error);
+        }
+        error.hint(format!(
+            "with partial_revokes=ON this server takes the `%` in {SCHEMA_PATTERN} literally: set \
+             server.temp_database = \"backfill_work\", and GRANT {RIGHTS} ON `backfill_work`.* to the account `{}`",
+            self.endpoint.user
+        ))
     }
 
     /// Names the statements that grant what is missing, or what else is in the way.

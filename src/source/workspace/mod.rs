@@ -75,7 +75,7 @@ impl Workspace {
         // What the account may not drop would stay for ever: dropping what is not there finds out.
         match &contents {
             Contents::Schema => {
-                conn.execute(&drop_schema(&name))?;
+                conn.execute(&drop_schema(&name)).map_err(|error| home.pattern_hint(&mut conn, error))?;
                 conn.execute(&format!(
                     "CREATE DATABASE {} CHARACTER SET utf8mb4",
                     Ident::new(name.as_str())
@@ -117,7 +117,6 @@ impl Workspace {
         let columns = key.columns.clone();
         writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone(), ignore: false })?;
         writer.update(&place, "`id` = 1", &key, &Range::default())?;
-        writer.clear(&place)?;
         writer.position(&select)?;
         for table in sources {
             let from = TableName::qualified(self.home.source(), table);

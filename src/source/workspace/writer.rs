@@ -120,14 +120,6 @@ impl Writer {
         self.execute(&statement)
     }
 
-    /// Deletes all rows of a workspace table; says how many it had.
-    ///
-    /// # Errors
-    /// The server's; `Busy` when the run has ended.
-    pub fn clear(&mut self, table: &WorkspaceTable) -> Result<u64> {
-        self.execute(&format!("DELETE FROM {table}"))
-    }
-
     /// Runs a statement that names no source table; says how many rows it was about.
     fn execute(&mut self, statement: &str) -> Result<u64> {
         let Self { conn, seat, home, .. } = self;
