@@ -42,6 +42,7 @@ mod srv_safety;
 mod srv_sanitize;
 mod srv_subset;
 mod subset;
+mod subset_cases;
 mod subset_graph;
 mod subset_model;
 mod subset_random;
@@ -114,6 +115,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_memory::tests(&mut add);
     cli_target::tests(&mut add);
     subset::tests(&mut add);
+    subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
     verify::tests(&mut add);
 

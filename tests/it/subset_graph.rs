@@ -96,7 +96,7 @@ impl Graph {
             graph.shapes.push(shape(dice, format!("{prefix}t{number}")));
             graph.model.tables.push(Table::default());
         }
-        for _ in 0..dice.roll(graph.shapes.len() + 4) {
+        for _ in 0..dice.roll(graph.shapes.len() * 2 + 2) {
             graph.add_reference(dice);
         }
         for (shape, table) in graph.shapes.iter_mut().zip(&mut graph.model.tables) {
@@ -119,7 +119,18 @@ impl Graph {
     }
 
     fn add_reference(&mut self, dice: &mut Dice) {
-        let (child, parent) = (dice.roll(self.shapes.len()), dice.roll(self.shapes.len()));
+        // Circles are where the difficulties are: a table with itself, or back along another reference.
+        let (child, parent) = match (dice.roll(10), self.model.references.as_slice()) {
+            (0, _) => {
+                let table = dice.roll(self.shapes.len());
+                (table, table)
+            }
+            (1 | 2, known @ [_, ..]) => {
+                let reference = dice.pick(known);
+                (reference.parent, reference.child)
+            }
+            _ => (dice.roll(self.shapes.len()), dice.roll(self.shapes.len())),
+        };
         let keys: Vec<Vec<usize>> = [&self.shapes[parent].primary]
             .into_iter()
             .chain(&self.shapes[parent].uniques)

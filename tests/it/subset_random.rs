@@ -3,7 +3,7 @@
 //! Each seed makes one batch of graphs in a schema of its own. What differs is made smaller by leaving things out, and
 //! then shown with its seed; `BACKFILL_TEST_SEED=7` or `7..9` runs those seeds alone.
 
-use crate::harness::{Add, FLAVOURS, Servers, connect, exec, short};
+use crate::harness::{Add, FLAVOURS, Servers, Site, connect, exec, short};
 use crate::subset_graph::{Dice, Graph, MOMENT, Shape, condition_sql, when_text};
 use crate::subset_model::{self, Rows, dangling, resolve, restricted, shrunk};
 use backfill::db::introspect::load_schema;
@@ -12,7 +12,7 @@ use backfill::db::{Connection, Endpoint, Role};
 use backfill::error::Result;
 use backfill::plan::reference::{Relation, references};
 use backfill::plan::run::Selection;
-use backfill::plan::subset::check::{Checked, Ground, check};
+use backfill::plan::subset::check::{self, Checked, check};
 use backfill::plan::subset::{Direction, Limit, SubsetInputs, SubsetPlan, row_alias};
 use backfill::schema::{Flavour, ForeignKey};
 use backfill::source::workspace::{Workspace, Writer, subset};
@@ -28,13 +28,21 @@ const GRAPHS: usize = 8;
 const ROUNDS: u64 = 4;
 /// Engine runs that making a failing graph smaller may take.
 const SMALLER_RUNS: usize = 150;
-const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+13:00", 46_800)];
+const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+14:00", 50_400)];
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
         add(
             format!("subset_random::keeps_what_the_model_keeps::{}", short(flavour)),
             Box::new(move |servers| engine_follows_model(servers, flavour)),
+        );
+        add(
+            format!("subset_random::pulls_what_the_model_keeps::{}", short(flavour)),
+            Box::new(move |servers| {
+                // From each family into the other, too.
+                let target = if flavour == Flavour::Mysql { Flavour::Mariadb } else { flavour };
+                pulls_what_the_model_keeps(&Site::new(servers, flavour, target));
+            }),
         );
     }
 }
@@ -66,9 +74,9 @@ fn engine_follows_model(servers: &Servers, flavour: Flavour) {
         Ok(given) => given_seeds(&given),
         Err(_) => (0..BATCHES).map(|seed| seed * 2 + u64::from(flavour == Flavour::Mysql)).collect(),
     };
-    let site = Site::new(servers, flavour);
+    let ground = Ground::new(servers, flavour);
     for seed in seeds {
-        site.judge(seed);
+        ground.judge(seed);
     }
 }
 
@@ -82,14 +90,14 @@ fn given_seeds(text: &str) -> Vec<u64> {
 }
 
 /// A schema to load graphs into.
-struct Site<'a> {
+struct Ground<'a> {
     servers: &'a Servers,
     flavour: Flavour,
     database: String,
     keeper: LockKeeper,
 }
 
-impl Drop for Site<'_> {
+impl Drop for Ground<'_> {
     fn drop(&mut self) {
         if let Ok(mut conn) = self.servers.source(self.flavour).connect() {
             let _ = conn.query_drop(format!("DROP DATABASE IF EXISTS {}", self.database));
@@ -97,7 +105,7 @@ impl Drop for Site<'_> {
     }
 }
 
-impl<'a> Site<'a> {
+impl<'a> Ground<'a> {
     fn new(servers: &'a Servers, flavour: Flavour) -> Self {
         let database = "subset_random".to_owned();
         let server = servers.source(flavour);
@@ -209,7 +217,7 @@ impl<'a> Site<'a> {
             (table.row_count, table.bytes) = case.size(&table.name);
         }
         let selection = Selection::new(&schema, |_| false);
-        let ground = Ground { schema: &schema, selection: &selection, is_excluded: &|_| false };
+        let ground = check::Ground { schema: &schema, selection: &selection, is_excluded: &|_| false };
         let checked = checked(graphs, ground)?;
         let references = references(&selection.served, &schema.foreign_keys, &checked.relations);
         let inputs = SubsetInputs {
@@ -306,7 +314,7 @@ fn delete_others(conn: &mut Conn, graph: &Graph) {
 }
 
 /// The graphs' limits and relations as the configuration gives them, checked.
-fn checked(graphs: &[Graph], ground: Ground<'_>) -> Result<Checked> {
+fn checked(graphs: &[Graph], ground: check::Ground<'_>) -> Result<Checked> {
     let mut limits = Vec::new();
     let mut relations = Vec::new();
     for graph in graphs {
@@ -358,4 +366,70 @@ fn relation(graph: &Graph, at: usize, number: usize) -> Relation {
             .map(|(column, value)| (child.columns[*column].name.clone(), when_text(value)))
             .collect(),
     }
+}
+
+/// The same through the real binary, from the configuration file to the target's tables. The clock is the server's, so
+/// nothing goes by age.
+fn pulls_what_the_model_keeps(site: &Site<'_>) {
+    let mut dice = Dice::new(4711);
+    let mut graphs: Vec<Graph> = (0..12).map(|at| Graph::random(&mut dice, &format!("g{at}"), 0)).collect();
+    let mut source = site.source_conn();
+    for graph in &mut graphs {
+        for limit in graph.model.tables.iter_mut().filter_map(|table| table.limit.as_mut()) {
+            if limit.age.take().is_some() {
+                *limit = subset_model::Limit { all: true, ..Default::default() };
+            }
+        }
+        graph.load(&mut source);
+    }
+    site.configure_server("", &format!("[privacy]\npolicy = \"open\"\n{}", toml(&graphs)));
+    let serve = site.serve();
+    site.pull(&serve);
+    let mut target = site.target_conn();
+    for graph in &graphs {
+        let found: Rows = graph
+            .shapes
+            .iter()
+            .map(|shape| {
+                target.query(format!("SELECT rid FROM `{}`", shape.name)).unwrap().into_iter().collect()
+            })
+            .collect();
+        assert_eq!(found, resolve(&graph.model), "{}", graph.describe());
+    }
+}
+
+/// Limits and relations as a file has them.
+fn toml(graphs: &[Graph]) -> String {
+    let mut limits = "[limits]\n".to_owned();
+    let mut relations = String::new();
+    for graph in graphs {
+        for (shape, table) in graph.shapes.iter().zip(&graph.model.tables) {
+            let Some(limit) = table.limit.as_ref().map(|limit| configured(shape, limit)) else { continue };
+            let mut options = vec!["all = true".to_owned()];
+            if !limit.all {
+                options = vec![format!(
+                    "direction = {:?}",
+                    if limit.direction == Direction::Asc { "asc" } else { "desc" }
+                )];
+            }
+            options.extend(limit.max_rows.map(|rows| format!("max_rows = {rows}")));
+            options.extend(limit.percent.map(|percent| format!("percent = {percent}")));
+            options.extend(limit.order_by.map(|column| format!("order_by = {column:?}")));
+            options.extend(limit.condition.map(|condition| format!("where = {condition:?}")));
+            limits += &format!("{} = {{ {} }}\n", limit.table, options.join(", "));
+        }
+        for (at, _) in graph.declared.iter().enumerate().filter(|(_, declared)| !**declared) {
+            let Relation { key, when } = relation(graph, at, 1);
+            relations += &format!(
+                "[[relations]]\ntable = {:?}\ncolumns = {:?}\nreferences = {:?}\nreferenced_columns = {:?}\n",
+                key.table, key.columns, key.references, key.referenced_columns
+            );
+            let pairs: Vec<String> =
+                when.iter().map(|(column, value)| format!("{column} = {value:?}")).collect();
+            if !pairs.is_empty() {
+                relations += &format!("when = {{ {} }}\n", pairs.join(", "));
+            }
+        }
+    }
+    limits + &relations
 }
