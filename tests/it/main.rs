@@ -44,8 +44,10 @@ mod srv_subset;
 mod subset;
 mod subset_cases;
 mod subset_graph;
+mod subset_limits;
 mod subset_model;
 mod subset_random;
+mod subset_shape;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]

@@ -4,17 +4,19 @@
 //! then shown with its seed; `BACKFILL_TEST_SEED=7` or `7..9` runs those seeds alone.
 
 use crate::harness::{Add, FLAVOURS, Servers, Site, connect, exec, short};
-use crate::subset_graph::{Dice, Graph, MOMENT, Shape, condition_sql, when_text};
+use crate::subset_graph::{Graph, MOMENT};
+use crate::subset_limits::{configured, relation, toml};
 use crate::subset_model::{self, Rows, dangling, resolve, restricted, shrunk};
+use crate::subset_shape::{Dice, Shape};
 use backfill::db::introspect::load_schema;
 use backfill::db::lock::LockKeeper;
 use backfill::db::{Connection, Endpoint, Role};
 use backfill::error::Result;
-use backfill::plan::reference::{Relation, references};
+use backfill::plan::reference::references;
 use backfill::plan::run::Selection;
 use backfill::plan::subset::check::{self, Checked, check};
-use backfill::plan::subset::{Direction, Limit, SubsetInputs, SubsetPlan, row_alias};
-use backfill::schema::{Flavour, ForeignKey};
+use backfill::plan::subset::{SubsetInputs, SubsetPlan, row_alias};
+use backfill::schema::Flavour;
 use backfill::source::workspace::{Workspace, Writer, subset};
 use backfill::sql::select::Range;
 use libtest_mimic::Trial;
@@ -330,44 +332,6 @@ fn checked(graphs: &[Graph], ground: check::Ground<'_>) -> Result<Checked> {
     check(&limits, &relations, ground)
 }
 
-fn configured(shape: &Shape, limit: &subset_model::Limit) -> Limit {
-    Limit {
-        table: shape.name.clone(),
-        all: limit.all,
-        max_rows: limit.max_rows.map(|rows| rows as u64),
-        order_by: limit.order_by.map(|at| shape.columns[at].name.clone()),
-        direction: if limit.ascending { Direction::Asc } else { Direction::Desc },
-        keep_days: limit.age.as_ref().map(|age| age.days),
-        condition: limit.condition.as_ref().map(|condition| condition_sql(condition, shape)),
-        percent: limit.percent.map(|percent| percent as f64),
-    }
-}
-
-fn relation(graph: &Graph, at: usize, number: usize) -> Relation {
-    let reference = &graph.model.references[at];
-    let (child, parent) = (&graph.shapes[reference.child], &graph.shapes[reference.parent]);
-    let names = |shape: &Shape, columns: &[usize]| {
-        columns.iter().map(|at| shape.columns[*at].name.clone()).collect::<Vec<_>>()
-    };
-    Relation {
-        key: ForeignKey {
-            name: format!("relation {number}"),
-            table: child.name.clone(),
-            columns: names(child, &reference.columns),
-            references_schema: None,
-            references: parent.name.clone(),
-            referenced_columns: names(parent, &reference.parent_columns),
-            on_delete: "NO ACTION".to_owned(),
-            on_update: "NO ACTION".to_owned(),
-        },
-        when: reference
-            .when
-            .iter()
-            .map(|(column, value)| (child.columns[*column].name.clone(), when_text(value)))
-            .collect(),
-    }
-}
-
 /// The same through the real binary, from the configuration file to the target's tables. The clock is the server's, so
 /// nothing goes by age.
 fn pulls_what_the_model_keeps(site: &Site<'_>) {
@@ -396,40 +360,4 @@ fn pulls_what_the_model_keeps(site: &Site<'_>) {
             .collect();
         assert_eq!(found, resolve(&graph.model), "{}", graph.describe());
     }
-}
-
-/// Limits and relations as a file has them.
-fn toml(graphs: &[Graph]) -> String {
-    let mut limits = "[limits]\n".to_owned();
-    let mut relations = String::new();
-    for graph in graphs {
-        for (shape, table) in graph.shapes.iter().zip(&graph.model.tables) {
-            let Some(limit) = table.limit.as_ref().map(|limit| configured(shape, limit)) else { continue };
-            let mut options = vec!["all = true".to_owned()];
-            if !limit.all {
-                options = vec![format!(
-                    "direction = {:?}",
-                    if limit.direction == Direction::Asc { "asc" } else { "desc" }
-                )];
-            }
-            options.extend(limit.max_rows.map(|rows| format!("max_rows = {rows}")));
-            options.extend(limit.percent.map(|percent| format!("percent = {percent}")));
-            options.extend(limit.order_by.map(|column| format!("order_by = {column:?}")));
-            options.extend(limit.condition.map(|condition| format!("where = {condition:?}")));
-            limits += &format!("{} = {{ {} }}\n", limit.table, options.join(", "));
-        }
-        for (at, _) in graph.declared.iter().enumerate().filter(|(_, declared)| !**declared) {
-            let Relation { key, when } = relation(graph, at, 1);
-            relations += &format!(
-                "[[relations]]\ntable = {:?}\ncolumns = {:?}\nreferences = {:?}\nreferenced_columns = {:?}\n",
-                key.table, key.columns, key.references, key.referenced_columns
-            );
-            let pairs: Vec<String> =
-                when.iter().map(|(column, value)| format!("{column} = {value:?}")).collect();
-            if !pairs.is_empty() {
-                relations += &format!("when = {{ {} }}\n", pairs.join(", "));
-            }
-        }
-    }
-    limits + &relations
 }
