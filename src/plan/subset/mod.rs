@@ -6,6 +6,8 @@
 //! made; `source::workspace::subset` makes them.
 
 mod base;
+mod build;
+mod index;
 mod layout;
 mod order;
 mod plan;
@@ -71,19 +73,4 @@ fn share(percent: f64, rows: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_share_is_rounded_up_to_whole_rows() {
-        let limit = |percent, max_rows| Limit { percent, max_rows, ..Limit::default() };
-        for (percent, passing, wanted) in
-            [(0.7, 3000, 21), (10.0, 30, 3), (10.0, 31, 4), (100.0, 7, 7), (0.001, 1, 1), (50.0, 0, 0)]
-        {
-            assert_eq!(limit(Some(percent), None).wanted_rows(passing), wanted, "{percent} of {passing}");
-        }
-        assert_eq!(limit(Some(50.0), Some(2)).wanted_rows(10), 2);
-        assert_eq!(limit(None, Some(2)).wanted_rows(1), 1);
-        assert_eq!(limit(None, None).wanted_rows(9), 9);
-    }
-}
+mod tests;
