@@ -106,7 +106,7 @@ impl Catalog {
         let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
         let checked = check(&settings.limits, &settings.relations, ground)?;
         survey.probe_masks(&sanitize)?;
-        survey.try_conditions(&checked)?;
+        survey.try_conditions(&settings.endpoint, &checked)?;
         let limits = CheckedLimits::new(
             checked,
             &selection.served,

@@ -104,31 +104,30 @@ impl Survey {
     ///
     /// # Errors
     /// `Config` naming table and option; the server's.
-    pub fn try_conditions(&mut self, subset: &Checked) -> Result<()> {
-        for limit in &subset.limits {
-            let Some(condition) = &limit.condition else { continue };
-            self.try_condition(&limit.table, condition, &format!("`where` of [limits] {}", limit.table))?;
-        }
-        for Relation { key, when } in subset.relations.iter().filter(|relation| !relation.when.is_empty()) {
+    pub fn try_conditions(&self, endpoint: &Endpoint, subset: &Checked) -> Result<()> {
+        let limits = subset.limits.iter().filter_map(|limit| {
+            let place = format!("`where` of [limits] {}", limit.table);
+            Some((&limit.table, limit.condition.clone()?, place))
+        });
+        let relations = subset.relations.iter().filter(|relation| !relation.when.is_empty());
+        let relations = relations.map(|Relation { key, when }| {
             let equal = |(column, value): &(String, String)| {
                 format!("{} = {}", Ident::new(column.as_str()), string_literal(value))
             };
             let condition = when.iter().map(equal).collect::<Vec<_>>().join(" AND ");
-            self.try_condition(&key.table, &condition, &format!("`when` of {}", key.name))?;
+            (&key.table, condition, format!("`when` of {}", key.name))
+        });
+        let all: Vec<_> = limits.chain(relations).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        // As where rows are copied: without a default database, so that no bare name is ever written to.
+        let mut conn = Connection::open_in(endpoint, Role::Source, None)?;
+        for (table, condition, place) in all {
+            let query = format!("SELECT 1 FROM {} WHERE ({condition}) LIMIT 0", self.name(table));
+            conn.query::<mysql::Row>(&query).map_err(|error| refused(error, table, &place))?;
         }
         Ok(())
-    }
-
-    fn try_condition(&mut self, table: &str, condition: &str, place: &str) -> Result<()> {
-        let query = format!("SELECT 1 FROM {} WHERE ({condition}) LIMIT 0", self.name(table));
-        match self.conn.query::<mysql::Row>(&query) {
-            Ok(_) => Ok(()),
-            Err(error) if error.is_retryable() => Err(error),
-            Err(error) => Err(error
-                .with_kind(Kind::Config)
-                .context(format!("{place} cannot be asked of table `{table}`"))
-                .hint("correct the condition; it may only read what the account may read")),
-        }
     }
 
     fn name(&self, table: &str) -> TableName {
@@ -143,6 +142,15 @@ fn leads_an_index(table: &Table, column: &Column) -> bool {
             && index.parts.first().is_some_and(|part| part.column.as_ref() == Some(&column.name))
     };
     table.primary_key.first() == Some(&column.name) || table.indexes.iter().any(leads)
+}
+
+fn refused(error: Error, table: &str, place: &str) -> Error {
+    if error.is_retryable() {
+        return error;
+    }
+    error.with_kind(Kind::Config).context(format!("{place} cannot be asked of table `{table}`")).hint(
+        "correct the condition; tables in a subquery are named with their database, and the account must be able to read them",
+    )
 }
 
 fn breaks_check(masks: &TableMasks, check: &Check) -> Error {

@@ -84,6 +84,14 @@ fn refused_at_start(site: &Site<'_>) {
             vec!["`where` of [limits] users cannot be asked of table `users`", "1064", "…"],
         ),
         (
+            "[limits]\nusers = { where = \"id IN (SELECT user_id FROM orders)\" }".to_owned(),
+            vec![
+                "`where` of [limits] users cannot be asked of table `users`",
+                "1046",
+                "named with their database",
+            ],
+        ),
+        (
             "[limits]\nusers = { where = \"COUNT(*) > 1\" }".to_owned(),
             vec!["`where` of [limits] users cannot be asked of table `users`", "1111"],
         ),
@@ -129,8 +137,11 @@ fn listed(site: &Site<'_>, flavour: Flavour) {
              [[relations]]\ntable = \"orders\"\ncolumns = [\"user_id\"]\nreferences = \"users\"\nreferenced_columns = [\"id\"]\n"
         )
     };
-    let condition = "users = { where = \"mail LIKE '%@example.com' OR id IN (SELECT user_id FROM orders)\", max_rows = 5 }";
-    site.configure_server("", &config("exclude_tables = [\"orders*\"]", condition));
+    let condition = format!(
+        "users = {{ where = \"mail LIKE '%@example.com' OR id IN (SELECT user_id FROM {}.orders)\", max_rows = 5 }}",
+        site.source_db
+    );
+    site.configure_server("", &config("exclude_tables = [\"orders*\"]", &condition));
     let log = started_saying(
         site,
         &[

@@ -46,9 +46,12 @@ mod srv_subset;
 mod srv_tables;
 mod srv_watch;
 mod subset;
+mod subset_cases;
 mod subset_graph;
+mod subset_limits;
 mod subset_model;
 mod subset_random;
+mod subset_shape;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -121,6 +124,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_target::tests(&mut add);
+    subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
     subset::tests(&mut add);
     verify::tests(&mut add);

@@ -3,18 +3,20 @@
 //! Each seed makes one batch of graphs in a schema of its own. What differs is made smaller by leaving things out, and
 //! then shown with its seed; `BACKFILL_TEST_SEED=7` or `7..9` runs those seeds alone.
 
-use crate::harness::{Add, FLAVOURS, Servers, connect, exec, short};
-use crate::subset_graph::{Dice, Graph, MOMENT, Shape, condition_sql, when_text};
+use crate::harness::{Add, FLAVOURS, Servers, Site, connect, exec, short};
+use crate::subset_graph::{Graph, MOMENT};
+use crate::subset_limits::{configured, relation, toml};
 use crate::subset_model::{self, Rows, dangling, resolve, restricted, shrunk};
+use crate::subset_shape::{Dice, Shape};
 use backfill::db::introspect::load_schema;
 use backfill::db::lock::LockKeeper;
 use backfill::db::{Connection, Endpoint, Role};
 use backfill::error::Result;
-use backfill::plan::reference::{Relation, references};
+use backfill::plan::reference::references;
 use backfill::plan::run::Selection;
-use backfill::plan::subset::check::{Checked, Ground, check};
-use backfill::plan::subset::{Direction, Limit, SubsetInputs, SubsetPlan, row_alias};
-use backfill::schema::{Flavour, ForeignKey};
+use backfill::plan::subset::check::{self, Checked, check};
+use backfill::plan::subset::{SubsetInputs, SubsetPlan, row_alias};
+use backfill::schema::Flavour;
 use backfill::source::workspace::{Home, Layout, Workspace, Writer, subset};
 use backfill::sql::select::Range;
 use libtest_mimic::Trial;
@@ -29,13 +31,21 @@ const GRAPHS: usize = 8;
 const ROUNDS: u64 = 4;
 /// Engine runs that making a failing graph smaller may take.
 const SMALLER_RUNS: usize = 150;
-const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+13:00", 46_800)];
+const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+14:00", 50_400)];
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
         add(
             format!("subset_random::keeps_what_the_model_keeps::{}", short(flavour)),
             Box::new(move |servers| engine_follows_model(servers, flavour)),
+        );
+        add(
+            format!("subset_random::pulls_what_the_model_keeps::{}", short(flavour)),
+            Box::new(move |servers| {
+                // From each family into the other, too.
+                let target = if flavour == Flavour::Mysql { Flavour::Mariadb } else { flavour };
+                pulls_what_the_model_keeps(&Site::new(servers, flavour, target));
+            }),
         );
     }
 }
@@ -67,9 +77,9 @@ fn engine_follows_model(servers: &Servers, flavour: Flavour) {
         Ok(given) => given_seeds(&given),
         Err(_) => (0..BATCHES).map(|seed| seed * 2 + u64::from(flavour == Flavour::Mysql)).collect(),
     };
-    let site = Site::new(servers, flavour);
+    let ground = Ground::new(servers, flavour);
     for seed in seeds {
-        site.judge(seed);
+        ground.judge(seed);
     }
 }
 
@@ -83,14 +93,14 @@ fn given_seeds(text: &str) -> Vec<u64> {
 }
 
 /// A schema to load graphs into.
-struct Site<'a> {
+struct Ground<'a> {
     servers: &'a Servers,
     flavour: Flavour,
     database: String,
     keeper: LockKeeper,
 }
 
-impl Drop for Site<'_> {
+impl Drop for Ground<'_> {
     fn drop(&mut self) {
         if let Ok(mut conn) = self.servers.source(self.flavour).connect() {
             let _ = conn.query_drop(format!("DROP DATABASE IF EXISTS {}", self.database));
@@ -98,7 +108,7 @@ impl Drop for Site<'_> {
     }
 }
 
-impl<'a> Site<'a> {
+impl<'a> Ground<'a> {
     fn new(servers: &'a Servers, flavour: Flavour) -> Self {
         let database = "subset_random".to_owned();
         let server = servers.source(flavour);
@@ -210,7 +220,7 @@ impl<'a> Site<'a> {
             (table.row_count, table.bytes) = case.size(&table.name);
         }
         let selection = Selection::new(&schema, |_| false);
-        let ground = Ground { schema: &schema, selection: &selection, is_excluded: &|_| false };
+        let ground = check::Ground { schema: &schema, selection: &selection, is_excluded: &|_| false };
         let checked = checked(graphs, ground)?;
         let references = references(&selection.served, &schema.foreign_keys, &checked.relations);
         let inputs = SubsetInputs {
@@ -308,7 +318,7 @@ fn delete_others(conn: &mut Conn, graph: &Graph) {
 }
 
 /// The graphs' limits and relations as the configuration gives them, checked.
-fn checked(graphs: &[Graph], ground: Ground<'_>) -> Result<Checked> {
+fn checked(graphs: &[Graph], ground: check::Ground<'_>) -> Result<Checked> {
     let mut limits = Vec::new();
     let mut relations = Vec::new();
     for graph in graphs {
@@ -324,40 +334,32 @@ fn checked(graphs: &[Graph], ground: Ground<'_>) -> Result<Checked> {
     check(&limits, &relations, ground)
 }
 
-fn configured(shape: &Shape, limit: &subset_model::Limit) -> Limit {
-    Limit {
-        table: shape.name.clone(),
-        all: limit.all,
-        max_rows: limit.max_rows.map(|rows| rows as u64),
-        order_by: limit.order_by.map(|at| shape.columns[at].name.clone()),
-        direction: if limit.ascending { Direction::Asc } else { Direction::Desc },
-        keep_days: limit.age.as_ref().map(|age| age.days),
-        condition: limit.condition.as_ref().map(|condition| condition_sql(condition, shape)),
-        percent: limit.percent.map(|percent| percent as f64),
+/// The same through the real binary, from the configuration file to the target's tables. The clock is the server's, so
+/// nothing goes by age.
+fn pulls_what_the_model_keeps(site: &Site<'_>) {
+    let mut dice = Dice::new(4711);
+    let mut graphs: Vec<Graph> = (0..12).map(|at| Graph::random(&mut dice, &format!("g{at}"), 0)).collect();
+    let mut source = site.source_conn();
+    for graph in &mut graphs {
+        for limit in graph.model.tables.iter_mut().filter_map(|table| table.limit.as_mut()) {
+            if limit.age.take().is_some() {
+                *limit = subset_model::Limit { all: true, ..Default::default() };
+            }
+        }
+        graph.load(&mut source);
     }
-}
-
-fn relation(graph: &Graph, at: usize, number: usize) -> Relation {
-    let reference = &graph.model.references[at];
-    let (child, parent) = (&graph.shapes[reference.child], &graph.shapes[reference.parent]);
-    let names = |shape: &Shape, columns: &[usize]| {
-        columns.iter().map(|at| shape.columns[*at].name.clone()).collect::<Vec<_>>()
-    };
-    Relation {
-        key: ForeignKey {
-            name: format!("relation {number}"),
-            table: child.name.clone(),
-            columns: names(child, &reference.columns),
-            references_schema: None,
-            references: parent.name.clone(),
-            referenced_columns: names(parent, &reference.parent_columns),
-            on_delete: "NO ACTION".to_owned(),
-            on_update: "NO ACTION".to_owned(),
-        },
-        when: reference
-            .when
+    site.configure_server("", &format!("[privacy]\npolicy = \"open\"\n{}", toml(&graphs)));
+    let serve = site.serve();
+    site.pull(&serve);
+    let mut target = site.target_conn();
+    for graph in &graphs {
+        let found: Rows = graph
+            .shapes
             .iter()
-            .map(|(column, value)| (child.columns[*column].name.clone(), when_text(value)))
-            .collect(),
+            .map(|shape| {
+                target.query(format!("SELECT rid FROM `{}`", shape.name)).unwrap().into_iter().collect()
+            })
+            .collect();
+        assert_eq!(found, resolve(&graph.model), "{}", graph.describe());
     }
 }
