@@ -5,10 +5,13 @@ use crate::harness::{Add, FLAVOURS, Site, exec, short};
 use backfill::db::Role;
 use backfill::db::lock::LockKeeper;
 use backfill::plan::reference::{Reference, Relation, references};
-use backfill::plan::subset::{Direction, Limit, SubsetInputs, SubsetPlan};
+use backfill::plan::subset::{Direction, Limit, Names, Statements, SubsetInputs, SubsetPlan, Way};
+use backfill::schema::ddl::{WorkspaceOptions, workspace_table};
 use backfill::schema::{ForeignKey, Table};
 use backfill::source::survey::Survey;
 use backfill::source::workspace::{Home, Layout, Workspace, Writer, subset};
+use backfill::sql::select::Range;
+use backfill::sql::{WorkspaceName, WorkspaceTable};
 use mysql::prelude::Queryable;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -311,6 +314,25 @@ const CASES: &[Case] = &[
         kept: ORDERED_KEPT,
     },
     Case {
+        name: "many_rows_without_an_index",
+        make: &[
+            "CREATE TABLE a (id INT PRIMARY KEY, o INT)",
+            "INSERT INTO a (id) VALUES (1)",
+            "INSERT INTO a (id) SELECT id + 1 FROM a",
+            "INSERT INTO a (id) SELECT id + 2 FROM a",
+            "INSERT INTO a (id) SELECT id + 4 FROM a",
+            "INSERT INTO a (id) SELECT id + 8 FROM a",
+            "INSERT INTO a (id) SELECT id + 16 FROM a",
+            "INSERT INTO a (id) SELECT id + 32 FROM a",
+            "UPDATE a SET o = IF(id % 9 = 0, NULL, id * 7 % 20)",
+            "CREATE TABLE b (id INT PRIMARY KEY, o INT)",
+            "INSERT INTO b SELECT * FROM a",
+        ],
+        limits: || vec![by("a", 3, "o", Direction::Desc), by("b", 9, "o", Direction::Asc)],
+        relations: no_relations,
+        kept: &[("a", &[17, 37, 57]), ("b", &[9, 18, 20, 27, 36, 40, 45, 54, 63])],
+    },
+    Case {
         name: "a_composite_key_settles_ties",
         make: &[
             "CREATE TABLE t (id INT NOT NULL, a INT NOT NULL, b VARCHAR(9) NOT NULL, PRIMARY KEY (a, b))",
@@ -434,6 +456,10 @@ pub fn tests(add: &mut Add<'_>) {
                 Box::new(move |servers| run(case, &Site::new(servers, flavour, flavour))),
             );
         }
+        add(
+            format!("subset::statements_lock_no_row_of_the_source::{}", short(flavour)),
+            Box::new(move |servers| statements_lock_nothing(&Site::new(servers, flavour, flavour))),
+        );
     }
 }
 
@@ -463,6 +489,80 @@ fn run(case: &Case, site: &Site<'_>) {
     }
 }
 
+/// A transaction that has run every kind of statement keeps nobody from writing, at the isolation level that workspaces
+/// have; at the servers' default level it would.
+fn statements_lock_nothing(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    let chain = CASES.iter().find(|case| case.name == "chain_down").unwrap();
+    for statement in chain.make {
+        exec(&mut conn, statement);
+    }
+    let graph = Graph::of(site, &[]);
+    let limits = [limit("users", 2), limit("items", 2)];
+    let plan = SubsetPlan::new(&graph.inputs(&graph.served, &limits), None).unwrap();
+    let lists = format!("{}_lists", site.source_db);
+    exec(&mut conn, &format!("CREATE DATABASE {lists}"));
+    let mut places = BTreeMap::new();
+    for (at, work) in plan.work_tables().into_iter().enumerate() {
+        let place = WorkspaceTable::numbered(&lists, &WorkspaceName::new(7, 1), at);
+        let options = WorkspaceOptions {
+            key: Some(&[]),
+            extra_indexes: &work.structure.indexes,
+            row_number: Some("_backfill_row"),
+            ..WorkspaceOptions::default()
+        };
+        let table = workspace_table(&work.structure, &place, site.source.flavour(), &options).unwrap();
+        exec(&mut conn, &table.to_string());
+        places.insert((work.role, work.table), place);
+    }
+    let statements = Statements { plan: &plan, names: Names { schema: &site.source_db, places: &places } };
+    let texts = every_kind(&plan, statements);
+    let mut writer = site.source_conn();
+    exec(&mut writer, "SET SESSION innodb_lock_wait_timeout = 1");
+    let mut write_beside = |level: &str| -> Vec<bool> {
+        exec(&mut conn, &format!("SET SESSION TRANSACTION ISOLATION LEVEL {level}"));
+        let mut free = Vec::new();
+        for text in &texts {
+            exec(&mut conn, "BEGIN");
+            exec(&mut conn, text);
+            exec(&mut writer, "SET FOREIGN_KEY_CHECKS = 0");
+            exec(&mut writer, "BEGIN");
+            free.push(["users", "orders", "items"].iter().all(|table| {
+                let update = format!("UPDATE {table} SET id = id + 100 ORDER BY id DESC");
+                writer.query_drop(update).is_ok()
+            }));
+            exec(&mut writer, "ROLLBACK");
+            exec(&mut conn, "COMMIT");
+        }
+        free
+    };
+    assert_eq!(write_beside("READ COMMITTED"), vec![true; texts.len()], "{texts:#?}");
+    assert!(write_beside("REPEATABLE READ").contains(&false), "the test does not see locks");
+    exec(&mut conn, &format!("DROP DATABASE {lists}"));
+}
+
+/// The statements that read the source, each over everything.
+fn every_kind(plan: &SubsetPlan, statements: Statements<'_>) -> Vec<String> {
+    let whole = Range::default;
+    let users = plan.table("users").unwrap().want.as_ref().unwrap();
+    let Way::Along(phases) = &users.way else { panic!("users have a primary key") };
+    let orders = plan.table("orders").unwrap();
+    let items = plan.table("items").unwrap();
+    let nulls = orders.edges[0].nulls.as_ref().unwrap();
+    [
+        statements.wanted("users", users, &phases[0], whole(), Some(2)).unwrap(),
+        statements.wanted("items", items.want.as_ref().unwrap(), &phases[0], whole(), Some(2)).unwrap(),
+        statements.parents("items", &items.edges[0], whole()).unwrap(),
+        statements.parents("orders", &orders.edges[0], whole()).unwrap(),
+        statements.kept_by_walk("orders", whole()).unwrap(),
+        statements.kept_by_parent("orders", 0, whole()).unwrap(),
+        statements.kept_without_parent("orders", 0, nulls, whole()).unwrap(),
+    ]
+    .iter()
+    .map(ToString::to_string)
+    .collect()
+}
+
 struct Graph {
     served: BTreeMap<String, Table>,
     references: Vec<Reference>,
@@ -475,6 +575,16 @@ impl Graph {
         Self { references: references(&served, &survey.schema.foreign_keys, relations), served }
     }
 
+    fn inputs<'a>(&'a self, served: &'a BTreeMap<String, Table>, limits: &'a [Limit]) -> SubsetInputs<'a> {
+        SubsetInputs {
+            served,
+            references: &self.references,
+            limits,
+            moment: MOMENT,
+            datetime_timezone: "+00:00",
+        }
+    }
+
     /// The kept `id`s of restricted tables.
     fn kept(
         &self,
@@ -483,13 +593,7 @@ impl Graph {
         limits: &[Limit],
         wanted: Option<&String>,
     ) -> BTreeMap<String, Vec<i64>> {
-        let inputs = SubsetInputs {
-            served,
-            references: &self.references,
-            limits,
-            moment: MOMENT,
-            datetime_timezone: "+00:00",
-        };
+        let inputs = self.inputs(served, limits);
         let wanted: Option<BTreeSet<String>> = wanted.map(|table| BTreeSet::from([table.clone()]));
         let plan = SubsetPlan::new(&inputs, wanted.as_ref()).unwrap();
         let endpoint = site.source.endpoint(&site.source_db);
