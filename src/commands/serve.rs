@@ -1,12 +1,11 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
-use crate::commands::Context;
+use crate::commands::{Context, rules};
 use crate::config::{Overrides, Policy, ServeConfig};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::plan::run::MaskAt;
-use crate::plan::sanitize::{Mask, Rule};
 use crate::random;
 use crate::server::auth::Access;
 use crate::server::catalog::{Catalog, CatalogSettings};
@@ -154,22 +153,10 @@ fn http_options(config: &ServeConfig) -> Result<HttpOptions> {
 }
 
 fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
-    let rules = config
-        .rules
-        .iter()
-        .map(|rule| {
-            Ok(Rule {
-                table: rule.table.clone(),
-                column: rule.column.clone(),
-                mask: Mask::parse(&rule.mask, rule.unusable)?,
-                exclude: rule.exclude.clone(),
-            })
-        })
-        .collect::<Result<_>>()?;
     Ok(CatalogSettings {
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),
-        rules,
+        rules: rules::planned(&config.rules)?,
         mask_at: match config.mask_at {
             crate::config::MaskAt::Update => MaskAt::Update,
             crate::config::MaskAt::Copy => MaskAt::Copy,

@@ -24,7 +24,7 @@ mod values;
 pub use env::NAMES as ENVIRONMENT_NAMES;
 pub use file::{CONFIG_NAME, ENV_NAME};
 pub use pull::{Binlog, Environment, PullConfig};
-pub use rules::{MASKS, Rule};
+pub use rules::{Rule, RuleOption, RuleValue};
 pub use serve::{MaskAt, Policy, ServeConfig, TempStrategy, TlsFiles};
 pub use template::template;
 pub use values::{IpRange, Patterns};

@@ -6,7 +6,7 @@ use crate::db::Endpoint;
 use crate::db::introspect::Signature;
 use crate::error::{Error, Result};
 use crate::plan::run::{MaskAt, Selection, TablePlan};
-use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
+use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
 use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
@@ -72,9 +72,12 @@ impl Catalog {
         };
         let selection = Selection::new(&survey.schema, is_excluded);
         let salt = random::hex(16)?;
-        let ruled: BTreeSet<&str> = settings.rules.iter().map(|rule| rule.table.as_str()).collect();
-        let widest = survey
-            .widest_ids(selection.served.values().filter(|table| ruled.contains(table.name.as_str())))?;
+        let concerns = |rule: &Rule, table: &Table| match rule.table.as_str() {
+            ANY_TABLE => table.column(&rule.column).is_some(),
+            name => name == table.name,
+        };
+        let is_ruled = |table: &&Table| settings.rules.iter().any(|rule| concerns(rule, table));
+        let widest = survey.widest_ids(selection.served.values().filter(is_ruled))?;
         let excluded = settings.rules.iter().map(|rule| &rule.table).filter(|name| is_excluded(name));
         let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
         let facts = Facts {
@@ -110,7 +113,10 @@ impl Catalog {
     /// What the operator should know.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = if self.warn { self.sanitize.warnings().to_vec() } else { Vec::new() };
+        let mut warnings = self.sanitize.warnings().to_vec();
+        if self.warn {
+            warnings.extend_from_slice(self.sanitize.unruled());
+        }
         warnings.extend(
             self.selection
                 .left_out
@@ -249,7 +255,7 @@ fn digest(table: &Table, sanitized: &[String], masks: &[crate::plan::sanitize::M
     let rules = sanitized
         .iter()
         .zip(masks)
-        .map(|(name, masked)| (name.as_str(), format!("{:?}", masked.mask), masked.exclude().collect()));
+        .map(|(name, masked)| (name.as_str(), masked.fingerprint(), masked.exclude().collect()));
     let digested = Digested {
         columns: &table.columns,
         primary_key: &table.primary_key,
@@ -296,6 +302,7 @@ mod tests {
                 column: "secret".into(),
                 mask,
                 exclude: exclude.iter().map(ToString::to_string).collect(),
+                condition: None,
             };
             let rules: Vec<Rule> = mask.map(rule).into_iter().collect();
             let plan = plan(&rules, &schema, &facts).unwrap();

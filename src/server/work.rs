@@ -12,7 +12,7 @@ use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
-use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
+use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table, is_unmasked};
 use crate::sql::TableName;
 use crate::sql::select::WalkKey;
 use crate::wire::api::{Code, TablePhase};
@@ -69,6 +69,7 @@ fn for_caller(error: &Error) -> (Code, String) {
     }
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
+        Kind::Integrity if is_unmasked(error) => (Code::MasksFailed, error.to_string()),
         Kind::Integrity => (Code::RowTooLarge, error.to_string()),
         Kind::Source => {
             (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())

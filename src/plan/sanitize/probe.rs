@@ -62,7 +62,13 @@ mod tests {
     use crate::sql::TableName;
 
     fn masks(table: crate::schema::Table, ruled: &str) -> TableMasks {
-        let rule = Rule { table: "t".into(), column: ruled.into(), mask: Mask::Null, exclude: Vec::new() };
+        let rule = Rule {
+            table: "t".into(),
+            column: ruled.into(),
+            mask: Mask::Null,
+            exclude: Vec::new(),
+            condition: None,
+        };
         let facts = Facts { salt: "5a17", ..Facts::default() };
         plan(&[rule], &schema(vec![table]), &facts).unwrap().for_table("t").unwrap().clone()
     }

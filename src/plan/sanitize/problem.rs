@@ -1,6 +1,7 @@
 //! One thing that is wrong with a rule, and all of them in one error.
 
-use super::Rule;
+use super::resolve::Ruled;
+use super::{ANY_TABLE, Rule};
 use crate::error::Error;
 
 /// Why a rule cannot be applied, and what to do.
@@ -16,6 +17,16 @@ impl Problem {
     /// `what` names table and column; both are fragments.
     pub fn new(rule: &Rule, what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { heading: heading(rule), what: what.into(), fix: fix.into() }
+    }
+
+    /// The same for one column that a rule concerns; a rule for every table can be overridden there.
+    pub fn of(one: &Ruled<'_>, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        let mut fix = fix.into();
+        if one.rule.table == ANY_TABLE {
+            let table = toml_key(&one.table.name);
+            fix.push_str(&format!("; or write a rule for it under [sanitize.{table}], which wins there"));
+        }
+        Self::new(one.rule, what, fix)
     }
 }
 
@@ -53,8 +64,13 @@ mod tests {
             ("*", "remember_token", "[sanitize.\"*\"] remember_token"),
             ("my table", "e\"mail", "[sanitize.\"my table\"] \"e\\\"mail\""),
         ] {
-            let rule =
-                Rule { table: table.into(), column: column.into(), mask: Mask::Null, exclude: Vec::new() };
+            let rule = Rule {
+                table: table.into(),
+                column: column.into(),
+                mask: Mask::Null,
+                exclude: Vec::new(),
+                condition: None,
+            };
             assert_eq!(heading(&rule), expected);
         }
     }

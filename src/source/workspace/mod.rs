@@ -6,10 +6,12 @@
 
 mod copy;
 mod name;
+mod proof;
 mod writer;
 
 pub use copy::{CopyOrder, Sanitized, bound, copy_table, key_forms};
 pub use name::WorkspaceName;
+pub use proof::is_unmasked;
 pub use writer::{Logging, Writer};
 
 use crate::db::lock::{HeldLock, LockKeeper};

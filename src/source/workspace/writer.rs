@@ -5,7 +5,7 @@ use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
 use crate::sql::TableName;
-use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
+use crate::sql::select::{Compare, InsertSelect, Range, Select, WalkKey};
 
 /// Whether rows written to a workspace reach the binlog, and with it replicas and backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,18 @@ impl Writer {
             position = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
         }
         Ok(position)
+    }
+
+    /// What [`Compare`] counts, one number for each condition.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn compare(&mut self, compare: &Compare) -> Result<Vec<u64>> {
+        let row: mysql::Row = self.conn.query_one(&compare.to_string())?;
+        (0..compare.conditions.len())
+            .map(|at| row.get_opt(at).and_then(std::result::Result::ok))
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::internal("a count is no number"))
     }
 
     /// Sets columns of the rows of a workspace table that lie in `range`.
