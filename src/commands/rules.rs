@@ -39,3 +39,62 @@ fn value(given: &RuleValue) -> OptionValue {
         RuleValue::Table(given) => OptionValue::Table(options(given)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn rule(column: &str, kind: &str, options: Vec<RuleOption>) -> config::Rule {
+        config::Rule {
+            table: "t".into(),
+            column: column.into(),
+            kind: Secret::new(kind),
+            options,
+            file: "backfill.toml".into(),
+            line: 3,
+        }
+    }
+
+    #[test]
+    fn refusals_name_file_line_and_rule_and_never_a_value() {
+        let days = RuleOption { name: "days".into(), value: RuleValue::Integer(424_242), line: 5 };
+        for (rule, message, hint) in [
+            (
+                rule("a", "emial", Vec::new()),
+                "backfill.toml line 3: `sanitize.t.a` has an unknown type",
+                "did you mean \"email\"?",
+            ),
+            (
+                rule("a", "shift", vec![days]),
+                "backfill.toml line 5: `sanitize.t.a` has `days`, which must be from 1 to 3650",
+                "write a number in that range",
+            ),
+            (
+                rule("token", "0123456789abcdef", Vec::new()),
+                "backfill.toml line 3: `sanitize.t.token` has an unknown type",
+                "`token` belongs at the top of the file, above the first [table]",
+            ),
+        ] {
+            let error = planned(&[rule]).unwrap_err();
+            assert_eq!((error.what(), error.hint_text()), (message, Some(hint)));
+        }
+    }
+
+    #[test]
+    fn the_rules_of_the_template_are_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = config::template().split_once("# [sanitize.users]").unwrap().1;
+        let rules: String =
+            rules.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
+        let kept = rules
+            .lines()
+            .filter(|line| line.contains(" = {") || line.starts_with('[') || line.contains(" = \"null\""));
+        let toml = format!("[sanitize.users]\n{}", kept.map(|line| format!("{line}\n")).collect::<String>());
+        std::fs::write(folder.path().join("backfill.toml"), toml).unwrap();
+        let sources = config::Sources { directory: folder.path().to_owned(), ..config::Sources::default() };
+        let planned = planned(config::Config::load(sources).unwrap().rules()).unwrap();
+        assert_eq!(planned.len(), 11);
+        assert!(planned.iter().any(|rule| rule.condition.is_some()));
+    }
+}

@@ -418,6 +418,9 @@ fn refused(site: &Site<'_>) {
         (r#"name = { type = "sql", expression = "CONCAT(twice, 'x')" }"#, "generated column `twice`"),
         (r#"name = { type = "sql", expression = "CONCAT({column}" }"#, "line 10"),
         (r#"name = { type = "sql", expression = "IF({column}, 'x')" }"#, "trying the masks"),
+        (r#"name = { type = "sql", expression = "REPEAT('x', 21)" }"#, "is longer than 20"),
+        (r#"name = { type = "sql", expression = "NULLIF(id, 1)" }"#, "is NULL"),
+        (r#"n = { type = "sql", expression = "id + 127" }"#, "from -128 to 127"),
         (r#"name = { type = "text", where = "name" }"#, "nothing but the column `name`"),
         (r#"name = { type = "keep", frist = 1, last = 1 }"#, "did you mean `first`"),
         (

@@ -327,7 +327,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
         let there = config.layers.file.values.contains_key(key.path);
         assert_eq!(there, key.is_built(), "{}", key.path);
     }
-    assert_eq!(config.rules().len(), 3);
+    assert_eq!(config.rules().len(), 11);
     assert_eq!(refusal(config.tokens()).0, "`token` (backfill.toml line 7) has fewer than 32 characters");
 
     // The values shown are the defaults: with them written out, everything is as without the file.

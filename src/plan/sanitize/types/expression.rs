@@ -3,6 +3,7 @@
 
 use super::super::render::same;
 use super::options::{Refusal, shown};
+use super::tokens::{Bad, Token, read};
 use super::words;
 use super::{Own, Row};
 use crate::sql::ident::string_literal;
@@ -16,24 +17,6 @@ pub struct Expression {
     tokens: Vec<Token>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Token {
-    /// Goes to the server as it is.
-    Plain(String),
-    /// A text; written so that no session setting changes how it is read.
-    Text(String),
-    /// A word where an operand is expected: a column, or a unit.
-    Word(String),
-    /// A name in backticks: a column.
-    Name(String),
-    /// A function's name.
-    Call(String),
-    /// `{column}`.
-    Old,
-    /// `{id}`.
-    Id,
-}
-
 impl Expression {
     /// Reads the text of `option`.
     ///
@@ -45,7 +28,7 @@ impl Expression {
             let why = format!("which is longer than {LENGTH_MAX} bytes");
             return Err(refuse(why, "write a shorter expression"));
         }
-        let tokens = Reader::new(text).read().map_err(|bad| refuse(bad.why, bad.hint))?;
+        let tokens = read(text).map_err(|Bad { why, hint }| refuse(why, hint))?;
         if tokens.is_empty() {
             return Err(refuse("which is empty".to_owned(), "write an SQL expression"));
         }
@@ -148,273 +131,145 @@ pub(super) fn literal(text: &str) -> String {
     format!("_utf8mb4 x'{hex}'")
 }
 
-/// Why reading stopped.
-struct Bad {
-    why: String,
-    hint: &'static str,
-}
+#[cfg(test)]
+mod tests {
+    use super::super::super::identity::{Identity, Refs};
+    use super::*;
+    use crate::schema::Flavour;
+    use proptest::prelude::*;
 
-fn bad(why: impl Into<String>, hint: &'static str) -> Bad {
-    Bad { why: why.into(), hint }
-}
-
-const ONE_ROW: &str = "write an expression of the row's own columns, {column} and {id}: no subqueries, statements, comments or variables";
-
-struct Reader<'a> {
-    rest: std::iter::Peekable<std::str::Chars<'a>>,
-    tokens: Vec<Token>,
-    depth: u32,
-    /// Whether an operand is expected next, not an operator.
-    operand: bool,
-    /// Whether the next word names a type, a character set or a collation.
-    name: bool,
-}
-
-impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            rest: text.trim().chars().peekable(),
-            tokens: Vec::new(),
-            depth: 0,
-            operand: true,
-            name: false,
-        }
+    fn columns() -> Vec<String> {
+        ["id", "Name", "role", "day", "my col"].map(str::to_owned).to_vec()
     }
 
-    fn read(mut self) -> Result<Vec<Token>, Bad> {
-        while let Some(c) = self.rest.next() {
-            match c {
-                ' ' | '\t' | '\r' | '\n' => self.plain(' '),
-                '\'' | '"' => {
-                    let text = self.text(c)?;
-                    self.tokens.push(Token::Text(text));
-                    self.operand = false;
-                }
-                '`' => {
-                    let name = self.quoted_name()?;
-                    self.tokens.push(Token::Name(name));
-                    self.operand = false;
-                }
-                '{' => self.placeholder()?,
-                '0'..='9' => self.number(c),
-                '.' if self.rest.peek().is_some_and(char::is_ascii_digit) && self.operand => self.number(c),
-                c if is_word(c) => self.word(c)?,
-                other => self.symbol(other)?,
-            }
+    fn sql(text: &str) -> Result<String, String> {
+        let expression = Expression::parse("expression", text).map_err(|refusal| refusal.what)?;
+        let table = columns();
+        let own = Own { name: "Name", table: &table };
+        if let Some(name) = expression.unknown_column(&own) {
+            return Err(format!("unknown {name}"));
         }
-        if self.depth > 0 {
-            return Err(bad("which has an open parenthesis", "close it"));
-        }
-        Ok(self.tokens)
-    }
-
-    fn plain(&mut self, c: char) {
-        match self.tokens.last_mut() {
-            Some(Token::Plain(text)) if !text.ends_with(is_word) => text.push(c),
-            _ => self.tokens.push(Token::Plain(c.to_string())),
-        }
-    }
-
-    fn symbol(&mut self, c: char) -> Result<(), Bad> {
-        let next = self.rest.peek().copied();
-        match (c, next) {
-            ('(', _) => self.depth += 1,
-            (')', _) => {
-                self.depth = self
-                    .depth
-                    .checked_sub(1)
-                    .ok_or_else(|| bad("which closes a parenthesis that it does not open", "remove it"))?;
-            }
-            ('-', Some('-')) | ('/', Some('*')) | ('*', Some('/')) | ('#', _) => {
-                return Err(bad("which holds a comment, or what may be one", ONE_ROW));
-            }
-            ('+' | '-' | '*' | '/' | '%' | '=' | '<' | '>' | '!' | '&' | '|' | '^' | '~' | ',', _) => {}
-            ('.', _) => {
-                return Err(bad(
-                    "which names something with a dot",
-                    "write columns without table and schema, and functions of the server only",
-                ));
-            }
-            ('@', _) => return Err(bad("which names a variable", ONE_ROW)),
-            (';', _) => return Err(bad("which holds a semicolon", ONE_ROW)),
-            _ => return Err(bad("which holds a character that no expression has", ONE_ROW)),
-        }
-        self.plain(c);
-        self.operand = c != ')';
-        Ok(())
-    }
-
-    fn placeholder(&mut self) -> Result<(), Bad> {
-        let mut name = String::new();
-        while let Some(c) = self.rest.next_if(char::is_ascii_alphabetic) {
-            name.push(c);
-        }
-        let token = match (name.as_str(), self.rest.next()) {
-            ("column", Some('}')) => Token::Old,
-            ("id", Some('}')) => Token::Id,
-            _ => return Err(bad("which has braces around something else", "there are {column} and {id}")),
+        let alias = crate::sql::Ident::new("s");
+        let row = Row {
+            identity: &Identity::Random,
+            refs: Refs::Of(&alias),
+            salt: "5a17",
+            hex: 12,
+            flavour: Flavour::Mariadb,
         };
-        self.tokens.push(token);
-        self.operand = false;
-        Ok(())
+        Ok(expression.sql(&own, row))
     }
 
-    fn number(&mut self, first: char) {
-        let mut number = String::from(first);
-        let mut before = first;
-        let hex = first == '0' && matches!(self.rest.peek(), Some('x' | 'X'));
-        while let Some(c) = self.rest.next_if(|c| {
-            is_word(*c) || *c == '.' || (!hex && matches!(c, '+' | '-') && matches!(before, 'e' | 'E'))
-        }) {
-            number.push(c);
-            before = c;
+    #[test]
+    fn columns_and_placeholders_become_references() {
+        for (text, expected) in [
+            ("{column}", "(`s`.`Name`)"),
+            ("CONCAT(name, 'x')", "(CONCAT(`s`.`Name`, 'x'))"),
+            ("`my col` + 1", "(`s`.`my col` + 1)"),
+            ("UPPER ( ROLE )", "(UPPER ( `s`.`role` ))"),
+            ("'it''s' 'a\\'b'", "(_utf8mb4 x'69742773' _utf8mb4 x'612762')"),
+            ("\"double\"", "('double')"),
+            ("role LIKE 'a\\_%' ESCAPE '|'", "(`s`.`role` LIKE _utf8mb4 x'615c5f25' ESCAPE '|')"),
+            ("'日'", "(_utf8mb4 x'e697a5')"),
+            ("x'ff'", "(x'ff')"),
+            ("DATE '2000-01-01'", "(DATE '2000-01-01')"),
+            ("_latin1'x'", "(_latin1 'x')"),
+            (
+                "CASE WHEN role IS NOT NULL AND id IN (1, 2) THEN 'a' ELSE NULL END",
+                "(CASE WHEN `s`.`role` IS NOT NULL AND `s`.`id` IN (1, 2) THEN 'a' ELSE NULL END)",
+            ),
+            ("NOW() - INTERVAL day DAY", "(NOW() - INTERVAL `s`.`day` DAY)"),
+            ("EXTRACT(YEAR FROM role)", "(EXTRACT(YEAR FROM `s`.`role`))"),
+            (
+                "CAST({column} AS CHAR(10) CHARACTER SET latin1) COLLATE latin1_bin",
+                "(CAST(`s`.`Name` AS CHAR(10) CHARACTER SET latin1) COLLATE latin1_bin)",
+            ),
+            ("CONVERT(name USING utf8mb4)", "(CONVERT(`s`.`Name` USING utf8mb4))"),
+            ("id MOD 2 = 1e-5 + .5", "(`s`.`id` MOD 2 = 1e-5 + .5)"),
+            ("name->>'$.a'", "(`s`.`Name`->>'$.a')"),
+            ("TRIM(LEADING '0' FROM name)", "(TRIM(LEADING '0' FROM `s`.`Name`))"),
+        ] {
+            assert_eq!(sql(text).as_deref(), Ok(expected), "{text}");
         }
-        self.tokens.push(Token::Plain(number));
-        self.operand = false;
+        assert!(sql("CONCAT('u', {id})").unwrap().contains("SHA2("));
     }
 
-    fn quoted_name(&mut self) -> Result<String, Bad> {
-        let mut name = String::new();
-        while let Some(c) = self.rest.next() {
-            if c == '`' && self.rest.next_if_eq(&'`').is_none() {
-                return Ok(name);
+    #[test]
+    fn whatever_is_more_than_an_expression_of_the_row_is_refused() {
+        for (text, why) in [
+            ("(SELECT 1)", "subquery"),
+            ("EXISTS (SELECT 1)", "subquery"),
+            ("name; DROP TABLE users", "semicolon"),
+            ("name -- x", "comment"),
+            ("name /* x */", "comment"),
+            ("name # x", "comment"),
+            ("@x", "variable"),
+            ("@@version", "variable"),
+            ("(@a := 1)", "variable"),
+            ("name := 1", "character"),
+            ("users.name", "dot"),
+            ("app.mask(name)", "dot"),
+            ("mask(name)", "calls `mask`, not a function"),
+            ("SLEEP(9)", "calls `SLEEP`"),
+            ("LOAD_FILE('/etc/passwd')", "calls `LOAD_FILE`"),
+            ("GET_LOCK('x', 1)", "calls `GET_LOCK`"),
+            ("NEXTVAL(s)", "calls `NEXTVAL`"),
+            ("COUNT(*)", "calls `COUNT`"),
+            ("concatt(name)", "did you mean `concat`"),
+            ("name)", "closes a parenthesis"),
+            ("(name", "open parenthesis"),
+            ("'x", "open quote"),
+            ("`x", "open backtick"),
+            ("CONCAT('{column}')", "inside a text"),
+            ("{colum}", "braces"),
+            ("{d '2000-01-01'}", "braces"),
+            ("?", "character"),
+            ("name \\N", "character"),
+            ("", "empty"),
+            ("name role", "`role` is not expected"),
+            ("name OVER (id)", "calls `OVER`"),
+            ("nmae", "unknown nmae"),
+            ("twice + 1", "unknown twice"),
+            ("0123456789abcdef0123456789abcdef", ""),
+        ] {
+            match sql(text) {
+                Err(found) => assert!(found.contains(why), "{text}: {found}"),
+                Ok(sql) => assert!(why.is_empty(), "{text}: {sql}"),
             }
-            name.push(c);
         }
-        Err(bad("which has an open backtick", "close it"))
+        let long = Expression::parse("where", &"1+".repeat(5000)).unwrap_err();
+        assert!(long.what.contains("longer than"), "{long:?}");
     }
 
-    /// A text up to its closing quote, without escapes. `\%` and `\_` keep their backslash, as servers read them.
-    fn text(&mut self, quote: char) -> Result<String, Bad> {
-        let mut text = String::new();
-        loop {
-            match self.rest.next() {
-                None => return Err(bad("which has an open quote", "close it")),
-                Some('\\') => match self.rest.next() {
-                    None => return Err(bad("which has an open quote", "close it")),
-                    Some(c @ ('%' | '_')) => text.extend(['\\', c]),
-                    Some(c) => text.push(unescaped(c)),
-                },
-                Some(c) if c == quote => {
-                    if self.rest.next_if_eq(&quote).is_none() {
-                        break;
-                    }
-                    text.push(quote);
-                }
-                Some(c) => text.push(c),
+    #[test]
+    fn what_an_expression_reads_is_known() {
+        let table = columns();
+        let own = Own { name: "Name", table: &table };
+        for (text, reads, alone, varies) in [
+            ("CONCAT({column}, ROLE, `role`)", vec!["Name", "role"], false, false),
+            ("'role'", vec![], false, false),
+            ("IF(RAND() < 0.5, id, 0)", vec!["id"], false, true),
+            ("CURRENT_DATE", vec![], false, true),
+            (" ( {column} ) ", vec!["Name"], true, false),
+            ("`NAME`", vec!["Name"], true, false),
+            ("{column} + 0", vec!["Name"], false, false),
+        ] {
+            let expression = Expression::parse("expression", text).unwrap();
+            assert_eq!(expression.reads(&own), reads, "{text}");
+            assert_eq!(expression.is_own_value("Name"), alone, "{text}");
+            assert_eq!(expression.varies(), varies, "{text}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is typed: no panic, and what passes has its parentheses in balance and nothing that ends it.
+        #[test]
+        fn what_passes_is_closed(text in "[a-z'\"`(){};@#*/ ,.\\\\-]{0,24}") {
+            if let Ok(sql) = sql(&text) {
+                let outside: String = sql.split('\'').step_by(2).collect();
+                prop_assert!(!outside.contains(';') && !outside.contains('@') && !outside.contains('#'));
+                prop_assert!(!outside.contains("--") && !outside.contains("/*"));
             }
         }
-        if text.contains("{column}") || text.contains("{id}") {
-            return Err(bad(
-                "which has {column} or {id} inside a text",
-                "put texts together by CONCAT('…', {column})",
-            ));
-        }
-        Ok(text)
     }
-
-    fn word(&mut self, first: char) -> Result<(), Bad> {
-        let mut word = String::from(first);
-        while let Some(c) = self.rest.next_if(|c| is_word(*c)) {
-            word.push(c);
-        }
-        let lower = word.to_lowercase();
-        if std::mem::take(&mut self.name) {
-            self.push_plain(word, false);
-            return Ok(());
-        }
-        match self.after_spaces() {
-            Some(quote @ ('\'' | '"')) if self.operand && words::introduces_text(&lower) => {
-                self.introduced_text(&word, quote)
-            }
-            Some('(') if !self.is_keyword(&lower) => self.call(word, &lower),
-            _ => self.plain_word(word, &lower),
-        }
-    }
-
-    /// Reserved words, and units behind an operand.
-    fn is_keyword(&self, lower: &str) -> bool {
-        let reserved = words::comes_before_operand(lower) && !(lower == "mod" && self.operand);
-        reserved || lower == "collate" || (!self.operand && words::comes_behind(lower))
-    }
-
-    fn plain_word(&mut self, word: String, lower: &str) -> Result<(), Bad> {
-        if words::comes_before_operand(lower) {
-            self.push_plain(word, true);
-        } else if words::is_operand(lower) {
-            self.push_plain(word, false);
-        } else if words::comes_before_name(lower) && !self.operand {
-            self.name = true;
-            self.push_plain(word, true);
-        } else if self.operand {
-            self.tokens.push(Token::Word(word));
-            self.operand = false;
-        } else if words::comes_behind(lower) {
-            self.name = matches!(lower, "charset" | "returning");
-            self.push_plain(word, false);
-        } else {
-            return Err(unexpected(&word));
-        }
-        Ok(())
-    }
-
-    fn call(&mut self, word: String, lower: &str) -> Result<(), Bad> {
-        if words::is_function(lower) {
-            self.tokens.push(Token::Call(word));
-            return Ok(());
-        }
-        let Some(name) = shown(&word) else { return Err(bad("which calls something unknown", ONE_ROW)) };
-        let guess =
-            words::near_function(lower).map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-        Err(bad(
-            format!("which calls `{name}`, not a function that rules may use{guess}"),
-            "functions that compute a value of their arguments may be used: no stored ones, no aggregates, none that \
-             waits, locks, reads files or writes",
-        ))
-    }
-
-    /// `x'ff'`, `_latin1'…'`, `DATE '…'`: the text has to be a plain literal.
-    fn introduced_text(&mut self, word: &str, quote: char) -> Result<(), Bad> {
-        while self.rest.next_if(|c| c.is_whitespace()).is_some() {}
-        self.rest.next();
-        let text = self.text(quote)?;
-        if text.contains(['\'', '\\']) || text.chars().any(char::is_control) {
-            return Err(bad("which has a text with quotes behind a word", "write the text alone"));
-        }
-        let space = if word.len() > 1 { " " } else { "" };
-        self.push_plain(format!("{word}{space}'{text}'"), false);
-        Ok(())
-    }
-
-    fn push_plain(&mut self, word: String, operand: bool) {
-        self.tokens.push(Token::Plain(word));
-        self.operand = operand;
-    }
-
-    fn after_spaces(&self) -> Option<char> {
-        self.rest.clone().find(|c| !c.is_whitespace())
-    }
-}
-
-fn unexpected(word: &str) -> Bad {
-    match shown(word) {
-        Some(word) => bad(format!("in which `{word}` is not expected where it stands"), ONE_ROW),
-        None => bad("which is not an expression", ONE_ROW),
-    }
-}
-
-fn unescaped(c: char) -> char {
-    match c {
-        '0' => '\0',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'b' => '\u{8}',
-        'Z' => '\u{1a}',
-        other => other,
-    }
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || c == '$'
 }

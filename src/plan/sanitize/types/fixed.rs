@@ -232,3 +232,56 @@ impl Behaviour for Fixed {
         Unchanged::WhereMasked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::fixture::column;
+    use super::*;
+
+    fn value(text: &str) -> Fixed {
+        match text {
+            "true" | "false" => Fixed::Boolean(text == "true"),
+            quoted if quoted.starts_with('"') => Fixed::Text(quoted.trim_matches('"').to_owned()),
+            number => Fixed::Number(number.to_owned()),
+        }
+    }
+
+    #[test]
+    fn values_have_to_fit() {
+        let latin1 = |column: Column| Column { charset: Some("latin1".into()), ..column };
+        for (column, given, fits) in [
+            (column("c", "varchar(3)"), "\"äöü\"", true),
+            (column("c", "varchar(2)"), "\"äöü\"", false),
+            (column("c", "varchar(3)"), "5", true),
+            (column("c", "varchar(9)"), "true", false),
+            (latin1(column("c", "varchar(9)")), "\"日\"", false),
+            (column("c", "tinytext"), &format!("\"{}\"", "ä".repeat(100)), false),
+            (column("c", "varbinary(3)"), "\"äö\"", false),
+            (column("c", "tinyint unsigned"), "255", true),
+            (column("c", "tinyint unsigned"), "-1", false),
+            (column("c", "tinyint(1)"), "false", true),
+            (column("c", "int"), "1.5", false),
+            (column("c", "int"), "\"1\"", false),
+            (column("c", "decimal(5,2)"), "999.99", true),
+            (column("c", "decimal(5,2)"), "1000", false),
+            (column("c", "decimal(5,2)"), "1.001", false),
+            (column("c", "decimal(5,2) unsigned"), "-1", false),
+            (column("c", "decimal(5,2)"), "1e2", false),
+            (column("c", "float"), "1e39", false),
+            (column("c", "double"), "1e39", true),
+            (column("c", "enum('a','it''s')"), "\"it's\"", true),
+            (column("c", "enum('a','b')"), "\"c\"", false),
+            (column("c", "date"), "\"2024-02-29\"", true),
+            (column("c", "date"), "\"2023-02-29\"", false),
+            (column("c", "date"), "\"2023-02-28 00:00:00\"", false),
+            (column("c", "datetime(3)"), "\"1900-01-01 23:59:59\"", true),
+            (column("c", "timestamp"), "\"1900-01-01 23:59:59\"", false),
+            (column("c", "json"), "\"[1]\"", true),
+            (column("c", "json"), "\"[1\"", false),
+            (column("c", "json"), "5", true),
+            (column("c", "uuid"), "\"x\"", false),
+        ] {
+            assert_eq!(value(given).misfit(&column).is_none(), fits, "{} {given}", column.column_type);
+        }
+    }
+}

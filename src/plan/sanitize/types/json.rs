@@ -262,3 +262,115 @@ impl Behaviour for Json {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::identity::{Identity, Refs};
+    use super::super::OptionValue;
+    use super::*;
+
+    fn text(text: &str) -> OptionValue {
+        OptionValue::Text(text.to_owned())
+    }
+
+    fn json(paths: &[(&str, OptionValue)]) -> Result<Json, String> {
+        let paths = paths.iter().map(|(path, rule)| ((*path).to_owned(), rule.clone())).collect();
+        let given = [("paths".to_owned(), OptionValue::Table(paths))];
+        match parse("json", &given).map_err(|refusal| refusal.what)?.mask {
+            Mask::Json(json) => Ok(json),
+            other => panic!("{other}"),
+        }
+    }
+
+    fn row(flavour: Flavour) -> Row<'static> {
+        Row { identity: &Identity::Random, refs: Refs::Bare, salt: "5a17", hex: 12, flavour }
+    }
+
+    #[test]
+    fn paths_are_read_and_written_in_one_way() {
+        for (path, expected) in [
+            ("$.email", Some("'$.\"email\"'")),
+            ("$.\"full name\".x_1", Some("'$.\"full name\".\"x_1\"'")),
+            ("$.a[0].b", Some("'$.\"a\"[0].\"b\"'")),
+            ("$[3]", Some("'$[3]'")),
+            ("$.o'neil", None),
+            ("$.\"o'neil\"", Some("_utf8mb4 x'242e226f276e65696c22'")),
+            ("$", None),
+            ("email", None),
+            ("$.*", None),
+            ("$**.a", None),
+            ("$.a[*][*][*]", None),
+            ("$.a[-1]", None),
+            ("$.a[99999999999]", None),
+            ("$..a", None),
+            ("$.\"\"", None),
+            ("$.\"a", None),
+            ("$.a b", None),
+        ] {
+            let parsed = Path::parse(path).ok().map(|path| path_sql(&path.0));
+            assert_eq!(parsed.as_deref(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn stars_are_spelled_out() {
+        let one = Path::parse("$.a[*].b").unwrap();
+        assert_eq!(one.expanded().len(), 64);
+        assert_eq!(path_sql(&one.expanded()[63]), "'$.\"a\"[63].\"b\"'");
+        assert_eq!(one.arrays().iter().map(|array| path_sql(array)).collect::<Vec<_>>(), ["'$.\"a\"'"]);
+        let two = Path::parse("$[20].a[*].b[*]").unwrap();
+        assert_eq!(two.expanded().len(), 256);
+        assert_eq!(two.arrays().len(), 17);
+    }
+
+    #[test]
+    fn twice_the_same_key_is_looked_for_where_servers_keep_it() {
+        let json = json(&[("$.a.b", text("null"))]).unwrap();
+        assert_eq!(
+            json.unfit("`d`", Flavour::Mariadb),
+            [
+                "JSON_EXISTS(JSON_REMOVE(`d`, '$.\"a\"'), '$.\"a\"')",
+                "JSON_EXISTS(JSON_REMOVE(`d`, '$.\"a\".\"b\"'), '$.\"a\".\"b\"')"
+            ]
+        );
+        assert!(json.unfit("`d`", Flavour::Mysql).is_empty());
+        assert_eq!(
+            json.pairs("`d`", row(Flavour::Mysql)),
+            ["'$.\"a\".\"b\"', CASE WHEN JSON_TYPE(JSON_EXTRACT(`d`, '$.\"a\".\"b\"')) = 'NULL' THEN \
+                 JSON_EXTRACT('[null]', '$[0]') ELSE JSON_EXTRACT('[null]', '$[0]') END"]
+        );
+    }
+
+    #[test]
+    fn only_types_without_the_old_value_are_at_paths() {
+        let table = |pairs: &[(&str, OptionValue)]| {
+            OptionValue::Table(
+                pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            )
+        };
+        for (rule, refused) in [
+            (text("email"), None),
+            (table(&[("type", text("hash")), ("unusable", OptionValue::Boolean(true))]), None),
+            (table(&[("type", text("fixed")), ("value", OptionValue::Integer(5))]), None),
+            (text("emial"), Some("has a path that has an unknown type")),
+            (table(&[("value", OptionValue::Integer(5))]), Some("without a `type`")),
+            (
+                table(&[("type", text("keep")), ("first", OptionValue::Integer(5))]),
+                Some("has the type `keep` at a path"),
+            ),
+            (
+                table(&[("type", text("email")), ("where", text("id = 1"))]),
+                Some("`exclude` or `where` at a path"),
+            ),
+            (OptionValue::Integer(1), Some("must be a table of types")),
+        ] {
+            match (json(&[("$.a", rule)]), refused) {
+                (Ok(_), None) => {}
+                (Err(found), Some(part)) => assert!(found.contains(part), "{found}"),
+                (result, _) => panic!("{refused:?}: {result:?}"),
+            }
+        }
+        assert!(json(&[]).unwrap_err().contains("without any"));
+        assert!(parse("json", &[]).unwrap_err().what.contains("without `paths`"));
+    }
+}

@@ -11,7 +11,10 @@ mod options;
 mod pieces;
 mod room;
 mod sql;
+#[cfg(test)]
+mod tests;
 mod text;
+mod tokens;
 mod words;
 
 pub use date::Shift;
@@ -23,7 +26,7 @@ pub use options::{OptionSpec, OptionValue, Refusal};
 pub use text::{Keep, Truncate};
 
 pub(super) use pieces::{DISTINCT_HEX, Null, Pieces, ascii, random_hex};
-pub(super) use room::problem;
+pub(super) use room::{integer_range, problem};
 
 use super::identity::{Identity, Refs};
 use super::nearest::nearest;

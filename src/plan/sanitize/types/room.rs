@@ -78,7 +78,7 @@ pub(super) fn integer_bits(column: &Column) -> Option<u32> {
 }
 
 /// The least and the greatest number of an integer column.
-pub(super) fn integer_range(column: &Column) -> Option<(i128, i128)> {
+pub(in crate::plan::sanitize) fn integer_range(column: &Column) -> Option<(i128, i128)> {
     let bits = integer_bits(column)?;
     Some(match is_unsigned(column) {
         true => (0, (1 << bits) - 1),
