@@ -27,6 +27,10 @@ pub fn tests(add: &mut Add<'_>) {
                 Box::new(move |servers| some_rows(&Site::new(servers, flavour, flavour), mask_at)),
             );
             add(
+                format!("masks_more::expressions_know_rows_by_any_key::{mask_at}_{}", short(flavour)),
+                Box::new(move |servers| natural_key(&Site::new(servers, flavour, flavour), mask_at)),
+            );
+            add(
                 format!("masks_more::a_mask_that_masks_nothing_is_caught::{mask_at}_{}", short(flavour)),
                 Box::new(move |servers| caught(&Site::new(servers, flavour, flavour), mask_at)),
             );
@@ -320,6 +324,47 @@ fn some_rows(site: &Site<'_>, mask_at: &str) {
             "CASE WHEN id = 2 THEN phone = '2' ELSE phone IS NULL END",
         ],
     );
+}
+
+/// Many ranges of a key that is a text: its hash stands for the row, distinct in a unique index.
+fn natural_key(site: &Site<'_>, mask_at: &str) {
+    let mut source = site.source_conn();
+    exec(
+        &mut source,
+        "CREATE TABLE people (code VARCHAR(40) CHARACTER SET latin1 NOT NULL PRIMARY KEY, n INT NOT NULL, login VARCHAR(60) NOT NULL, \
+         note VARCHAR(60) NULL, edited DATETIME NULL ON UPDATE CURRENT_TIMESTAMP, UNIQUE KEY by_login (login)) ENGINE=InnoDB",
+    );
+    exec(&mut source, "INSERT INTO people VALUES ('k0', 0, 'anna0', 'secret 0', NULL)");
+    for step in 0..14 {
+        let more = 1 << step;
+        exec(
+            &mut source,
+            &format!(
+                "INSERT INTO people SELECT CONCAT('k', n + {more}), n + {more}, CONCAT('anna', n + {more}), CONCAT('secret ', n + {more}), NULL \
+                 FROM people"
+            ),
+        );
+    }
+    pull(
+        site,
+        mask_at,
+        "[sanitize.people]\nlogin = { type = \"sql\", expression = \"CONCAT('user-', {id})\" }\n\
+         note = { type = \"sql\", expression = \"CONCAT('of ', login)\", where = \"n MOD 3 <> 0\" }\n",
+    );
+    all_hold(
+        site,
+        "people",
+        &[
+            "edited IS NULL AND code = CONCAT('k', n)",
+            "login REGEXP '^user-[0-9a-f]{20,32}$'",
+            "note = IF(n % 3 = 0, CONCAT('secret ', n), CONCAT('of anna', n))",
+        ],
+    );
+    let mut target = site.target_conn();
+    let distinct: Option<u64> = target.query_first("SELECT COUNT(DISTINCT login) FROM people").unwrap();
+    assert_eq!(distinct, Some(1 << 14));
+    let log = site.serve().log();
+    assert!(log.contains("`by_login` of table `people` depends on masked values that may collide"), "{log}");
 }
 
 fn caught(site: &Site<'_>, mask_at: &str) {

@@ -1,9 +1,10 @@
 //! Proves range by range that a copy is masked, by comparing it with its source. An UPDATE that did not reach its rows,
 //! or an expression that gives values back, is found here and not by whoever receives the data.
 //!
-//! The first range is compared whole, of every other one its first rows: one statement masks a range, and how many rows
-//! it reached is counted, so what goes wrong in a range goes wrong in its beginning. The comparison is a plain `SELECT`
-//! at READ COMMITTED: it locks nothing, and reads a bounded number of rows by key.
+//! The first ranges are compared whole (they are small, the pace is still being found), of every other one its first
+//! rows: one statement masks a range, and how many rows it reached is counted, so what goes wrong in a range goes wrong in
+//! its beginning. The comparison is a plain `SELECT` at READ COMMITTED: it locks nothing, and reads so many rows by key
+//! that nobody who alters the table waits longer than for a copied range (5 ruled columns: 10 µs a row on both servers).
 
 use super::{CopyOrder, Writer};
 use crate::error::{Context, Error, Result};
@@ -12,8 +13,10 @@ use crate::sql::Ident;
 use crate::sql::select::{Compare, Range};
 use std::fmt;
 
-/// Rows of the first range that are compared: all that a range may have.
-const FIRST_ROWS: u64 = 20_000;
+/// Ranges of which more rows are compared.
+const FIRST_RANGES: u64 = 3;
+/// Most rows of each of those.
+const FIRST_ROWS: u64 = 5000;
 /// Rows of every other range that are compared.
 const NEXT_ROWS: u64 = 256;
 
@@ -64,7 +67,7 @@ impl Proof {
             copy: order.into.clone(),
             read: self.read.clone(),
             walk: (order.copy_walk.clone(), range.clone()),
-            limit: if self.ranges == 0 { FIRST_ROWS } else { NEXT_ROWS },
+            limit: if self.ranges < FIRST_RANGES { FIRST_ROWS } else { NEXT_ROWS },
             source: order.from.clone(),
             index: index.index.clone(),
             conditions: self.columns.iter().flat_map(conditions).collect(),
@@ -88,6 +91,15 @@ impl Proof {
     /// # Errors
     /// `Integrity` when no value of a column was masked.
     pub fn finish(&self, order: &CopyOrder<'_>) -> Result<()> {
+        for counted in self.columns.iter().filter(|one| (1..one.masked).contains(&one.unmasked)) {
+            tracing::warn!(
+                table = order.table.name,
+                column = counted.proof.column,
+                unchanged = counted.unmasked,
+                of = counted.masked,
+                "an expression gave values back as they are"
+            );
+        }
         let failed = |counted: &&Counted| counted.masked > 0 && counted.unmasked == counted.masked;
         match self.columns.iter().find(failed) {
             Some(counted) => Err(unmasked(order, counted)),
