@@ -247,6 +247,8 @@ fn documents(site: &Site<'_>, mask_at: &str) {
     // MariaDB keeps documents as they are written: keys twice, keys with escapes.
     let twice = r#"{"email": "x", "email": "secret"}"#;
     let escaped = r#"{"\u0065mail": "secret", "k": 1}"#;
+    let escaped_many = format!("{{\"\\u0074ags\": [{}]}}", many.join(","));
+    source.exec_drop("INSERT INTO docs VALUES (104, ?, NULL)", (escaped_many,)).unwrap();
     source
         .exec_drop(
             "INSERT INTO docs VALUES (102, ?, ?), (103, ?, NULL)",

@@ -168,6 +168,15 @@ fn path_sql(steps: &[Step]) -> String {
     literal(&path)
 }
 
+/// Whether there is something at a path. Of MariaDB's functions `JSON_EXISTS` knows keys that are written with escapes
+/// (as `JSON_REPLACE` does), `JSON_EXTRACT` and `JSON_CONTAINS_PATH` do not.
+fn exists(document: &str, path: &str, flavour: Flavour) -> String {
+    match flavour {
+        Flavour::Mariadb => format!("JSON_EXISTS({document}, {path})"),
+        Flavour::Mysql => format!("JSON_CONTAINS_PATH({document}, 'one', {path})"),
+    }
+}
+
 impl Json {
     /// A value that JSON functions take for what it is: a text, a number, `true`, `null`.
     fn new_value(mask: &Mask, row: Row<'_>) -> String {
@@ -203,12 +212,9 @@ impl Json {
     fn unfit(&self, document: &str, flavour: Flavour) -> Vec<String> {
         let mut conditions = BTreeSet::new();
         for (path, _) in &self.paths {
-            let most = path.reach();
-            for array in path.arrays() {
-                let array = path_sql(&array);
-                conditions.insert(format!(
-                    "(JSON_TYPE(JSON_EXTRACT({document}, {array})) = 'ARRAY' AND JSON_LENGTH({document}, {array}) > {most})"
-                ));
+            for mut array in path.arrays() {
+                array.push(Step::Element(path.reach()));
+                conditions.insert(exists(document, &path_sql(&array), flavour));
             }
             if flavour != Flavour::Mariadb {
                 continue;
@@ -217,7 +223,8 @@ impl Json {
                 for end in 1..=steps.len() {
                     if matches!(steps[end - 1], Step::Key(_)) {
                         let key = path_sql(&steps[..end]);
-                        conditions.insert(format!("JSON_EXISTS(JSON_REMOVE({document}, {key}), {key})"));
+                        let without = format!("JSON_REMOVE({document}, {key})");
+                        conditions.insert(exists(&without, &key, flavour));
                     }
                 }
             }
