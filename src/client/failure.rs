@@ -243,6 +243,9 @@ fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) ->
         Some(Code::RowTooLarge) => {
             remote(what).hint("raise max_allowed_packet of both databases, or exclude the table")
         }
+        Some(Code::MasksFailed) => {
+            Error::integrity(what).hint("a rule of the server has to be corrected; its log says which")
+        }
         Some(Code::Internal) => remote(what).hint("the server's log has the details under that id"),
         Some(Code::BadRequest) if answer.status == 505 => remote(what)
             .hint("the proxy in front must speak HTTP/1.1 to the server (nginx: proxy_http_version 1.1)"),

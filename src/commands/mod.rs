@@ -4,6 +4,7 @@ pub mod cleanup;
 pub mod demo;
 pub mod install;
 pub mod pull;
+mod rules;
 pub mod serve;
 pub mod status;
 

@@ -1,13 +1,12 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
-use crate::commands::Context;
+use crate::commands::{Context, rules};
 use crate::config::{Overrides, Policy, ServeConfig, TempStrategy};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::plan::reference::Relation;
 use crate::plan::run::MaskAt;
-use crate::plan::sanitize::{Mask, Rule};
 use crate::plan::subset::{Direction, Limit};
 use crate::random;
 use crate::schema::ForeignKey;
@@ -178,22 +177,10 @@ fn http_options(config: &ServeConfig) -> Result<HttpOptions> {
 }
 
 fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
-    let rules = config
-        .rules
-        .iter()
-        .map(|rule| {
-            Ok(Rule {
-                table: rule.table.clone(),
-                column: rule.column.clone(),
-                mask: Mask::parse(&rule.mask, rule.unusable)?,
-                exclude: rule.exclude.clone(),
-            })
-        })
-        .collect::<Result<_>>()?;
     Ok(CatalogSettings {
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),
-        rules,
+        rules: rules::planned(&config.rules)?,
         limits: config.limits.iter().map(limit).collect(),
         relations: config.relations.iter().enumerate().map(|(at, one)| relation(at + 1, one)).collect(),
         datetime_timezone: config.datetime_timezone.clone(),

@@ -89,14 +89,6 @@ pub(super) const STRICT: NotYet = NotYet {
 };
 const LEAK_CHECK: NotYet =
     NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
-pub(super) const ANY_TABLE: NotYet = NotYet {
-    feature: "rules by column name for every table",
-    hint: "write one [sanitize.TABLE] for each table that has the column",
-};
-pub(super) const RULE_WHERE: NotYet = NotYet {
-    feature: "rules for some rows only",
-    hint: "leave it out: the rule then holds for every row; `exclude` keeps values that match a pattern",
-};
 const HOOKS: NotYet =
     NotYet { feature: "hooks", hint: "run the command after `backfill pull`, by its exit code" };
 pub(super) const SELECT_STRATEGY: NotYet = NotYet {

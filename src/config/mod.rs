@@ -29,7 +29,7 @@ pub use file::{CONFIG_NAME, ENV_NAME};
 pub use limits::{Direction, Limit};
 pub use pull::{Binlog, Environment, PullConfig};
 pub use relations::Relation;
-pub use rules::{MASKS, Rule};
+pub use rules::{Rule, RuleOption, RuleValue};
 pub use serve::{MaskAt, Policy, ServeConfig, TempStrategy, TlsFiles};
 pub use template::template;
 pub use values::{IpRange, Patterns};

@@ -51,6 +51,7 @@ pub(super) fn parse(text: &str, file: PathBuf) -> Result<FileSettings> {
     }
     settings.rules.sort_by_key(|rule| rule.line);
     settings.limits.sort_by_key(|limit| limit.line);
+    settings.rules.iter_mut().for_each(|rule| rule.file.clone_from(&settings.file));
     match walker.first_problem(&settings.file) {
         Some(error) => Err(error),
         None => Ok(settings),

@@ -1,37 +1,73 @@
-//! `[sanitize.TABLE]`: which columns are masked and how. Only the shape is checked here; whether the table
-//! and column exist and the result fits is the sanitize planner's to say, with the schema at hand.
+//! `[sanitize.TABLE]`: which columns are masked and how. Only shapes are read here: which types and options there are,
+//! whether table and column exist, and whether results fit, is the sanitize planner's to say. What it finds wrong
+//! comes back through [`Rule::refuse`], which knows file and line.
 
 use super::entry::{misplaced, shown};
-use super::keys;
-use super::parse::{Walker, shown_key};
+use super::parse::{Walker, kind_of};
+use crate::error::Error;
 use crate::secret::Secret;
+use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 
-/// The names of the masks, as `[sanitize]` writes them.
-pub const MASKS: [&str; 8] = ["email", "name", "phone", "text", "hash", "null", "address", "local_ip"];
+/// How deep tables and lists of options may be nested.
+const DEPTH_MAX: usize = 4;
 
 /// One rule as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// The table, in the case of the file.
+    /// The table, in the case of the file; `*` for any.
     pub table: String,
     /// The column, in the case of the file.
     pub column: String,
-    /// One of [`MASKS`].
-    pub mask: String,
-    /// Values that match one of these patterns stay as they are; `*` is any run of characters.
-    pub exclude: Vec<String>,
-    /// For `hash`: make one that no password matches.
-    pub unusable: bool,
+    /// The type. A top-level key below a `[sanitize.…]` header ends up here, token included: it is not to be shown.
+    pub kind: Secret,
+    /// The options beside the type, in the order of the file.
+    pub options: Vec<RuleOption>,
+    /// The file.
+    pub file: PathBuf,
     /// The line of the file, from 1.
     pub line: usize,
 }
 
+/// One option of a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleOption {
+    /// The name.
+    pub name: String,
+    /// The value.
+    pub value: RuleValue,
+    /// The line of the file, from 1.
+    pub line: usize,
+}
+
+/// The value of an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleValue {
+    /// A string.
+    Text(Secret),
+    /// A whole number.
+    Integer(i64),
+    /// A decimal number, as it is written.
+    Decimal(Secret),
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A list.
+    List(Vec<RuleValue>),
+    /// A table.
+    Table(Vec<RuleOption>),
+}
+
 impl Rule {
-    /// `table.column`, for messages.
+    /// The error that `what` is wrong with this rule, at `option` if it is about one. `what` and `hint` hold no values.
     #[must_use]
-    pub fn describe(&self) -> String {
-        format!("{}.{}", self.table, self.column)
+    pub fn refuse(&self, option: Option<&str>, what: &str, hint: &str) -> Error {
+        let named = self.options.iter().find(|given| option == Some(given.name.as_str()));
+        let line = named.map_or(self.line, |option| option.line);
+        let what =
+            format!("{} line {line}: {} {what}", self.file.display(), name_of(&self.table, &self.column));
+        // A key of the top of the file, written below a [sanitize.…] header, looks like a column.
+        let hint = misplaced(&self.column).filter(|_| option.is_none()).unwrap_or_else(|| hint.to_owned());
+        Error::config(what).hint(hint)
     }
 }
 
@@ -42,18 +78,17 @@ pub(super) fn read(walker: &mut Walker<'_>, at: usize, value: &DeValue<'_>, rule
     };
     for (table, columns) in tables {
         let (at, table) = (table.span().start, table.get_ref().as_ref());
-        if table == "*" {
-            walker.refuse_not_yet(at, "[sanitize.\"*\"]", &keys::ANY_TABLE);
-            continue;
-        }
         match columns.get_ref() {
             DeValue::Table(columns) => read_table(walker, table, columns, rules),
             other => {
                 let name = format!("`sanitize.{}`", shown(table));
-                let found = super::parse::kind_of(other);
                 let hint = misplaced(table)
                     .unwrap_or_else(|| "write [sanitize.TABLE], and COLUMN = \"TYPE\" below".to_owned());
-                walker.refuse(at, format!("{name} must be a table of columns, found {found}"), hint);
+                walker.refuse(
+                    at,
+                    format!("{name} must be a table of columns, found {}", kind_of(other)),
+                    hint,
+                );
             }
         }
     }
@@ -65,9 +100,9 @@ fn read_table(walker: &mut Walker<'_>, table: &str, columns: &DeTable<'_>, rules
         let rule = Rule {
             table: table.to_owned(),
             column: column.get_ref().to_string(),
-            mask: String::new(),
-            exclude: Vec::new(),
-            unusable: false,
+            kind: Secret::new(""),
+            options: Vec::new(),
+            file: PathBuf::new(),
             line: walker.line(at),
         };
         if let Some(rule) = read_rule(walker, at, rule, value.get_ref()) {
@@ -77,90 +112,87 @@ fn read_table(walker: &mut Walker<'_>, table: &str, columns: &DeTable<'_>, rules
 }
 
 fn read_rule(walker: &mut Walker<'_>, at: usize, rule: Rule, value: &DeValue<'_>) -> Option<Rule> {
-    let name = format!("`sanitize.{}.{}`", shown(&rule.table), shown(&rule.column));
+    let name = name_of(&rule.table, &rule.column);
     match value {
-        DeValue::String(mask) => with_mask(walker, at, &name, rule, mask),
+        DeValue::String(kind) => Some(Rule { kind: Secret::new(kind.as_ref()), ..rule }),
         DeValue::Table(options) => {
-            let Some((key, mask)) = options.iter().find(|(key, _)| key.get_ref() == "type") else {
-                let hint = format!("add type = \"…\"; types are {}", MASKS.join(", "));
-                walker.refuse(at, format!("{name} has no `type`"), hint);
+            let Some((key, kind)) = options.iter().find(|(key, _)| key.get_ref() == "type") else {
+                walker.refuse(at, format!("{name} has no `type`"), "add type = \"…\"");
                 return None;
             };
-            let DeValue::String(mask) = mask.get_ref() else {
-                walker.wrong_shape(
-                    &format!("`type` of {name}"),
-                    key.span().start,
-                    "a string",
-                    mask.get_ref(),
-                );
+            let DeValue::String(text) = kind.get_ref() else {
+                let named = format!("`type` of {name}");
+                walker.wrong_shape(&named, key.span().start, "a string", kind.get_ref());
                 return None;
             };
-            let rule = with_mask(walker, key.span().start, &name, rule, mask)?;
-            with_options(walker, &name, rule, options)
+            let mut given = read_options(walker, &name, options, 0)?;
+            given.retain(|option| option.name != "type");
+            let line = walker.line(key.span().start);
+            Some(Rule { kind: Secret::new(text.as_ref()), options: given, line, ..rule })
         }
         other => {
-            let found = super::parse::kind_of(other);
-            let hint = misplaced(&rule.column).unwrap_or_else(|| {
-                format!("write {} = \"TYPE\"; types are {}", shown(&rule.column), MASKS.join(", "))
-            });
+            let hint = misplaced(&rule.column)
+                .unwrap_or_else(|| format!("write {} = \"TYPE\"", shown(&rule.column)));
+            let found = kind_of(other);
             walker.refuse(at, format!("{name} must be a type or a table with `type`, found {found}"), hint);
             None
         }
     }
 }
 
-fn with_mask(walker: &mut Walker<'_>, at: usize, name: &str, rule: Rule, mask: &str) -> Option<Rule> {
-    if MASKS.contains(&mask) {
-        return Some(Rule { mask: mask.to_owned(), ..rule });
+/// The options of a table, in the order of the file.
+fn read_options(
+    walker: &mut Walker<'_>,
+    name: &str,
+    table: &DeTable<'_>,
+    depth: usize,
+) -> Option<Vec<RuleOption>> {
+    let mut options = Vec::with_capacity(table.len());
+    for (key, value) in table {
+        let at = key.span().start;
+        let value = read_value(walker, name, at, value.get_ref(), depth)?;
+        options.push((at, RuleOption { name: key.get_ref().to_string(), value, line: walker.line(at) }));
     }
-    // The text is not shown: a top-level key below a [sanitize.…] header ends up here, token included.
-    let hint = misplaced(&rule.column).unwrap_or_else(|| match keys::nearest(mask, &MASKS) {
-        Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!("types are {}", MASKS.join(", ")),
-    });
-    walker.refuse(at, format!("{name} has an unknown type"), hint);
-    None
+    options.sort_by_key(|(at, _)| *at);
+    Some(options.into_iter().map(|(_, option)| option).collect())
 }
 
-fn with_options(walker: &mut Walker<'_>, name: &str, mut rule: Rule, options: &DeTable<'_>) -> Option<Rule> {
-    let mut good = true;
-    for (key, value) in options {
-        let at = key.span().start;
-        match (key.get_ref().as_ref(), value.get_ref()) {
-            ("type", _) => {}
-            ("exclude", list) => match walker.strings(&format!("`exclude` of {name}"), at, list) {
-                Some(list) => rule.exclude = list.iter().map(Secret::expose).map(str::to_owned).collect(),
-                None => good = false,
-            },
-            ("unusable", _) if rule.mask != "hash" => {
-                let what = format!("{name} has `unusable`, which only the type `hash` has");
-                walker.refuse(at, what, "leave it out");
-                good = false;
-            }
-            ("unusable", DeValue::Boolean(flag)) => rule.unusable = *flag,
-            ("unusable", other) => {
-                walker.wrong_shape(&format!("`unusable` of {name}"), at, "true or false", other);
-                good = false;
-            }
-            ("where", _) => {
-                walker.refuse_not_yet(at, &format!("`where` of {name}"), &keys::RULE_WHERE);
-                good = false;
-            }
-            (option, _) => {
-                let known: &[&'static str] =
-                    if rule.mask == "hash" { &["type", "exclude", "unusable"] } else { &["type", "exclude"] };
-                let hint = match keys::nearest(option, known) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("options of the type `{}` are {}", rule.mask, known[1..].join(", ")),
-                };
-                let what = match shown_key(option) {
-                    Some(option) => format!("{name} has an unknown option `{option}`"),
-                    None => format!("{name} has an unknown option"),
-                };
-                walker.refuse(at, what, hint);
-                good = false;
-            }
-        }
+fn read_value(
+    walker: &mut Walker<'_>,
+    name: &str,
+    at: usize,
+    value: &DeValue<'_>,
+    depth: usize,
+) -> Option<RuleValue> {
+    let refused = |walker: &mut Walker<'_>, what: &str| {
+        walker.refuse(
+            at,
+            format!("{name} has an option {what}"),
+            "the README shows every type and its options",
+        );
+        None
+    };
+    if depth > DEPTH_MAX {
+        return refused(walker, "that is nested too deeply");
     }
-    good.then_some(rule)
+    match value {
+        DeValue::String(text) => Some(RuleValue::Text(Secret::new(text.as_ref()))),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Some(RuleValue::Integer(number)),
+            Err(_) => refused(walker, "that is out of range"),
+        },
+        DeValue::Float(number) => Some(RuleValue::Decimal(Secret::new(number.as_str()))),
+        DeValue::Boolean(flag) => Some(RuleValue::Boolean(*flag)),
+        DeValue::Array(items) => items
+            .iter()
+            .map(|item| read_value(walker, name, item.span().start, item.get_ref(), depth + 1))
+            .collect::<Option<_>>()
+            .map(RuleValue::List),
+        DeValue::Table(table) => read_options(walker, name, table, depth + 1).map(RuleValue::Table),
+        DeValue::Datetime(_) => refused(walker, "that is a date: write it in double quotes"),
+    }
+}
+
+fn name_of(table: &str, column: &str) -> String {
+    format!("`sanitize.{}.{}`", shown(table), shown(column))
 }

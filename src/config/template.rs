@@ -130,12 +130,24 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # open: columns without a rule are served; warn: those that look sensitive are named too.
 # policy = "warn"
 
-# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip.
-# Values that match a pattern of `exclude` stay; `unusable` makes a hash that no password matches.
+# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, sql, fixed,
+# keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
+# condition `where` is false. The README shows every type.
 # [sanitize.users]
 # email = { type = "email", exclude = ["*@yourcompany.com"] }
-# name = "name"
+# name = { type = "name", where = "role <> 'staff'" }
 # password = { type = "hash", unusable = true }
+# iban = { type = "keep", first = 2, last = 4, mask = "*" }
+# login = { type = "sql", expression = "CONCAT('user', {id})" }
+# plan = { type = "fixed", value = "free" }
+# zip = { type = "truncate", length = 2 }
+# born_on = { type = "shift", days = 90 }
+# salary = { type = "noise", percent = 10 }
+# settings = { type = "json", paths = { "$.email" = "email", "$.contacts[*].phone" = "phone" } }
+
+# By column name in any table; a rule of the table itself wins.
+# [sanitize."*"]
+# remember_token = "null"
 
 # Which rows are wanted of a table; the rows that they reference come along, and tables below lose the rows whose
 # parents are not kept. The newest max_rows by order_by (default: the primary key; direction: "desc" or "asc");

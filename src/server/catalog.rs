@@ -7,7 +7,7 @@ use crate::db::introspect::Signature;
 use crate::error::{Error, Result};
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
-use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
+use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::random;
@@ -88,9 +88,12 @@ impl Catalog {
         };
         let selection = Selection::new(&survey.schema, is_excluded);
         let salt = random::hex(16)?;
-        let ruled: BTreeSet<&str> = settings.rules.iter().map(|rule| rule.table.as_str()).collect();
-        let widest = survey
-            .widest_ids(selection.served.values().filter(|table| ruled.contains(table.name.as_str())))?;
+        let concerns = |rule: &Rule, table: &Table| match rule.table.as_str() {
+            ANY_TABLE => table.column(&rule.column).is_some(),
+            name => name == table.name,
+        };
+        let is_ruled = |table: &&Table| settings.rules.iter().any(|rule| concerns(rule, table));
+        let widest = survey.widest_ids(selection.served.values().filter(is_ruled))?;
         let excluded = settings.rules.iter().map(|rule| &rule.table).filter(|name| is_excluded(name));
         let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
         let relations: Vec<ForeignKey> =
@@ -143,7 +146,10 @@ impl Catalog {
     /// What the operator should know.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = if self.warn { self.sanitize.warnings().to_vec() } else { Vec::new() };
+        let mut warnings = self.sanitize.warnings().to_vec();
+        if self.warn {
+            warnings.extend_from_slice(self.sanitize.unruled());
+        }
         warnings.extend(
             self.selection
                 .left_out

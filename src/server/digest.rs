@@ -21,7 +21,7 @@ pub fn digest(table: &Table, sanitized: &[String], masks: &[MaskedColumn], limit
     let rules = sanitized
         .iter()
         .zip(masks)
-        .map(|(name, masked)| (name.as_str(), format!("{:?}", masked.mask), masked.exclude().collect()));
+        .map(|(name, masked)| (name.as_str(), masked.fingerprint(), masked.exclude().collect()));
     let digested = Digested {
         columns: &table.columns,
         primary_key: &table.primary_key,
@@ -69,6 +69,7 @@ mod tests {
                 column: "secret".into(),
                 mask,
                 exclude: exclude.iter().map(ToString::to_string).collect(),
+                condition: None,
             };
             let rules: Vec<Rule> = mask.map(rule).into_iter().collect();
             let plan = plan(&rules, &schema, &facts).unwrap();

@@ -16,7 +16,7 @@ use crate::source::reader::{Reader, is_schema_change};
 use crate::source::watch;
 use crate::source::workspace::subset::{self, KeyTables};
 use crate::source::workspace::{
-    CopyOrder, Home, Logging, Sanitized, Workspace, Writer, copy_table, read_hint,
+    CopyOrder, Home, Logging, Sanitized, Workspace, Writer, copy_table, is_unmasked, read_hint,
 };
 use crate::sql::select::WalkKey;
 use crate::sql::workspace::CreateTable;
@@ -78,6 +78,7 @@ fn for_caller(error: &Error) -> (Code, String) {
     }
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
+        Kind::Integrity if is_unmasked(error) => (Code::MasksFailed, error.to_string()),
         Kind::Integrity => (Code::RowTooLarge, error.to_string()),
         Kind::Source => {
             (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())

@@ -84,6 +84,7 @@ impl Survey {
                 .query::<mysql::Row>(&masks.probe(&name))
                 .map_err(|error| config_unless_lost(error, &masks.table))
                 .context(|| format!("trying the masks of table `{}`", masks.table))?;
+            self.probe_fit(masks, &name)?;
             let Some(probe) = masks.check_probe(&name) else { continue };
             let row: mysql::Row = self
                 .conn
@@ -126,6 +127,28 @@ impl Survey {
         for (table, condition, place) in all {
             let query = format!("SELECT 1 FROM {} WHERE ({condition}) LIMIT 0", self.name(table));
             conn.query::<mysql::Row>(&query).map_err(|error| refused(error, table, &place))?;
+        }
+        Ok(())
+    }
+
+    /// Whether results of expressions fit their columns, as far as some rows say.
+    fn probe_fit(&mut self, masks: &TableMasks, name: &TableName) -> Result<()> {
+        let Some((probe, faults)) = masks.fit_probe(name) else { return Ok(()) };
+        let table = &masks.table;
+        let row: mysql::Row = self
+            .conn
+            .query_one(&probe)
+            .map_err(|error| config_unless_lost(error, table))
+            .context(|| format!("trying the expressions of table `{table}`"))?;
+        for (at, (column, fault)) in faults.iter().enumerate() {
+            let count: u64 = row.get_opt(at).and_then(Result::ok).unwrap_or(0);
+            if count > 0 {
+                let what = format!(
+                    "[sanitize.{table}] {column}: the result of `expression` for column `{column}` of table `{table}` {fault} \
+                     in {count} of the rows that were tried"
+                );
+                return Err(Error::config(what).hint("correct the expression, or widen the column"));
+            }
         }
         Ok(())
     }

@@ -247,6 +247,64 @@ impl fmt::Display for InsertSelect {
     }
 }
 
+/// A plain `SELECT` that counts conditions over rows of a workspace table and the same rows, by key, of the table that
+/// it was copied from. The two are called [`Compare::COPY`] and [`Compare::SOURCE`]. `Display` renders it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compare {
+    /// The workspace table.
+    pub copy: WorkspaceTable,
+    /// The columns of it that conditions read.
+    pub read: Vec<String>,
+    /// The key to walk it by, and the range.
+    pub walk: (WalkKey, Range),
+    /// Most rows of the range.
+    pub limit: u64,
+    /// The source table.
+    pub source: TableName,
+    /// The index of the source table that has the same key.
+    pub index: String,
+    /// What is counted: a condition for each number of the result.
+    pub conditions: Vec<String>,
+}
+
+impl Compare {
+    /// The copy's alias.
+    pub const COPY: &'static str = "backfill_copy";
+    /// The source's alias.
+    pub const SOURCE: &'static str = "backfill_source";
+}
+
+impl fmt::Display for Compare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (key, range) = &self.walk;
+        let (copy, source) = (Ident::new(Self::COPY), Ident::new(Self::SOURCE));
+        let counts: Vec<String> = self
+            .conditions
+            .iter()
+            .map(|condition| format!("COUNT(CASE WHEN {condition} THEN 1 END)"))
+            .collect();
+        let mut list = key.columns.clone();
+        list.extend(self.read.iter().filter(|name| !key.columns.contains(name)).cloned());
+        let list = list.iter().map(|name| Ident::new(name.as_str()).to_string()).collect();
+        // LIMIT keeps the rows of the copy a table of their own: few of them, looked up one by one in the source.
+        let rows = Select::step(self.copy.name().clone(), list, key, range.clone(), self.limit);
+        let by: Vec<String> = key
+            .columns
+            .iter()
+            .map(|name| Ident::new(name.as_str()))
+            .map(|name| format!("{source}.{name} = {copy}.{name}"))
+            .collect();
+        write!(
+            f,
+            "SELECT {} FROM ({rows}) AS {copy} STRAIGHT_JOIN {} AS {source} FORCE INDEX ({}) ON {}",
+            counts.join(", "),
+            self.source,
+            Ident::new(self.index.as_str()),
+            by.join(" AND ")
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,6 +37,8 @@ pub enum Code {
     SchemaChanged,
     /// A row is larger than both sides' packets allow.
     RowTooLarge,
+    /// Rows hold their source's values after masking: nothing of the table is served.
+    MasksFailed,
     /// The run was ended: by the client, by an idle limit or because the server stops.
     RunEnded,
 }
@@ -54,7 +56,11 @@ impl Code {
             Self::MethodNotAllowed => 405,
             Self::RunGone | Self::RunEnded => 410,
             Self::ProtocolMismatch => 426,
-            Self::ConfigInvalid | Self::Internal | Self::SchemaChanged | Self::RowTooLarge => 500,
+            Self::ConfigInvalid
+            | Self::Internal
+            | Self::SchemaChanged
+            | Self::RowTooLarge
+            | Self::MasksFailed => 500,
             Self::SourceUnavailable | Self::TooManyRuns => 503,
         }
     }

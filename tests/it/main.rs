@@ -25,6 +25,7 @@ mod directions;
 mod fixture;
 mod harness;
 mod masks;
+mod masks_more;
 mod oracle;
 mod readme;
 mod review_source;
@@ -100,6 +101,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     db_silence::tests(&mut add);
     directions::tests(&mut add);
     masks::tests(&mut add);
+    masks_more::tests(&mut add);
     review_source::tests(&mut add);
     review_target::tests(&mut add);
     review_walk::tests(&mut add);

@@ -226,6 +226,7 @@ fn build(shape: &[(Column, &'static str)], is_key: bool) -> (Table, TableMasks) 
             column: column.name,
             mask,
             exclude: vec![pattern.into()],
+            condition: None,
         })
         .collect();
     let facts = Facts { salt: "00ff5a17", by_update: true, ..Facts::default() };
@@ -285,7 +286,7 @@ fn verify(lab: &mut Lab, masks: &TableMasks, label: &str, per_row: bool) {
             let wrong = lab.count(&format!(
                 "SELECT COUNT(*) FROM {copy} WHERE n % 10 <> 0 AND NOT TRIM(TRAILING _utf8mb4 x'00' FROM \
                  CONVERT({name} USING utf8mb4)) REGEXP '{}'",
-                shape(masked.mask)
+                shape(&masked.mask)
             ));
             assert_eq!(wrong, 0, "{label} {copy} shape");
             if !matches!(masked.mask, Mask::Null | Mask::Hash { .. } | Mask::LocalIp) {
@@ -304,7 +305,7 @@ fn verify(lab: &mut Lab, masks: &TableMasks, label: &str, per_row: bool) {
     }
 }
 
-fn shape(mask: Mask) -> &'static str {
+fn shape(mask: &Mask) -> &'static str {
     match mask {
         Mask::Email => "^[-0-9a-f]{36}@example[.]test$",
         Mask::Name => "^User_-?[0-9a-f]{1,32}$",
@@ -313,7 +314,7 @@ fn shape(mask: Mask) -> &'static str {
         Mask::Hash { .. } => "^[$]2y[$]10[$].{53}$",
         Mask::Address => "^-?[0-9a-f]{1,32} Example St$",
         Mask::LocalIp => "^192[.]168[.][0-9]{1,3}[.][0-9]{1,3}$",
-        Mask::Null => "^$",
+        _ => "^$",
     }
 }
 
@@ -365,8 +366,13 @@ fn ruled_keys(servers: &Servers, flavour: Flavour) {
     let mut lab = Lab::open(servers, flavour, "keys");
     let columns = vec![column("n", "int"), column("mail", "varchar(80)"), column("c_name", "varchar(80)")];
     let table = table("s", columns).key(&["mail"]).unique(&["c_name"]).done();
-    let rule =
-        |column: &str, mask| Rule { table: "s".into(), column: column.into(), mask, exclude: Vec::new() };
+    let rule = |column: &str, mask| Rule {
+        table: "s".into(),
+        column: column.into(),
+        mask,
+        exclude: Vec::new(),
+        condition: None,
+    };
     let rules = [rule("mail", Mask::Email), rule("c_name", Mask::Name)];
     let facts = Facts { salt: "00", by_update: true, ..Facts::default() };
     let plan = plan(&rules, &schema(vec![table.clone()]), &facts).unwrap();
@@ -394,6 +400,7 @@ fn probes(servers: &Servers, flavour: Flavour) {
             column: "c_email".into(),
             mask: Mask::Email,
             exclude: vec!["b*".into()],
+            condition: None,
         };
         let facts = Facts { salt: "00", ..Facts::default() };
         let plan = plan(&[rule], &schema(vec![table]), &facts).unwrap();

@@ -4,6 +4,7 @@
 use backfill::config::template;
 use backfill::db::{Account, Endpoint, Tls};
 use backfill::error::Kind;
+use backfill::plan::sanitize::{COMMON, TYPES};
 use backfill::schema::Flavour;
 use backfill::schema::collation::render_table;
 use backfill::secret::Secret;
@@ -14,6 +15,10 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("readme::every_key_is_in_the_table", || {
             keys();
+            Ok(())
+        }),
+        Trial::test("readme::every_type_is_in_the_table", || {
+            types();
             Ok(())
         }),
         Trial::test("readme::every_exit_code_is_in_the_table", || {
@@ -65,6 +70,22 @@ fn keys() {
         assert!(table.contains(&format!("`{section}{key}`")), "{section}{key} is not in the README");
     }
     assert!(count > 25, "the template has {count} keys only: is this test still reading it right?");
+}
+
+/// Every type with its options is in the README's table, and named in the template.
+fn types() {
+    let table = part("types");
+    for kind in TYPES {
+        let row = table.lines().find(|line| line.starts_with(&format!("| `{}` |", kind.name)));
+        let row = row.unwrap_or_else(|| panic!("{} is not in the README", kind.name));
+        for option in kind.options {
+            assert!(row.contains(&format!("`{}`", option.name)), "{}: {}", kind.name, option.name);
+        }
+        assert!(template().contains(kind.name), "{} is not in the template", kind.name);
+    }
+    for option in COMMON {
+        assert!(table.contains(&format!("`{}`", option.name)), "{}", option.name);
+    }
 }
 
 fn exit_codes() {

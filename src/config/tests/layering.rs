@@ -1,5 +1,6 @@
 use super::*;
 use crate::db::TlsMode;
+use crate::secret::Secret;
 use std::time::Duration;
 
 type Pairs<'a> = &'a [(&'a str, &'a str)];
@@ -131,22 +132,33 @@ fn rules_are_read_in_order_with_their_options_and_case() {
         "",
         "",
         "Name = { type = \"name\", exclude = [\"a*\", \"b\"] }\n[sanitize.\"Order Items\"]\n\
-         pw = { type = \"hash\", unusable = true }\n",
+         pw = { type = \"hash\", unusable = true }\n\
+         doc = { paths = { \"$.b\" = \"email\", \"$.a\" = { value = -1 } }, type = \"json\" }\n\
+         [sanitize.\"*\"]\nip = \"no such type\"\n",
     )
     .unwrap()
     .rules;
-    let rule = |table: &str, column: &str, mask: &str, line| Rule {
+    let text = |text: &str| RuleValue::Text(Secret::new(text));
+    let option = |name: &str, value, line| RuleOption { name: name.into(), value, line };
+    let rule = |table: &str, column: &str, kind: &str, options, line| Rule {
         table: table.into(),
         column: column.into(),
-        mask: mask.into(),
-        exclude: Vec::new(),
-        unusable: false,
+        kind: Secret::new(kind),
+        options,
+        file: "backfill.toml".into(),
         line,
     };
+    let exclude = RuleValue::List(vec![text("a*"), text("b")]);
+    let paths = RuleValue::Table(vec![
+        option("$.b", text("email"), 13),
+        option("$.a", RuleValue::Table(vec![option("value", RuleValue::Integer(-1), 13)]), 13),
+    ]);
     let expected = [
-        rule("users", "email", "email", 9),
-        Rule { exclude: vec!["a*".into(), "b".into()], ..rule("users", "Name", "name", 10) },
-        Rule { unusable: true, ..rule("Order Items", "pw", "hash", 12) },
+        rule("users", "email", "email", Vec::new(), 9),
+        rule("users", "Name", "name", vec![option("exclude", exclude, 10)], 10),
+        rule("Order Items", "pw", "hash", vec![option("unusable", RuleValue::Boolean(true), 12)], 12),
+        rule("Order Items", "doc", "json", vec![option("paths", paths, 13)], 13),
+        rule("*", "ip", "no such type", Vec::new(), 15),
     ];
     assert_eq!(rules, expected);
 }
@@ -319,7 +331,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
         let there = config.layers.file.values.contains_key(key.path);
         assert_eq!(there, key.is_built(), "{}", key.path);
     }
-    assert_eq!(config.rules().len(), 3);
+    assert_eq!(config.rules().len(), 11);
     assert_eq!(config.layers.file.limits.len(), 3);
     assert_eq!(config.layers.file.relations[0].when[0].1, "App\\Models\\Post");
     assert_eq!(refusal(config.tokens()).0, "`token` (backfill.toml line 7) has fewer than 32 characters");

@@ -1,6 +1,7 @@
 //! The identity of a row: what tells the masked values of one row from those of another. A number that only the
 //! database gave out is used as it is; anything else may name a person, so only a salted hash of it is used.
 
+use super::render::same;
 use super::types::{DISTINCT_HEX, ascii, random_hex};
 use crate::schema::{Column, Generated, Table};
 use crate::sql::Ident;
@@ -12,6 +13,15 @@ pub enum Refs<'a> {
     Bare,
     /// `` `alias`.`email` ``, where a statement reads more than one table.
     Of(&'a Ident),
+    /// `` `copy`.`role` ``, but for ruled columns `` `source`.`email` ``: one row of both, where the copy is masked.
+    Both {
+        /// The copy's alias.
+        copy: &'a Ident,
+        /// The source's alias.
+        source: &'a Ident,
+        /// The ruled columns.
+        ruled: &'a [String],
+    },
 }
 
 impl Refs<'_> {
@@ -21,6 +31,10 @@ impl Refs<'_> {
         match self {
             Self::Bare => Ident::new(name).to_string(),
             Self::Of(alias) => format!("{alias}.{}", Ident::new(name)),
+            Self::Both { copy, source, ruled } => {
+                let alias = if ruled.iter().any(|column| same(column, name)) { source } else { copy };
+                format!("{alias}.{}", Ident::new(name))
+            }
         }
     }
 }

@@ -13,15 +13,20 @@ mod mentions;
 mod pattern;
 mod probe;
 mod problem;
+mod proof;
 mod render;
 mod resolve;
 mod sensitive;
 mod types;
 
 pub use identity::Refs;
+pub use proof::{ColumnProof, Fails};
 pub use render::{MaskedColumn, TableMasks};
 pub use sensitive::looks_sensitive;
-pub use types::Mask;
+pub use types::{
+    COMMON, Expression, Fixed, Json, Keep, Mask, MaskType, Noise, OptionSpec, OptionValue, Parsed, Refusal,
+    Shift, TYPES, Truncate, names, parse,
+};
 
 use super::nearest;
 use crate::error::{Error, Result};
@@ -43,6 +48,8 @@ pub struct Rule {
     pub mask: Mask,
     /// Values that match one of these stay: `*` is any run of characters, everything else literal.
     pub exclude: Vec<String>,
+    /// Rows for which this is false keep their value (`where`).
+    pub condition: Option<Expression>,
 }
 
 /// What a plan needs to know beyond rules and schema.
@@ -67,6 +74,7 @@ pub struct Facts<'a> {
 pub struct SanitizePlan {
     tables: BTreeMap<String, TableMasks>,
     warnings: Vec<String>,
+    unruled: Vec<String>,
 }
 
 impl SanitizePlan {
@@ -81,10 +89,16 @@ impl SanitizePlan {
         self.tables.values()
     }
 
-    /// What the user should know, although nothing is refused.
+    /// What the user should know about the rules, although nothing is refused.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Per table, the columns that look sensitive and have no rule.
+    #[must_use]
+    pub fn unruled(&self) -> &[String] {
+        &self.unruled
     }
 }
 
@@ -107,9 +121,8 @@ pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<Saniti
     if !report.problems.is_empty() {
         return Err(problem::join(report.problems));
     }
-    let mut warnings = report.warnings;
-    warnings.extend(sensitive::warnings(schema, facts, &tables));
-    Ok(SanitizePlan { tables, warnings })
+    let unruled = sensitive::warnings(schema, facts, &tables);
+    Ok(SanitizePlan { tables, warnings: report.warnings, unruled })
 }
 
 /// The column whose widest value decides how long masks with identity get: measure it for
@@ -136,7 +149,7 @@ mod tests {
     use crate::error::Kind;
 
     fn rule(table: &str, column: &str, mask: Mask) -> Rule {
-        Rule { table: table.into(), column: column.into(), mask, exclude: Vec::new() }
+        Rule { table: table.into(), column: column.into(), mask, exclude: Vec::new(), condition: None }
     }
 
     fn facts() -> Facts<'static> {

@@ -1,7 +1,10 @@
 //! Read-only statements that try masks on real rows before anything is copied.
 
+use super::Mask;
 use super::identity::Refs;
 use super::render::{TableMasks, same};
+use super::types::integer_range;
+use crate::schema::Column;
 use crate::sql::{Ident, TableName};
 
 /// Rows that a probe looks at.
@@ -49,20 +52,67 @@ impl TableMasks {
         Some(format!("SELECT {} FROM ({masked}) AS `masked`", counts.join(", ")))
     }
 
+    /// A SELECT that counts, for columns whose results nothing but the database knows, how many of at most 1000 masked
+    /// rows of `source` do not fit; and, for each number of the result, the column and what is wrong. None without such
+    /// columns.
+    #[must_use]
+    pub fn fit_probe(&self, source: &TableName) -> Option<(String, Vec<(String, String)>)> {
+        let computed = || self.columns.iter().filter(|masked| matches!(masked.mask, Mask::Sql(_)));
+        let (conditions, faults): (Vec<_>, Vec<_>) = computed()
+            .flat_map(|masked| {
+                let misfits = misfits(&masked.column).into_iter();
+                misfits.map(|(condition, fault)| (condition, (masked.name.clone(), fault)))
+            })
+            .unzip();
+        if conditions.is_empty() {
+            return None;
+        }
+        let counts: Vec<_> =
+            conditions.iter().map(|condition| format!("COUNT(CASE WHEN {condition} THEN 1 END)")).collect();
+        let items: Vec<_> = computed().map(|masked| self.named(&masked.name)).collect();
+        let (counts, items) = (counts.join(", "), items.join(", "));
+        let masked = format!("SELECT {items} FROM {source} LIMIT {PROBED_ROWS}");
+        Some((format!("SELECT {counts} FROM ({masked}) AS `masked`"), faults))
+    }
+
     fn named(&self, column: &str) -> String {
         let name = self.columns.iter().find(|masked| same(&masked.name, column)).map_or(column, |m| &m.name);
         format!("{} AS {}", self.select_expression(name, Refs::Bare), Ident::new(name))
     }
 }
 
+/// Conditions under which a value does not fit a column, each with what is then wrong.
+fn misfits(column: &Column) -> Vec<(String, String)> {
+    let value = Ident::new(column.name.as_str());
+    let mut misfits = Vec::new();
+    if !column.nullable {
+        misfits.push((format!("{value} IS NULL"), "is NULL".to_owned()));
+    }
+    if let (true, Some(most)) = (column.is_text(), column.max_length) {
+        let length = if column.data_type.ends_with("text") { "LENGTH" } else { "CHAR_LENGTH" };
+        misfits.push((format!("{length}({value}) > {most}"), format!("is longer than {most}")));
+    }
+    if let Some((least, most)) = integer_range(column) {
+        let outside = format!("{value} NOT BETWEEN {least} AND {most}");
+        misfits.push((outside, format!("is not from {least} to {most}")));
+    }
+    misfits
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{column, generated, nullable, schema, table};
-    use super::super::{Facts, Mask, Rule, TableMasks, plan};
+    use super::super::{Expression, Facts, Mask, Rule, TableMasks, plan};
     use crate::sql::TableName;
 
     fn masks(table: crate::schema::Table, ruled: &str) -> TableMasks {
-        let rule = Rule { table: "t".into(), column: ruled.into(), mask: Mask::Null, exclude: Vec::new() };
+        let rule = Rule {
+            table: "t".into(),
+            column: ruled.into(),
+            mask: Mask::Null,
+            exclude: Vec::new(),
+            condition: None,
+        };
         let facts = Facts { salt: "5a17", ..Facts::default() };
         plan(&[rule], &schema(vec![table]), &facts).unwrap().for_table("t").unwrap().clone()
     }
@@ -116,5 +166,34 @@ mod tests {
             .check("c", "`n` > 0")
             .done();
         assert_eq!(masks(table, "mail").check_probe(&TableName::bare("t")), None);
+    }
+
+    #[test]
+    fn results_that_only_the_database_knows_are_tried() {
+        let table =
+            table("t", vec![column("a", "varchar(5)"), nullable("n", "tinyint"), nullable("x", "int")])
+                .done();
+        let rule = |column: &str, mask| Rule {
+            table: "t".into(),
+            column: column.into(),
+            mask,
+            exclude: Vec::new(),
+            condition: None,
+        };
+        let sql = |text| Mask::Sql(Expression::parse("expression", text).unwrap());
+        let rules = [rule("a", sql("'ab'")), rule("n", sql("x + 1")), rule("x", Mask::Null)];
+        let facts = Facts { salt: "5a17", ..Facts::default() };
+        let plan = plan(&rules, &schema(vec![table]), &facts).unwrap();
+        let masks = plan.for_table("t").unwrap();
+        let (probe, faults) = masks.fit_probe(&TableName::bare("t")).unwrap();
+        assert!(
+            probe.starts_with(
+                "SELECT COUNT(CASE WHEN `a` IS NULL THEN 1 END), COUNT(CASE WHEN CHAR_LENGTH(`a`) > 5 THEN 1 END), \
+                 COUNT(CASE WHEN `n` NOT BETWEEN -128 AND 127 THEN 1 END) FROM (SELECT "
+            ),
+            "{probe}"
+        );
+        let names: Vec<_> = faults.iter().map(|(column, fault)| format!("{column} {fault}")).collect();
+        assert_eq!(names, ["a is NULL", "a is longer than 5", "n is not from -128 to 127"]);
     }
 }

@@ -1,6 +1,7 @@
 //! How a rule is named in a message, and all problems of rules in one error.
 
-use super::Rule;
+use super::resolve::Ruled;
+use super::{ANY_TABLE, Rule};
 use crate::error::Error;
 pub(super) use crate::plan::problem::Problem;
 use crate::plan::problem::{join as join_all, toml_key};
@@ -9,6 +10,16 @@ impl Problem {
     /// `what` names table and column; both are fragments.
     pub fn new(rule: &Rule, what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::under(heading(rule), what, fix)
+    }
+
+    /// The same for one column that a rule concerns; a rule for every table can be overridden there.
+    pub(super) fn of(one: &Ruled<'_>, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        let mut fix = fix.into();
+        if one.rule.table == ANY_TABLE {
+            let table = toml_key(&one.table.name);
+            fix.push_str(&format!("; or write a rule for it under [sanitize.{table}], which wins there"));
+        }
+        Self::new(one.rule, what, fix)
     }
 }
 
@@ -34,8 +45,13 @@ mod tests {
             ("*", "remember_token", "[sanitize.\"*\"] remember_token"),
             ("my table", "e\"mail", "[sanitize.\"my table\"] \"e\\\"mail\""),
         ] {
-            let rule =
-                Rule { table: table.into(), column: column.into(), mask: Mask::Null, exclude: Vec::new() };
+            let rule = Rule {
+                table: table.into(),
+                column: column.into(),
+                mask: Mask::Null,
+                exclude: Vec::new(),
+                condition: None,
+            };
             assert_eq!(heading(&rule), expected);
         }
     }

@@ -2,9 +2,9 @@
 
 use super::identity::{Identity, Refs};
 use super::pattern::Pattern;
-use super::types::Mask;
+use super::types::{Expression, Mask, Own, Row};
 use crate::error::{Error, Result};
-use crate::schema::{Check, Column};
+use crate::schema::{Check, Column, Flavour};
 use crate::secret::Secret;
 use crate::sql::Ident;
 
@@ -23,6 +23,9 @@ pub struct TableMasks {
     pub changes_key: bool,
     pub(super) identity: Identity,
     pub(super) salt: Secret,
+    /// The table's stored columns.
+    pub(super) stored: Vec<String>,
+    pub(super) flavour: Flavour,
     /// Columns that the probe selects, and generated ones that it computes anew.
     pub(super) probed: Vec<String>,
     pub(super) recomputed: Vec<(String, String)>,
@@ -36,7 +39,9 @@ pub struct MaskedColumn {
     /// Its mask.
     pub mask: Mask,
     pub(super) kept: Vec<Pattern>,
-    pub(super) cast: Cast,
+    /// Rows for which this is false keep their value.
+    pub(super) condition: Option<Expression>,
+    pub(super) column: Column,
     /// Hex digits of an identity that is not a number.
     pub(super) hex: u64,
 }
@@ -53,6 +58,10 @@ pub(super) enum Cast {
     Binary,
     /// BINARY(n) pads with zero bytes.
     Padded(u64),
+    /// A type that CAST knows.
+    As(String),
+    /// A float: as it is, but surely a number.
+    Float,
 }
 
 impl Cast {
@@ -64,11 +73,32 @@ impl Cast {
             }
             (_, Some(length)) if column.data_type == "binary" => Self::Padded(length),
             _ if column.is_binary() => Self::Binary,
+            _ => Self::of_number_or_date(column),
+        }
+    }
+
+    fn of_number_or_date(column: &Column) -> Self {
+        let full = column.column_type.as_str();
+        let with_length = |name: &str| match full.split_once('(').and_then(|(_, rest)| rest.split_once(')')) {
+            Some((length, _)) => format!("{name}({length})"),
+            None => name.to_owned(),
+        };
+        match column.data_type.as_str() {
+            "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "year" => {
+                let unsigned =
+                    full.contains("unsigned") || full.contains("zerofill") || full.starts_with("year");
+                Self::As(if unsigned { "UNSIGNED" } else { "SIGNED" }.to_owned())
+            }
+            "decimal" => Self::As(with_length("DECIMAL")),
+            "date" => Self::As("DATE".to_owned()),
+            "datetime" | "timestamp" => Self::As(with_length("DATETIME")),
+            "time" => Self::As(with_length("TIME")),
+            "float" | "double" => Self::Float,
             _ => Self::None,
         }
     }
 
-    fn wrap(&self, value: &str) -> String {
+    pub(super) fn wrap(&self, value: &str) -> String {
         match self {
             Self::None => value.to_owned(),
             Self::Text { charset, collation: None } => format!("CONVERT({value} USING {charset})"),
@@ -77,6 +107,8 @@ impl Cast {
             }
             Self::Binary => format!("CAST({value} AS BINARY)"),
             Self::Padded(length) => format!("CAST({value} AS BINARY({length}))"),
+            Self::As(name) => format!("CAST({value} AS {name})"),
+            Self::Float => format!("({value}) * 1e0"),
         }
     }
 }
@@ -109,9 +141,37 @@ impl TableMasks {
 
     /// Whether `reader` must be assigned before `column`.
     fn blocks(&self, reader: &MaskedColumn, column: &MaskedColumn) -> bool {
-        !same(&reader.name, &column.name)
-            && reader.mask.reads_identity()
-            && self.identity.reads().iter().any(|read| same(read, &column.name))
+        !same(&reader.name, &column.name) && self.reads(reader).iter().any(|read| same(read, &column.name))
+    }
+
+    /// The columns that a mask and its condition read.
+    pub(super) fn reads(&self, reader: &MaskedColumn) -> Vec<String> {
+        let own = self.own(reader);
+        let mask = reader.mask.behaviour();
+        let mut read = mask.reads(&own);
+        let mut reads_identity = mask.reads_identity();
+        if let Some(condition) = &reader.condition {
+            read.extend(condition.reads(&own));
+            reads_identity |= condition.reads_identity();
+        }
+        if reads_identity {
+            read.extend(self.identity.reads().into_iter().map(str::to_owned));
+        }
+        read
+    }
+
+    pub(super) fn own<'a>(&'a self, masked: &'a MaskedColumn) -> Own<'a> {
+        Own { name: &masked.name, table: &self.stored }
+    }
+
+    pub(super) fn row<'a>(&'a self, masked: &MaskedColumn, refs: Refs<'a>) -> Row<'a> {
+        Row {
+            identity: &self.identity,
+            refs,
+            salt: self.salt.expose(),
+            hex: masked.hex,
+            flavour: self.flavour,
+        }
     }
 
     fn cycle(&self, columns: &[&MaskedColumn]) -> Error {
@@ -121,7 +181,7 @@ impl TableMasks {
             names.join(", "),
             self.table
         ))
-        .hint("set mask_at = \"copy\" under [server], or choose masks without identity (email, text, hash)")
+        .hint("set mask_at = \"copy\" under [server], or choose masks that do not read the other ruled columns (email, text, hash)")
     }
 
     /// The item of a SELECT list that stands for that column: the mask for a ruled column, the column itself for
@@ -134,18 +194,28 @@ impl TableMasks {
         }
     }
 
-    /// NULL stays NULL, what `exclude` names stays, everything else is made anew.
+    /// NULL stays NULL, what `exclude` names stays, rows that `where` leaves out stay, everything else is made anew.
     fn expression(&self, masked: &MaskedColumn, refs: Refs<'_>) -> String {
         let column = refs.column(&masked.name);
-        let value = masked.mask.value(&self.identity, refs, self.salt.expose(), masked.hex);
-        if masked.mask == Mask::Null && masked.kept.is_empty() {
+        let row = self.row(masked, refs);
+        let value = masked.mask.behaviour().value(&masked.column, &self.own(masked), row);
+        let kept = self.kept(masked, row);
+        if masked.mask == Mask::Null && kept.is_empty() {
             return value;
         }
-        let mut case = format!("CASE WHEN {column} IS NULL THEN NULL");
-        for pattern in &masked.kept {
-            case.push_str(&format!(" WHEN {} THEN {column}", pattern.like(&column)));
+        let kept: String = kept.iter().map(|kept| format!(" WHEN {kept} THEN {column}")).collect();
+        format!("CASE WHEN {column} IS NULL THEN NULL{kept} ELSE {value} END")
+    }
+
+    /// The conditions under which a value stays. A condition of `where` that is unknown masks: a row stays only where
+    /// it is false for certain.
+    pub(super) fn kept(&self, masked: &MaskedColumn, row: Row<'_>) -> Vec<String> {
+        let column = row.refs.column(&masked.name);
+        let mut kept: Vec<String> = masked.kept.iter().map(|pattern| pattern.like(&column)).collect();
+        if let Some(condition) = &masked.condition {
+            kept.push(format!("{} IS FALSE", condition.sql(&self.own(masked), row)));
         }
-        format!("{case} ELSE {} END", masked.wrap(&value))
+        kept
     }
 }
 
@@ -155,11 +225,10 @@ impl MaskedColumn {
         self.kept.iter().map(Pattern::text)
     }
 
-    fn wrap(&self, value: &str) -> String {
-        match self.mask {
-            Mask::Null => value.to_owned(),
-            _ => self.cast.wrap(value),
-        }
+    /// Everything that the rule says, for digests: it tells each rule from every other.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        format!("{:?} {:?}", self.mask, self.condition)
     }
 }
 
@@ -180,6 +249,7 @@ mod tests {
             column: column.into(),
             mask,
             exclude: exclude.iter().map(ToString::to_string).collect(),
+            condition: None,
         }
     }
 

@@ -107,10 +107,14 @@ fn everywhere<'a>(
         .filter_map(|table| table.column(&rule.column).map(|column| Ruled { rule, table, column }))
         .collect();
     if all.is_empty() {
+        // Not an error: one file of such rules may serve many databases.
         let names = tables().flat_map(|table| &table.columns).map(|column| column.name.as_str());
-        let what =
-            format!("no table has a column `{}`{}", rule.column, did_you_mean(nearest(&rule.column, names)));
-        report.problems.push(Problem::new(rule, what, "correct the name or remove the rule"));
+        let guess = did_you_mean(nearest(&rule.column, names));
+        report.warnings.push(format!(
+            "{} protects nothing: no table has a column `{}`{guess}",
+            heading(rule),
+            rule.column
+        ));
     }
     let (generated, found): (Vec<_>, Vec<_>) = all
         .into_iter()
@@ -150,7 +154,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn rule(table: &str, column: &str, mask: Mask) -> Rule {
-        Rule { table: table.into(), column: column.into(), mask, exclude: Vec::new() }
+        Rule { table: table.into(), column: column.into(), mask, exclude: Vec::new(), condition: None }
     }
 
     fn facts(excluded: &[&str]) -> Facts<'static> {
@@ -178,6 +182,19 @@ mod tests {
     }
 
     #[test]
+    fn a_star_rule_without_a_column_is_a_warning_and_one_that_does_not_fit_names_the_table() {
+        let planned = plan(&[rule("*", "tokne", Mask::Null)], &two_tables(), &facts(&[])).unwrap();
+        let warning = "[sanitize.\"*\"] tokne protects nothing: no table has a column `tokne`; did you mean";
+        assert!(planned.warnings()[0].starts_with(warning), "{:?}", planned.warnings());
+        let error = plan(&[rule("*", "id", Mask::Text)], &two_tables(), &facts(&["b"])).unwrap_err();
+        assert!(
+            error.what().starts_with("[sanitize.\"*\"] id: column `id` of table `a` is `int`"),
+            "{error}"
+        );
+        assert!(error.hint_text().unwrap().contains("write a rule for it under [sanitize.a]"), "{error:?}");
+    }
+
+    #[test]
     fn rules_for_excluded_tables_are_fine_whatever_they_say() {
         let rules = [rule("a", "nothing", Mask::Null), rule("gone", "x", Mask::Null)];
         let planned = plan(&rules, &two_tables(), &facts(&["a", "gone"])).unwrap();
@@ -191,7 +208,6 @@ mod tests {
         for (rules, message) in [
             (vec![rule("aa", "token", Mask::Null)], "there is no table `aa`"),
             (vec![rule("a", "tokn", Mask::Null)], "did you mean `Token`?"),
-            (vec![rule("*", "tokne", Mask::Null)], "no table has a column `tokne`; did you mean"),
             (vec![rule("s", "start_value", Mask::Null)], "is a sequence"),
             (
                 vec![rule("a", "token", Mask::Null), rule("a", "TOKEN", Mask::Text)],

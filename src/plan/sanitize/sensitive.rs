@@ -226,12 +226,18 @@ mod tests {
             table("b", vec![nullable("iban", "varchar(99)"), generated("mail", "text", "`iban`")]).done(),
             table("c", vec![column("email", "varchar(99)")]).done(),
         ]);
-        let rule = Rule { table: "a".into(), column: "phone".into(), mask: Mask::Text, exclude: Vec::new() };
+        let rule = Rule {
+            table: "a".into(),
+            column: "phone".into(),
+            mask: Mask::Text,
+            exclude: Vec::new(),
+            condition: None,
+        };
         let excluded = [String::from("c")].into();
         let facts = Facts { salt: "5a17", excluded, ..Facts::default() };
         let plan = plan(&[rule], &schema, &facts).unwrap();
         assert_eq!(
-            plan.warnings(),
+            plan.unruled(),
             [
                 "table `a` has no rule for what looks sensitive: `email`",
                 "table `b` has no rule for what looks sensitive: `iban`"

@@ -6,6 +6,7 @@
 //! every range was masked becomes [`Sanitized`], and only that can be read by the encoder.
 
 use super::Writer;
+use super::proof::Proof;
 use super::subset::KeyTables;
 use super::walk::{Walk, last_number};
 use crate::error::{Context, Error, Kind, Result};
@@ -83,14 +84,21 @@ pub fn copy_table(
     order: &CopyOrder<'_>,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Sanitized> {
+    let mut proof = Proof::new(order);
     let rows = match (order.kept, &order.walk) {
-        (Some(kept), _) => copy_kept(writer, order, kept, &mut go_on)?,
+        (Some(kept), _) => {
+            let rows = copy_kept(writer, order, kept, &mut go_on)?;
+            // Masked on the way, all by the same expressions.
+            proof.look(writer, order, &Range::default())?;
+            rows
+        }
         (None, None) => {
             let raw = copy_whole(writer, order)?;
-            mask_rows(writer, order, &raw)?
+            mask_rows(writer, order, &raw, &mut proof)?
         }
-        (None, Some(key)) => copy_by_key(writer, order, key, &mut go_on)?,
+        (None, Some(key)) => copy_by_key(writer, order, key, &mut proof, &mut go_on)?,
     };
+    proof.finish(order)?;
     Ok(Sanitized { table: order.into.clone(), walk: order.copy_walk.clone(), rows })
 }
 
@@ -98,6 +106,7 @@ fn copy_by_key(
     writer: &mut Writer,
     order: &CopyOrder<'_>,
     key: &WalkKey,
+    proof: &mut Proof,
     go_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64> {
     let mut rows = 0;
@@ -106,7 +115,7 @@ fn copy_by_key(
     while let Some(range) = walk.next(writer)? {
         let raw = copy_range(writer, order, key, range)?;
         walk.worked();
-        rows += mask_rows(writer, order, &raw)?;
+        rows += mask_rows(writer, order, &raw, proof)?;
         if !go_on(rows) {
             return Err(ended());
         }
@@ -196,15 +205,19 @@ fn kept_list(order: &CopyOrder<'_>) -> Vec<String> {
         .collect()
 }
 
-/// Masks the rows of a range that were copied raw; says how many rows it had. The rows are counted, so that no row
-/// slips through unmasked.
-fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: &RawRange) -> Result<u64> {
-    let (Some(masks), MaskAt::Update) = (order.masks, order.mask_at) else {
-        return Ok(raw.rows);
-    };
-    if raw.rows == 0 {
-        return Ok(0);
+/// Masks the rows of a range that were copied raw, unless they were masked while they were copied, and has a look at
+/// them; says how many rows it had.
+fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: &RawRange, proof: &mut Proof) -> Result<u64> {
+    let Some(masks) = order.masks.filter(|_| raw.rows > 0) else { return Ok(raw.rows) };
+    if order.mask_at == MaskAt::Update {
+        update_rows(writer, order, masks, raw)?;
     }
+    proof.look(writer, order, &raw.range)?;
+    Ok(raw.rows)
+}
+
+/// Masks by UPDATE. The rows are counted, so that no row slips through unmasked.
+fn update_rows(writer: &mut Writer, order: &CopyOrder<'_>, masks: &TableMasks, raw: &RawRange) -> Result<()> {
     let assignments: Vec<String> = masks
         .update_assignments()?
         .into_iter()
@@ -221,19 +234,20 @@ fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: &RawRange) -> Resu
             order.table.name, raw.rows
         )));
     }
-    Ok(raw.rows)
+    Ok(())
 }
 
 /// Tells a rule that does not fit its column from a fault of the server.
 fn explain(error: Error, order: &CopyOrder<'_>) -> Error {
-    // 1048 NOT NULL, 1062 duplicate, 1264/1265/1366/1406 does not fit, 3819/4025 CHECK.
+    // 1048 NOT NULL, 1062 duplicate, 1264/1265/1366/1406 does not fit, 1292/1411/1441 is no value of the type, 1690 out
+    // of range, 3140/3141 no JSON, 3819/4025 CHECK.
     match crate::db::error::server_code(&error) {
-        Some(1048 | 1062 | 1264 | 1265 | 1366 | 1406 | 3819 | 4025) if order.masks.is_some() => {
-            error.with_kind(Kind::Config).hint(format!(
-                "a rule under [sanitize.{}] makes values that the table does not take; choose another type",
-                order.table.name
-            ))
-        }
+        Some(
+            1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1441 | 1690 | 3140 | 3141 | 3819 | 4025,
+        ) if order.masks.is_some() => error.with_kind(Kind::Config).hint(format!(
+            "a rule under [sanitize.{}] makes values that the table does not take; choose another type",
+            order.table.name
+        )),
         _ => error,
     }
 }

@@ -8,12 +8,14 @@
 
 mod copy;
 mod home;
+mod proof;
 pub mod subset;
 mod walk;
 mod writer;
 
 pub use copy::{CopyOrder, Sanitized, copy_table};
 pub use home::{Home, Layout, read_hint};
+pub use proof::is_unmasked;
 pub use walk::{bound, key_forms};
 pub use writer::{Logging, Writer};
 

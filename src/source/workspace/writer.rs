@@ -6,7 +6,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
 use crate::source::watch::{Seat, Statements};
 use crate::sql::WorkspaceTable;
-use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
+use crate::sql::select::{Compare, InsertSelect, Range, Select, WalkKey};
 use crate::sql::workspace::CreateTable;
 use std::sync::Arc;
 
@@ -100,6 +100,21 @@ impl Writer {
         text.and_then(|text| text.parse().ok()).ok_or_else(|| {
             Error::internal("the database answered a question for a number with something else")
         })
+    }
+
+    /// What [`Compare`] counts, one number for each condition.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn compare(&mut self, compare: &Compare) -> Result<Vec<u64>> {
+        let Self { conn, seat, home, .. } = self;
+        let row: mysql::Row = seat
+            .run_again(Some(&compare.source), || conn.query_one(&compare.to_string()))
+            .map_err(|error| home.hint(error))?;
+        (0..compare.conditions.len())
+            .map(|at| row.get_opt(at).and_then(std::result::Result::ok))
+            .collect::<Option<_>>()
+            .ok_or_else(|| Error::internal("a count is no number"))
     }
 
     /// Sets columns of the rows of a workspace table that lie in `range`.

@@ -1,100 +1,54 @@
-//! Whether a column can hold what its mask makes: kind, NULL, type, length, patterns.
+//! Whether a column can hold what its mask makes: kind, NULL, type, length, patterns, conditions.
 
-use super::super::identity::{HEX_DIGITS, Identity};
+use super::super::nearest::{did_you_mean, nearest};
 use super::super::pattern::Pattern;
 use super::super::problem::Problem;
 use super::super::resolve::Ruled;
-use super::super::types::{DISTINCT_HEX, Mask};
-use crate::schema::{Column, Generated};
+use super::super::types::{Expression, Own, Place, problem};
+use crate::schema::Generated;
 
 /// How many hex digits the identity gets in that column.
-pub(super) fn digits(one: &Ruled<'_>, identity: &Identity, in_unique_index: bool) -> Result<u64, Problem> {
-    not_generated(one)?;
+pub(super) fn digits(place: &Place<'_>) -> Result<u64, Problem> {
+    let one = place.one;
+    if one.column.generated != Generated::No {
+        return Err(problem(one, "is generated", "rule the columns that it is made of instead"));
+    }
     patterns(one)?;
-    if one.rule.mask == Mask::Null {
-        return null(one).map(|()| HEX_DIGITS);
+    if let Some(condition) = &one.rule.condition {
+        known_columns(one, &place.own, "where", condition)?;
+        bare_text(one, condition)?;
     }
-    let room = room(one)?;
-    length(one, identity, room, in_unique_index)
+    one.rule.mask.behaviour().fit(place)
 }
 
-fn problem(one: &Ruled<'_>, is: &str, fix: impl Into<String>) -> Problem {
-    let what = format!("column `{}` of table `{}` {is}", one.column.name, one.table.name);
-    Problem::new(one.rule, what, fix)
+/// Every name in an expression has to be a stored column of the row.
+pub(in crate::plan::sanitize) fn known_columns(
+    one: &Ruled<'_>,
+    own: &Own<'_>,
+    option: &str,
+    expression: &Expression,
+) -> Result<(), Problem> {
+    let Some(name) = expression.unknown_column(own) else { return Ok(()) };
+    let is = match one.table.column(name) {
+        Some(_) => format!("has `{option}`, which reads the generated column `{name}`: copies have none"),
+        None => {
+            let guess = did_you_mean(nearest(name, own.table.iter().map(String::as_str)));
+            format!("has `{option}`, in which `{name}` is no column of the table{guess}")
+        }
+    };
+    Err(problem(one, &is, "name stored columns of the same row; texts are written in quotes"))
 }
 
-fn not_generated(one: &Ruled<'_>) -> Result<(), Problem> {
-    if one.column.generated == Generated::No {
-        return Ok(());
-    }
-    Err(problem(one, "is generated", "rule the columns that it is made of instead"))
-}
-
-fn null(one: &Ruled<'_>) -> Result<(), Problem> {
-    if one.column.nullable {
-        return Ok(());
-    }
-    Err(problem(one, "is NOT NULL, `null` cannot be stored", "use another type, or allow NULL in the column"))
-}
-
-/// The characters that the column holds. Results are ASCII, so in a binary column they are bytes.
-fn room(one: &Ruled<'_>) -> Result<u64, Problem> {
-    let column = one.column;
-    let mask = one.rule.mask;
-    let fix = "use type = \"null\" on a nullable column, or exclude the table";
-    if !column.is_text() && !column.is_binary() {
-        return Err(problem(
+/// A text alone is no condition: most texts count as false, and every row would keep its value.
+fn bare_text(one: &Ruled<'_>, condition: &Expression) -> Result<(), Problem> {
+    let column = condition.only_column(&one.column.name).and_then(|name| one.table.column(name));
+    match column {
+        Some(column) if !column.is_integer() && column.data_type != "bit" => Err(problem(
             one,
-            &format!("is `{}`, which cannot hold results of `{mask}`", column.data_type),
-            fix,
-        ));
-    }
-    let strange = |name: &String| !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if column.charset.iter().chain(&column.collation).any(strange)
-        || (column.is_text() && column.charset.is_none())
-    {
-        return Err(problem(one, "has a character set that is not known", fix));
-    }
-    if column.charset.as_deref() == Some("swe7") && mask == Mask::Email {
-        return Err(problem(one, "has the character set swe7, which lacks `@`", "use the type `text`"));
-    }
-    Ok(column.max_length.unwrap_or(0) / wide_bytes(column))
-}
-
-/// TEXT columns are measured in bytes; so many make an ASCII character there.
-fn wide_bytes(column: &Column) -> u64 {
-    match column.charset.as_deref() {
-        Some("ucs2" | "utf16" | "utf16le") if column.data_type.ends_with("text") => 2,
-        Some("utf32") if column.data_type.ends_with("text") => 4,
-        _ => 1,
-    }
-}
-
-fn length(one: &Ruled<'_>, identity: &Identity, room: u64, in_unique_index: bool) -> Result<u64, Problem> {
-    let mask = one.rule.mask;
-    let shortest = if in_unique_index { DISTINCT_HEX } else { HEX_DIGITS };
-    let needed = mask.width(identity, shortest);
-    if needed > room {
-        let why = reason(one, identity, in_unique_index);
-        let is = format!("holds {room} characters, results of `{mask}` have up to {needed}{why}");
-        return Err(problem(one, &is, "widen the column or use a shorter type"));
-    }
-    if !mask.reads_identity() {
-        return Ok(HEX_DIGITS);
-    }
-    let fixed = needed - identity.width(shortest).min(needed);
-    Ok(identity.hex_digits(room - fixed, in_unique_index).unwrap_or(shortest))
-}
-
-fn reason(one: &Ruled<'_>, identity: &Identity, in_unique_index: bool) -> &'static str {
-    if !one.rule.mask.reads_identity() {
-        ""
-    } else if identity.is_number() {
-        " (with the widest number that the identity may have)"
-    } else if in_unique_index {
-        " (the row's identity is a hash, of 20 digits at least because the column is in a unique index)"
-    } else {
-        " (the row's identity is a hash of 12 digits)"
+            &format!("has `where`, which is nothing but the column `{}`", column.name),
+            "compare it: where = \"… = '…'\"",
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -119,7 +73,8 @@ fn patterns(one: &Ruled<'_>) -> Result<(), Problem> {
 mod tests {
     use super::super::super::fixture::{column, generated, nullable, schema, table};
     use super::super::super::{Facts, Rule, plan};
-    use super::*;
+    use crate::plan::sanitize::Mask;
+    use crate::schema::Column;
 
     const HASH: Mask = Mask::Hash { unusable: false };
 
@@ -137,6 +92,7 @@ mod tests {
             column: column.name.clone(),
             mask,
             exclude: exclude.iter().map(ToString::to_string).collect(),
+            condition: None,
         };
         let key_name = key.name.clone();
         let schema = schema(vec![table("t", vec![key, column]).key(&[&key_name]).done()]);
@@ -196,19 +152,17 @@ mod tests {
     }
 
     #[test]
-    fn utf16_texts_count_two_bytes_a_character() {
-        for (charset, room) in [("utf8mb4", 255), ("utf16", 127), ("utf32", 63)] {
-            assert_eq!(255 / wide_bytes(&with_charset("c", "tinytext", charset)), room);
-        }
-        assert_eq!(wide_bytes(&with_charset("c", "varchar(255)", "utf32")), 1);
-    }
-
-    #[test]
     fn a_measured_identity_counts_instead_of_the_type() {
         let schema = schema(vec![
             table("t", vec![column("id", "bigint"), column("c", "varchar(20)")]).key(&["id"]).done(),
         ]);
-        let rule = Rule { table: "t".into(), column: "c".into(), mask: Mask::Phone, exclude: Vec::new() };
+        let rule = Rule {
+            table: "t".into(),
+            column: "c".into(),
+            mask: Mask::Phone,
+            exclude: Vec::new(),
+            condition: None,
+        };
         let mut facts = Facts { salt: "5a17", ..Facts::default() };
         assert!(plan(std::slice::from_ref(&rule), &schema, &facts).is_err());
         facts.widest_id_digits.insert("t".into(), 15);

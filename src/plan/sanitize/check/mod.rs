@@ -4,14 +4,17 @@ mod fit;
 mod references;
 mod unique;
 
+pub(super) use fit::known_columns;
+
 use super::identity::Identity;
 use super::mentions::mentions;
 use super::pattern::Pattern;
 use super::problem::{Problem, heading};
-use super::render::{Cast, MaskedColumn, TableMasks, same};
+use super::render::{MaskedColumn, TableMasks, same};
 use super::resolve::Ruled;
+use super::types::{Own, Place};
 use super::{Facts, Report};
-use crate::schema::{Generated, Schema, Table};
+use crate::schema::{Flavour, Generated, Schema, Table};
 use crate::secret::Secret;
 
 /// The masks of one table; none if a rule of it cannot be applied.
@@ -26,13 +29,20 @@ pub(super) fn table(
     let is_ruled = |name: &str| ruled.iter().any(|other| same(&other.column.name, name));
     let identity = Identity::of(table, is_ruled, facts.widest_id_digits.get(&table.name).copied());
     let keys = unique::keys(table);
+    let stored: Vec<String> = table.stored_columns().map(|column| column.name.clone()).collect();
     let columns: Vec<MaskedColumn> = ruled
         .iter()
         .filter_map(|one| {
             report.problems.extend(references::check(one, schema, facts.relations));
             warn_if_all_stay(one, report);
             let in_unique_index = keys.iter().any(|key| key.has(&one.column.name));
-            match fit::digits(one, &identity, in_unique_index) {
+            let place = Place {
+                one,
+                own: Own { name: &one.column.name, table: &stored },
+                identity: &identity,
+                in_unique_index,
+            };
+            match fit::digits(&place) {
                 Ok(hex) => Some(masked(one, hex)),
                 Err(problem) => {
                     report.problems.push(problem);
@@ -45,7 +55,7 @@ pub(super) fn table(
     if report.problems.len() > before {
         return None;
     }
-    let masks = assemble(table, columns, identity, facts);
+    let masks = assemble(table, columns, identity, facts, schema.flavour, stored);
     if facts.by_update
         && let Err(error) = masks.update_assignments()
     {
@@ -58,9 +68,10 @@ pub(super) fn table(
 fn masked(one: &Ruled<'_>, hex: u64) -> MaskedColumn {
     MaskedColumn {
         name: one.column.name.clone(),
-        mask: one.rule.mask,
+        mask: one.rule.mask.clone(),
         kept: one.rule.exclude.iter().map(|text| Pattern::new(text)).collect(),
-        cast: Cast::of(one.column),
+        condition: one.rule.condition.clone(),
+        column: one.column.clone(),
         hex,
     }
 }
@@ -76,7 +87,14 @@ fn warn_if_all_stay(one: &Ruled<'_>, report: &mut Report) {
     }
 }
 
-fn assemble(table: &Table, columns: Vec<MaskedColumn>, identity: Identity, facts: &Facts<'_>) -> TableMasks {
+fn assemble(
+    table: &Table,
+    columns: Vec<MaskedColumn>,
+    identity: Identity,
+    facts: &Facts<'_>,
+    flavour: Flavour,
+    stored: Vec<String>,
+) -> TableMasks {
     let is_ruled = |name: &str| columns.iter().any(|column| same(&column.name, name));
     let depends = |expression: &str| columns.iter().any(|column| mentions(expression, &column.name));
     let (recomputed, plain): (Vec<_>, Vec<_>) = table.columns.iter().partition(|column| {
@@ -109,6 +127,8 @@ fn assemble(table: &Table, columns: Vec<MaskedColumn>, identity: Identity, facts
         checks,
         identity,
         salt: Secret::new(facts.salt),
+        stored,
+        flavour,
         probed,
         recomputed,
     }

@@ -34,7 +34,7 @@ fn problem(one: &Ruled<'_>, is: &str, fix: &str) -> Problem {
         "column `{}` of table `{}` {is}: masked, rows would lose each other",
         one.column.name, one.table.name
     );
-    Problem::new(one.rule, what, fix)
+    Problem::of(one, what, fix)
 }
 
 #[cfg(test)]
@@ -56,7 +56,13 @@ mod tests {
             ("c", Mask::Null, nullable("CODE", "varchar(99)"), None),
             ("c", Mask::Text, column("code", "varchar(99)"), Some(references)),
         ] {
-            let rule = Rule { table: on.into(), column: "code".into(), mask, exclude: Vec::new() };
+            let rule = Rule {
+                table: on.into(),
+                column: "code".into(),
+                mask: mask.clone(),
+                exclude: Vec::new(),
+                condition: None,
+            };
             let key = foreign_key(("c", "code"), ("p", "code"));
             let mut declared = schema(vec![parent(), child(column.clone())]);
             declared.foreign_keys.push(key.clone());
@@ -81,7 +87,13 @@ mod tests {
         let mut key = foreign_key(("c", "code"), ("p", "code"));
         key.references_schema = Some("other".into());
         schema.foreign_keys.push(key);
-        let rule = Rule { table: "c".into(), column: "code".into(), mask: Mask::Text, exclude: Vec::new() };
+        let rule = Rule {
+            table: "c".into(),
+            column: "code".into(),
+            mask: Mask::Text,
+            exclude: Vec::new(),
+            condition: None,
+        };
         assert!(plan(&[rule], &schema, &Facts { salt: "5a17", ..Facts::default() }).is_ok());
     }
 }

@@ -7,7 +7,7 @@ use super::super::pattern::Pattern;
 use super::super::problem::{Problem, heading};
 use super::super::render::{MaskedColumn, same};
 use super::super::resolve::Ruled;
-use super::super::types::Mask;
+use super::super::types::{Distinct, Mask};
 use crate::schema::{Generated, Table};
 
 /// The primary key or a unique index.
@@ -140,7 +140,7 @@ pub(super) fn check(
             match strength {
                 Strength::Weak(why) => report.problems.push(refuse(one, key, &why)),
                 Strength::Unknown => report.warnings.push(format!(
-                    "{}: {} of table `{}` is computed from masked values; if they collide, the load fails",
+                    "{}: {} of table `{}` depends on masked values that may collide; if they do, the run fails",
                     heading(one.rule),
                     key.label,
                     one.table.name
@@ -159,7 +159,7 @@ fn refuse(one: &Ruled<'_>, key: &Key<'_>, why: &str) -> Problem {
     } else {
         "use `email` or `text`, which differ in every row"
     };
-    Problem::new(one.rule, what, fix)
+    Problem::of(one, what, fix)
 }
 
 /// The best that the key's parts of that column do.
@@ -179,42 +179,48 @@ fn strength(column: &MaskedColumn, identity: &Identity, key: &Key<'_>) -> Streng
 }
 
 fn direct_strength(column: &MaskedColumn, identity: &Identity, prefix: Option<u64>) -> Strength {
-    let mask = column.mask;
+    let mask = &column.mask;
     if column.kept.iter().any(Pattern::matches_all) {
         return Strength::DistinctOrKept;
     }
-    if mask != Mask::Null {
-        match mask.distinct_within(identity, column.hex) {
-            None => return Strength::Weak(not_distinct(mask)),
-            Some(needed) if prefix.is_some_and(|prefix| prefix < needed) => {
+    if *mask != Mask::Null {
+        match mask.behaviour().distinct(identity, column.hex) {
+            Distinct::No => return Strength::Weak(not_distinct(mask)),
+            Distinct::Perhaps => return Strength::Unknown,
+            Distinct::Within(needed) if prefix.is_some_and(|prefix| prefix < needed) => {
                 return Strength::Weak(format!(
                     "the index covers only the first {} characters of it, `{mask}` needs {needed} to differ",
                     prefix.unwrap_or_default()
                 ));
             }
-            Some(_) => {}
+            Distinct::Within(_) => {}
         }
         if kept_may_equal_new(column, identity) {
-            return Strength::Weak(format!("values that `exclude` keeps may equal new ones of `{mask}`"));
+            return Strength::Weak(format!(
+                "values that `exclude` or `where` keep may equal new ones of `{mask}`"
+            ));
         }
     }
-    if column.kept.is_empty() { Strength::Distinct } else { Strength::DistinctOrKept }
+    let all_masked = column.kept.is_empty() && column.condition.is_none();
+    if all_masked { Strength::Distinct } else { Strength::DistinctOrKept }
 }
 
-fn not_distinct(mask: Mask) -> String {
-    if mask.reads_identity() {
+fn not_distinct(mask: &Mask) -> String {
+    if mask.behaviour().reads_identity() && mask.pieces().is_some() {
         format!("`{mask}` reads the row's identity, which no key of the table makes unique")
     } else {
         format!("results of `{mask}` are not distinct")
     }
 }
 
-/// Random values and hashes never meet an old value; a text around a number may.
+/// Random values and hashes never meet an old value; a text around a number may. What `where` keeps may look like
+/// anything.
 fn kept_may_equal_new(column: &MaskedColumn, identity: &Identity) -> bool {
-    let shape = column.mask.shape();
-    column.mask.reads_identity()
+    let behaviour = column.mask.behaviour();
+    let shape = behaviour.shape();
+    behaviour.reads_identity()
         && identity.is_number()
-        && column.kept.iter().any(|pattern| pattern.overlaps(&shape))
+        && (column.condition.is_some() || column.kept.iter().any(|pattern| pattern.overlaps(&shape)))
 }
 
 #[cfg(test)]
@@ -247,8 +253,9 @@ mod tests {
             .map(|(column, mask, exclude)| Rule {
                 table: "t".into(),
                 column: (*column).into(),
-                mask: *mask,
+                mask: mask.clone(),
                 exclude: exclude.iter().map(ToString::to_string).collect(),
+                condition: None,
             })
             .collect();
         plan(&rules, &schema(vec![table]), &Facts { salt: "5a17", ..Facts::default() })
@@ -340,7 +347,7 @@ mod tests {
     fn what_cannot_be_followed_is_a_warning() {
         for (unique, column) in [("=left(`a`,3)", "a"), ("active", "n")] {
             let warnings = problems(base(&["id"], &[&[unique]]), &[(column, Mask::Email, &[])]).unwrap();
-            assert!(warnings[0].contains("`u0` of table `t` is computed from masked values"), "{warnings:?}");
+            assert!(warnings[0].contains("`u0` of table `t` depends on masked values"), "{warnings:?}");
         }
     }
 
@@ -351,6 +358,7 @@ mod tests {
             column: "a".into(),
             mask: Mask::Name,
             exclude: exclude.iter().map(ToString::to_string).collect(),
+            condition: None,
         };
         for (unique, ty, expected) in [
             (false, "varchar(99)", Some("256), 12)")),
