@@ -7,7 +7,7 @@
 
 use super::identity::Refs;
 use super::render::{MaskedColumn, TableMasks, same};
-use super::types::Unchanged;
+use super::types::{Mask, Unchanged};
 use crate::schema::Column;
 use crate::sql::Ident;
 
@@ -72,7 +72,7 @@ impl TableMasks {
             Unchanged::Where(condition) => (Some(condition), Fails::Any),
             Unchanged::WhereMasked => {
                 let again = behaviour.value(&masked.column, &own, row);
-                (Some(equal(&masked.column, &format!("({again})"), &before)), Fails::Any)
+                (Some(made_again(masked, &again, &before)?), Fails::Any)
             }
         };
         let kept = self.kept(masked, row);
@@ -86,6 +86,20 @@ impl TableMasks {
             masked: had_value,
             fails,
         })
+    }
+}
+
+/// Whether a source's value is what the mask makes of it. None where a column stores a value in another way than it was
+/// given: then both may be the same and not look it.
+fn made_again(masked: &MaskedColumn, again: &str, before: &str) -> Option<String> {
+    let column = &masked.column;
+    match column.data_type.as_str() {
+        "float" | "year" => None,
+        "json" if !matches!(masked.mask, Mask::Json(_)) => None,
+        "char" => Some(equal(column, &format!("TRIM(TRAILING ' ' FROM {again})"), before)),
+        // By the column's own character set.
+        "enum" | "set" | "uuid" | "inet4" | "inet6" => Some(format!("({again}) = {before}")),
+        _ => Some(equal(column, &format!("({again})"), before)),
     }
 }
 

@@ -245,13 +245,16 @@ impl Behaviour for Json {
     /// What is no JSON, or cannot be masked, becomes `{}`.
     fn value(&self, column: &Column, _own: &Own<'_>, row: Row<'_>) -> String {
         let document = row.refs.column(&column.name);
+        // On MySQL a document among texts would become a text, and its dates and decimals with it.
+        let is_document = column.data_type == "json" && row.flavour == Flavour::Mysql;
+        let empty = if is_document { "CAST('{}' AS JSON)" } else { "'{}'" };
         let mut case = String::from("CASE");
-        if column.data_type != "json" || row.flavour == Flavour::Mariadb {
-            case.push_str(&format!(" WHEN NOT JSON_VALID({document}) THEN '{{}}'"));
+        if !is_document {
+            case.push_str(&format!(" WHEN NOT JSON_VALID({document}) THEN {empty}"));
         }
         let unfit = self.unfit(&document, row.flavour);
         if !unfit.is_empty() {
-            case.push_str(&format!(" WHEN {} THEN '{{}}'", unfit.join(" OR ")));
+            case.push_str(&format!(" WHEN {} THEN {empty}", unfit.join(" OR ")));
         }
         let pairs = self.pairs(&document, row).join(", ");
         Cast::of(column).wrap(&format!("{case} WHEN TRUE THEN JSON_REPLACE({document}, {pairs}) END"))
