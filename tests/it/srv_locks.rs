@@ -22,11 +22,15 @@ const TIGHT: &str = "spool_max = \"1MiB\"\nmax_runs = 1\n";
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
-        for mask_at in ["update", "copy"] {
+        for (way, server) in [
+            ("update", "mask_at = \"update\""),
+            ("copy", "mask_at = \"copy\""),
+            ("tables", "temp_strategy = \"tables\""),
+        ] {
             add(
-                format!("srv_locks::nobody_waits_while_tables_are_copied::{mask_at}_{}", short(flavour)),
+                format!("srv_locks::nobody_waits_while_tables_are_copied::{way}_{}", short(flavour)),
                 Box::new(move |servers| {
-                    nobody_waits_while_tables_are_copied(&Site::new(servers, flavour, flavour), mask_at);
+                    nobody_waits_while_tables_are_copied(&Site::new(servers, flavour, flavour), server);
                 }),
             );
         }
@@ -158,10 +162,10 @@ fn rows_are_right(site: &Site<'_>, table: &str) {
     );
 }
 
-fn nobody_waits_while_tables_are_copied(site: &Site<'_>, mask_at: &str) {
+fn nobody_waits_while_tables_are_copied(site: &Site<'_>, server: &str) {
     prepare(site, 11);
     site.structure_to_target();
-    site.configure_server(&format!("mask_at = \"{mask_at}\""), RULES);
+    site.configure_server(server, RULES);
     let serve = site.serve();
     let http = Http::new(&serve);
     let writers = Writers::new();
