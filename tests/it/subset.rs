@@ -332,6 +332,19 @@ const CASES: &[Case] = &[
         kept: &[("a", &[17, 37, 57]), ("b", &[9, 18, 20, 27, 36, 40, 45, 54, 63])],
     },
     Case {
+        name: "hidden_indexes_are_not_relied_on",
+        make: &[
+            "CREATE TABLE a (id INT PRIMARY KEY, o INT, KEY (o) /*!80000 INVISIBLE */ /*M!100600 IGNORED */)",
+            "INSERT INTO a VALUES (1, 3), (2, 2), (3, 1)",
+            "CREATE TABLE b (id INT NOT NULL, a INT NOT NULL, u INT NOT NULL, UNIQUE (id), \
+             UNIQUE (u) /*!80000 INVISIBLE */ /*M!100600 IGNORED */, KEY (a) /*!80000 INVISIBLE */ /*M!100600 IGNORED */)",
+            "INSERT INTO b VALUES (1, 1, 3), (2, 2, 2), (3, 3, 1)",
+        ],
+        limits: || vec![by("a", 2, "o", Direction::Asc)],
+        relations: || vec![relation(("b", "a"), ("a", "id"), &[])],
+        kept: &[("a", &[2, 3]), ("b", &[2, 3])],
+    },
+    Case {
         name: "a_composite_key_settles_ties",
         make: &[
             "CREATE TABLE t (id INT NOT NULL, a INT NOT NULL, b VARCHAR(9) NOT NULL, PRIMARY KEY (a, b))",
