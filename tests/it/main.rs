@@ -47,6 +47,7 @@ mod srv_subset;
 mod srv_tables;
 mod srv_watch;
 mod subset;
+mod subset_by_hand;
 mod subset_cases;
 mod subset_graph;
 mod subset_limits;
