@@ -1,5 +1,6 @@
 //! Pure decisions, made before anything is written.
 
+pub mod checked;
 pub mod load;
 pub mod reference;
 pub mod run;

@@ -5,6 +5,8 @@ use crate::config::Patterns;
 use crate::db::Endpoint;
 use crate::db::introspect::Signature;
 use crate::error::{Error, Result};
+use crate::plan::checked::Checks;
+use crate::plan::reference::references;
 use crate::plan::run::{MaskAt, Selection, TablePlan};
 use crate::plan::sanitize::{Facts, Rule, SanitizePlan, plan};
 use crate::random;
@@ -226,6 +228,13 @@ impl Catalog {
                 self.plan_table(wanted)
             })
             .collect()
+    }
+
+    /// What is checked of a run of these tables, and in words what is not.
+    #[must_use]
+    pub fn checks(&self, tables: &[TablePlan]) -> (Checks, Vec<String>) {
+        let references = references(&self.selection.served, &self.schema.foreign_keys, &[]);
+        Checks::new(tables, references, &BTreeSet::new())
     }
 
     fn plan_table(&self, wanted: &RunTable) -> Result<TablePlan> {

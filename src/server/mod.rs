@@ -8,6 +8,7 @@
 //! The endpoints and the work behind them:
 //! - [`service`]: which request gets which answer. [`catalog`]: what there is and what the rules make of it.
 //! - [`runs`], [`run`]: which runs are alive, how far each is. [`work`]: copies and reads, on [`permits`].
+//! - [`references`]: whether the rows fit together.
 //! - [`encode`]: rows to frames. [`spool`]: where frames wait. [`stream`]: sends them.
 
 mod answer;
@@ -18,6 +19,7 @@ pub mod gate;
 pub mod http;
 pub mod net;
 pub mod permits;
+pub mod references;
 pub mod run;
 pub mod runs;
 pub mod service;

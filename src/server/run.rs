@@ -2,7 +2,9 @@
 //! requests and streams read from it and wait on it.
 
 use crate::error::{Error, Kind, Result};
+use crate::plan::checked::Checks;
 use crate::plan::run::TablePlan;
+use crate::server::references::References;
 use crate::server::spool::{Chunk, Spool};
 use crate::wire::api::{Code, ErrorBody, RunPhase, RunStatus, TablePhase, TableStatus};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -27,6 +29,8 @@ pub struct Run {
     pub peer: String,
     /// Its tables in the order in which they were asked for.
     pub tables: Vec<TablePlan>,
+    /// What its rows reference.
+    pub references: References,
     /// How batches are cut.
     pub batch: BatchSize,
     /// Where frames wait.
@@ -74,6 +78,7 @@ impl Run {
         id: String,
         peer: String,
         tables: Vec<TablePlan>,
+        checks: Checks,
         batch: BatchSize,
         spool: Arc<Spool>,
     ) -> Self {
@@ -84,6 +89,7 @@ impl Run {
         Self {
             id,
             peer,
+            references: References::new(checks, tables.len()),
             tables,
             batch,
             spool,
@@ -137,6 +143,12 @@ impl Run {
             state.tables[table].phase = TablePhase::Done;
             state.tables[table].rows = state.tables[table].chunks.iter().map(|chunk| chunk.rows()).sum();
         });
+    }
+
+    /// How many chunks of a table are known.
+    #[must_use]
+    pub fn chunks(&self, table: usize) -> u32 {
+        u32::try_from(self.lock().tables[table].chunks.len()).unwrap_or(u32::MAX)
     }
 
     /// All tables are done.
@@ -210,6 +222,10 @@ impl Run {
             name: plan.table.name.clone(),
             phase: table.phase,
             rows: table.rows,
+            removed: match table.phase {
+                TablePhase::Done => table.chunks.iter().map(|chunk| chunk.removed()).sum(),
+                _ => 0,
+            },
             chunks: u32::try_from(table.chunks.len()).unwrap_or(u32::MAX),
         });
         RunStatus {

@@ -129,7 +129,11 @@ impl Service {
         let catalog = self.look()?;
         let tables = catalog.plan_run(wanted).map_err(|error| Refusal::of_plan(&error))?;
         let batch = self.batch_size(wanted, catalog.packet_bytes_max)?;
-        self.runs.begin(request.peer.to_string(), tables, batch).map_err(|error| match error.kind() {
+        let (checks, unchecked) = catalog.checks(&tables);
+        if !unchecked.is_empty() {
+            tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
+        }
+        self.runs.begin(request.peer.to_string(), tables, checks, batch).map_err(|error| match error.kind() {
             Kind::Busy => Refusal { code: Code::TooManyRuns, message: error.what().to_owned() },
             _ => error.into(),
         })

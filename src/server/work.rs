@@ -10,6 +10,7 @@ use crate::schema::diff::is_transactional;
 use crate::schema::{Check, Column, Flavour, Generated};
 use crate::server::encode::{Dumpable, Encoder};
 use crate::server::permits::Permits;
+use crate::server::references::References;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
 use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table};
@@ -135,8 +136,25 @@ fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>
     }
     match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
-        None => Ok(()),
+        // Workers that found no permit left tables undone.
+        None if run.is_cancelled() => Err(Run::cancelled_error()),
+        None => check_references(shared, run),
     }
+}
+
+/// Takes rows back whose parents came or went while the tables were read; then every table is done.
+fn check_references(shared: &Shared, run: &Arc<Run>) -> Result<()> {
+    let mut permit = None;
+    let open = || {
+        permit = shared.permits.acquire(|| run.is_cancelled());
+        open_reader(shared, run)
+    };
+    let rows = References::check(run, &shared.endpoint.database, open)?;
+    if rows > 0 {
+        tracing::info!(run = run.id, rows, "took back rows whose parents came or went while they were read");
+    }
+    (0..run.tables.len()).filter(|at| run.references.has_child(*at)).for_each(|at| run.finish_table(at));
+    Ok(())
 }
 
 /// Positions of tables, last first to be worked on: the largest begin first, copies before what is read directly.
@@ -158,7 +176,11 @@ fn work_off(shared: &Shared, run: &Arc<Run>, places: &Places, queue: &Mutex<Vec<
         }
         let plan = &run.tables[table];
         work_on(shared, run, places, table).context(|| format!("table `{}`", plan.table.name))?;
-        run.finish_table(table);
+        if run.references.has_child(table) {
+            run.enter(table, TablePhase::Check);
+        } else {
+            run.finish_table(table);
+        }
     }
 }
 

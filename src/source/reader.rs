@@ -5,6 +5,7 @@ use crate::db::{Connection, Endpoint, Role, Rows};
 use crate::error::{Error, Result};
 use crate::schema::Flavour;
 use crate::sql::TableName;
+use crate::sql::lookup::Lookup;
 use crate::sql::select::Select;
 use std::time::{Duration, Instant};
 
@@ -101,6 +102,22 @@ impl Reader {
         let value = read?;
         released?;
         Ok(value)
+    }
+
+    /// As [`Reader::read`], for rows that are looked up beside their parents. Never inside a snapshot: what is true now
+    /// is wanted.
+    ///
+    /// # Errors
+    /// As there; `Internal` inside a snapshot.
+    pub fn look_up<T>(
+        &mut self,
+        lookup: &Lookup,
+        consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if self.in_snapshot {
+            return Err(Error::internal("a snapshot does not say what is true now"));
+        }
+        consume(&mut self.conn.stream(&lookup.to_string())?)
     }
 }
 

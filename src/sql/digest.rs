@@ -189,6 +189,12 @@ impl TableDigest {
     pub fn and(self, other: Self) -> Self {
         Self { rows: self.rows + other.rows, sum: self.sum.wrapping_add(other.sum) }
     }
+
+    /// The digest without these rows, which were among them.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self { rows: self.rows.wrapping_sub(other.rows), sum: self.sum.wrapping_sub(other.sum) }
+    }
 }
 
 /// Takes the digest of rows that pass by.
