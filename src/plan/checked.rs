@@ -7,7 +7,37 @@
 use super::reference::Reference;
 use super::run::TablePlan;
 use crate::schema::{Column, IndexKind, Table};
+use crate::sql::digest::Canon;
 use std::collections::BTreeSet;
+
+/// By what a value is compared with one of another table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compared {
+    /// By the cell of the column at this position among those that are sent, brought to one form.
+    Cell(usize, Canon),
+    /// By the key that the server sorts its text by, see [`Checks::sort_keys`]: to it 'A' may be 'a'.
+    SortKey(usize),
+}
+
+/// A column whose text is compared as the server compares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortKey {
+    /// The table's position in the run.
+    pub table: usize,
+    /// The column's position among those that are sent.
+    pub column: usize,
+    /// Whether blanks at the end count for nothing.
+    pub pads: bool,
+}
+
+impl SortKey {
+    /// The expression over the column, already quoted. It is equal exactly where the column is: a test tries all common
+    /// collations of both servers. MariaDB's `uca1400_…_ai_cs` are coarser than their sort keys.
+    #[must_use]
+    pub fn expression(self, column: &str) -> String {
+        if self.pads { format!("WEIGHT_STRING(RTRIM({column}))") } else { format!("WEIGHT_STRING({column})") }
+    }
+}
 
 /// A reference that is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +48,8 @@ pub struct Checked {
     pub child: usize,
     /// Positions of the referencing columns among those that are sent of the child.
     pub cells: Vec<usize>,
+    /// By what they are compared with the key.
+    pub compared: Vec<Compared>,
     /// Position of the referenced key in [`Checks::keys`].
     pub key: usize,
     /// Columns that name the child's rows, by position: a key of its own, or without one that can be used the
@@ -34,8 +66,8 @@ pub struct Checked {
 pub struct Key {
     /// The parent's position in the run.
     pub table: usize,
-    /// Positions of the columns among those that are sent of it.
-    pub cells: Vec<usize>,
+    /// By what its columns are compared.
+    pub compared: Vec<Compared>,
     /// Whether no two rows can have the same values.
     pub unique: bool,
 }
@@ -47,6 +79,8 @@ pub struct Checks {
     pub references: Vec<Checked>,
     /// What they lead to.
     pub keys: Vec<Key>,
+    /// Text that is compared as the server compares it.
+    pub sort_keys: Vec<SortKey>,
 }
 
 impl Checks {
@@ -82,7 +116,7 @@ impl Checks {
         let cells = as_stored(plan, reference.columns.iter())?;
         let when = as_stored(plan, when.into_iter())?;
         let key_cells = as_stored(parent_plan, reference.referenced_columns.iter())?;
-        comparable(plan, &cells, parent_plan, &key_cells)?;
+        let canons = comparable(plan, &cells, parent_plan, &key_cells)?;
         if !is_led_by_index(&parent_plan.table, &reference.referenced_columns) {
             return Err(Some("no index of the parent begins with the referenced columns"));
         }
@@ -94,14 +128,35 @@ impl Checks {
             None => return Err(Some("the table has neither a key nor an index for it")),
         };
         let unique = has_unique(&parent_plan.table, &reference.referenced_columns);
-        let key = Key { table: parent, cells: key_cells, unique };
-        let key = self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
-            self.keys.push(key);
-            self.keys.len() - 1
-        });
+        let compared = self.compared(child, plan, &cells, &canons);
+        let key =
+            Key { table: parent, compared: self.compared(parent, parent_plan, &key_cells, &canons), unique };
+        let key = position_or_push(&mut self.keys, key);
         let restricted = restricted.contains(&reference.references);
-        self.references.push(Checked { reference, child, cells, key, identity, index, restricted });
+        self.references.push(Checked { reference, child, cells, compared, key, identity, index, restricted });
         Ok(())
+    }
+
+    fn compared(
+        &mut self,
+        table: usize,
+        plan: &TablePlan,
+        cells: &[usize],
+        canons: &[Option<Canon>],
+    ) -> Vec<Compared> {
+        let mut compared = Vec::with_capacity(cells.len());
+        for (column, canon) in cells.iter().copied().zip(canons) {
+            compared.push(match canon {
+                Some(canon) => Compared::Cell(column, *canon),
+                None => {
+                    let collation =
+                        plan.table.column(&plan.columns[column].0).and_then(|c| c.collation.as_deref());
+                    let key = SortKey { table, column, pads: collation.is_none_or(pads) };
+                    Compared::SortKey(position_or_push(&mut self.sort_keys, key))
+                }
+            });
+        }
+        compared
     }
 
     /// Whether rows of the table at this position may turn out to have lost their parents.
@@ -110,15 +165,38 @@ impl Checks {
         self.references.iter().any(|checked| checked.child == table)
     }
 
-    /// Positions of the cells that the check needs of a row of the table: those that name it, those that reference,
+    /// Positions of the columns that the check needs of a row of the table: those that name it, those that reference,
     /// those that are referenced.
     #[must_use]
-    pub fn cells(&self, table: usize) -> Vec<usize> {
-        let children = self.references.iter().filter(|checked| checked.child == table);
-        let referencing = children.flat_map(|checked| checked.cells.iter().chain(&checked.identity));
-        let keys = self.keys.iter().filter(|key| key.table == table).flat_map(|key| &key.cells);
-        referencing.chain(keys).copied().collect::<BTreeSet<_>>().into_iter().collect()
+    pub fn columns(&self, table: usize) -> Vec<usize> {
+        let children = || self.references.iter().filter(|checked| checked.child == table);
+        let keys = self.keys.iter().filter(|key| key.table == table);
+        let compared = children().map(|checked| &checked.compared).chain(keys.map(|key| &key.compared));
+        let compared = compared.flatten().filter_map(|compared| match compared {
+            Compared::Cell(column, _) => Some(*column),
+            Compared::SortKey(_) => None,
+        });
+        let own = children().flat_map(|checked| checked.cells.iter().chain(&checked.identity)).copied();
+        own.chain(compared).collect::<BTreeSet<_>>().into_iter().collect()
     }
+
+    /// The sort keys of the table, each with its position.
+    pub fn sort_keys_of(&self, table: usize) -> impl Iterator<Item = (usize, SortKey)> {
+        self.sort_keys.iter().copied().enumerate().filter(move |(_, key)| key.table == table)
+    }
+}
+
+fn position_or_push<T: PartialEq>(list: &mut Vec<T>, item: T) -> usize {
+    list.iter().position(|known| *known == item).unwrap_or_else(|| {
+        list.push(item);
+        list.len() - 1
+    })
+}
+
+/// Whether a collation passes over blanks at the end: all but the newer ones do.
+#[must_use]
+pub fn pads(collation: &str) -> bool {
+    !(collation.contains("nopad") || collation.contains("0900") || collation == "binary")
 }
 
 /// Positions of columns that are sent and not masked.
@@ -143,27 +221,33 @@ fn row_key(plan: &TablePlan) -> Option<(Vec<usize>, String)> {
     Some((cells, walk.index.clone()))
 }
 
-/// Whether the server can look one side's values up in the other's index. Declared keys always are of one type;
-/// relations may lead from text to numbers, where every row would be looked at.
+/// The form that each pair of columns is compared in, none for text. The server must be able to look one side's values
+/// up in the other's index: declared keys always are of one type, relations may lead from text to numbers.
 fn comparable(
     child: &TablePlan,
     cells: &[usize],
     parent: &TablePlan,
     key: &[usize],
-) -> Result<(), Option<&'static str>> {
-    let column = |plan: &TablePlan, at: usize| plan.table.column(&plan.columns[at].0).cloned();
-    let alike = cells.iter().zip(key).all(|(cell, key)| match (column(child, *cell), column(parent, *key)) {
-        (Some(a), Some(b)) => is_one_type(&a, &b),
-        _ => false,
-    });
-    if alike { Ok(()) } else { Err(Some("the columns' types differ")) }
+) -> Result<Vec<Option<Canon>>, Option<&'static str>> {
+    let column = |plan: &TablePlan, at: usize| plan.table.column(&plan.columns[at].0).cloned().ok_or(None);
+    let pairs = cells.iter().zip(key);
+    pairs.map(|(cell, key)| form_of(&column(child, *cell)?, &column(parent, *key)?).map_err(Some)).collect()
 }
 
-fn is_one_type(a: &Column, b: &Column) -> bool {
-    (a.is_integer() && b.is_integer())
-        || (a.is_text() && b.is_text() && a.collation == b.collation)
+fn form_of(a: &Column, b: &Column) -> Result<Option<Canon>, &'static str> {
+    if a.is_text() && b.is_text() && a.collation == b.collation {
+        return Ok(None);
+    }
+    let one_type = (a.is_integer() && b.is_integer())
         || (a.is_binary() && b.is_binary())
-        || (a.data_type == b.data_type && a.collation == b.collation)
+        || (a.data_type == b.data_type && a.collation == b.collation);
+    if !one_type || a.is_text() {
+        return Err("the columns' types differ");
+    }
+    if a.is_binary() {
+        return Ok(Some(Canon::Bytes));
+    }
+    Canon::of(a, b).map(Some).ok_or("the columns' types differ")
 }
 
 /// Whether an index of the table begins with these columns, in any order.

@@ -130,7 +130,7 @@ impl<'a> Dump<'a> {
     ) -> Result<Self> {
         let mut list = select_list(&plan.table, &plan.columns)?;
         let walk = what.walk(plan).map(|key| Walk::new(key, plan, &mut list)).transpose()?;
-        let recorder = Recorder::new(&run.references, at, &mut list);
+        let recorder = Recorder::new(&run.references, at, &plan.columns, &mut list);
         if list.is_empty() {
             // A table whose columns are all generated: its rows are counted.
             list.push("1".to_owned());

@@ -4,6 +4,7 @@
 use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context, Error, Kind, Result};
+use crate::fault::phase;
 use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan};
 use crate::schema::ddl::{self, WorkspaceOptions};
 use crate::schema::diff::is_transactional;
@@ -176,6 +177,7 @@ fn work_off(shared: &Shared, run: &Arc<Run>, places: &Places, queue: &Mutex<Vec<
         }
         let plan = &run.tables[table];
         work_on(shared, run, places, table).context(|| format!("table `{}`", plan.table.name))?;
+        phase("table.read");
         if run.references.has_child(table) {
             run.enter(table, TablePhase::Check);
         } else {

@@ -63,7 +63,7 @@ impl Canon {
     }
 
     /// Brings the value at the end of `row`, which begins at `from`, to this form. What is not of the type stays.
-    fn apply(self, row: &mut Vec<u8>, from: usize) {
+    pub fn apply(self, row: &mut Vec<u8>, from: usize) {
         match self {
             Self::Number => number(row, from),
             Self::Single => float(row, from, |number| u64::from((number as f32 + 0.0).to_bits())),

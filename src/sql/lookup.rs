@@ -16,10 +16,9 @@ pub struct Lookup {
     pub parent: TableName,
     /// The referencing columns and those that they reference.
     pub join: Vec<(String, String)>,
-    /// What is read of the child: expressions over its columns, each beginning with the column's name.
-    pub child_list: Vec<String>,
-    /// What is read of the parent, all NULL where there is none.
-    pub parent_list: Vec<String>,
+    /// What is read: expressions over columns of the child, `c.…`, and of the parent, `p.…`, which are NULL where there
+    /// is none.
+    pub list: Vec<String>,
     /// The child's columns that name the rows wanted.
     pub identity: Vec<String>,
     /// Their values, at least one.
@@ -47,9 +46,7 @@ impl Lookup {
 
 impl fmt::Display for Lookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let child = self.child_list.iter().map(|expression| format!("c.{expression}"));
-        let parent = self.parent_list.iter().map(|expression| format!("p.{expression}"));
-        write!(f, "SELECT {} FROM {} AS c", child.chain(parent).collect::<Vec<_>>().join(", "), self.child)?;
+        write!(f, "SELECT {} FROM {} AS c", self.list.join(", "), self.child)?;
         if let Some(index) = &self.index {
             write!(f, " FORCE INDEX ({})", Ident::new(index.as_str()))?;
         }
@@ -87,8 +84,7 @@ mod tests {
             index: Some("PRIMARY".into()),
             parent: TableName::qualified("app", "users"),
             join: vec![("user_id".into(), "id".into())],
-            child_list: names(&["`id`", "`f`*1e0"]),
-            parent_list: names(&["`id`"]),
+            list: names(&["c.`id`", "c.`f`*1e0", "p.`id`"]),
             identity: names(identity),
             rows: rows.iter().map(|row| Bound(names(row))).collect(),
             when: Vec::new(),

@@ -33,6 +33,7 @@ mod srv_balancer;
 mod srv_http;
 mod srv_kill;
 mod srv_leak;
+mod srv_live;
 mod srv_locks;
 mod srv_memory;
 mod srv_rights;
@@ -90,6 +91,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_balancer::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
+    srv_live::tests(&mut add);
     srv_locks::tests(&mut add);
     srv_memory::tests(&mut add);
     srv_rights::tests(&mut add);

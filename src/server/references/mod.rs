@@ -20,11 +20,12 @@ mod tests;
 
 use crate::db::RowCells;
 use crate::error::{Error, Result};
-use crate::plan::checked::Checks;
+use crate::plan::checked::{Checks, Compared, SortKey};
 use crate::server::run::Run;
 use crate::source::reader::Reader;
 use crate::sql::Ident;
 use crate::sql::ident::string_literal;
+use crate::sql::literal::Form;
 use log::Log;
 use now::Source;
 use removal::TakenBack;
@@ -89,24 +90,34 @@ impl References {
         &self.checks
     }
 
-    /// The hash of a value of several cells, never 0; none when one is NULL.
-    fn hash<'a>(&self, cells: impl Iterator<Item = Option<&'a [u8]>>) -> Option<u64> {
+    /// The hash of what is compared, never 0; none when a part is NULL.
+    fn hash<'a>(
+        &self,
+        compared: &[Compared],
+        cell: impl Fn(Compared) -> Option<&'a [u8]>,
+        spare: &mut Vec<u8>,
+    ) -> Option<u64> {
         let mut hasher = self.hasher.build_hasher();
-        for cell in cells {
-            let cell = cell?;
-            hasher.write_usize(cell.len());
-            hasher.write(cell);
+        for part in compared {
+            spare.clear();
+            spare.extend_from_slice(cell(*part)?);
+            if let Compared::Cell(_, canon) = part {
+                canon.apply(spare, 0);
+            }
+            hasher.write_usize(spare.len());
+            hasher.write(spare);
         }
         Some(hasher.finish().max(1))
     }
 }
 
-/// Which cells of a table are logged, and where they stand in its SELECT list.
+/// Which cells of a table are logged: columns, sort keys, and for each reference that holds for some rows only whether
+/// it does.
 #[derive(Debug)]
 struct Layout {
     /// Positions of columns, ascending.
     columns: Vec<usize>,
-    /// References that hold for some rows only: each has a cell behind the columns that says whether.
+    sort_keys: Vec<(usize, SortKey)>,
     conditional: Vec<usize>,
 }
 
@@ -114,7 +125,11 @@ impl Layout {
     fn new(checks: &Checks, table: usize) -> Self {
         let of_table = checks.references.iter().enumerate().filter(|(_, checked)| checked.child == table);
         let conditional = of_table.filter(|(_, checked)| !checked.reference.when.is_empty());
-        Self { columns: checks.cells(table), conditional: conditional.map(|(at, _)| at).collect() }
+        Self {
+            columns: checks.columns(table),
+            sort_keys: checks.sort_keys_of(table).collect(),
+            conditional: conditional.map(|(at, _)| at).collect(),
+        }
     }
 
     /// Where the log has the cells of these columns.
@@ -122,10 +137,22 @@ impl Layout {
         columns.iter().filter_map(|column| self.columns.binary_search(column).ok()).collect()
     }
 
+    /// Where the log has what is compared.
+    fn compared(&self, part: Compared) -> Option<usize> {
+        match part {
+            Compared::Cell(column, _) => self.columns.binary_search(&column).ok(),
+            Compared::SortKey(key) => self.sort_key(key).map(|at| self.columns.len() + at),
+        }
+    }
+
+    fn sort_key(&self, key: usize) -> Option<usize> {
+        self.sort_keys.iter().position(|(at, _)| *at == key)
+    }
+
     /// Where the log says whether the reference holds for a row; none if it holds for all.
     fn condition(&self, reference: usize) -> Option<usize> {
         let at = self.conditional.iter().position(|conditional| *conditional == reference)?;
-        Some(self.columns.len() + at)
+        Some(self.columns.len() + self.sort_keys.len() + at)
     }
 }
 
@@ -134,46 +161,66 @@ impl Layout {
 pub struct Recorder<'a> {
     references: &'a References,
     table: usize,
+    layout: Layout,
+    /// Where the sort keys begin in the SELECT list; conditions follow.
+    beside: usize,
     children: Vec<End>,
     keys: Vec<End>,
-    log: Option<(log::Writer, Vec<usize>)>,
+    log: Option<log::Writer>,
+    spare: Vec<u8>,
 }
 
-/// One end of a reference: which cells, and what they were.
+/// One end of a reference: what is compared, and what it was.
 #[derive(Debug)]
 struct End {
     /// Position of the reference or of the key.
     at: usize,
-    cells: Vec<usize>,
+    compared: Vec<Compared>,
     /// The cell that says whether a row counts.
     condition: Option<usize>,
     seen: Collector,
 }
 
 impl<'a> Recorder<'a> {
-    /// A recorder for the table at this position; adds what it needs beside the columns to the SELECT list.
-    pub fn new(references: &'a References, table: usize, list: &mut Vec<String>) -> Self {
+    /// A recorder for the table at this position; adds what it needs beside `columns`, which are sent, to the SELECT
+    /// list.
+    pub fn new(
+        references: &'a References,
+        table: usize,
+        columns: &[(String, Form)],
+        list: &mut Vec<String>,
+    ) -> Self {
         let checks = &references.checks;
         let layout = Layout::new(checks, table);
-        let mut cells = layout.columns.clone();
-        let mut children = Vec::new();
-        for (at, checked) in checks.references.iter().enumerate().filter(|(_, c)| c.child == table) {
-            let condition = (!checked.reference.when.is_empty()).then(|| {
-                list.push(condition(&checked.reference.when));
-                cells.push(list.len() - 1);
-                list.len() - 1
-            });
-            children.push(End { at, cells: checked.cells.clone(), condition, seen: Collector::new() });
-        }
+        let beside = list.len();
+        let name = |key: &SortKey| Ident::new(columns[key.column].0.as_str()).to_string();
+        list.extend(layout.sort_keys.iter().map(|(_, key)| key.expression(&name(key))));
+        let whens = layout.conditional.iter().map(|at| condition(&checks.references[*at].reference.when));
+        list.extend(whens);
+        let children = checks.references.iter().enumerate().filter(|(_, checked)| checked.child == table);
+        let children = children.map(|(at, checked)| End {
+            at,
+            compared: checked.compared.clone(),
+            condition: layout.condition(at).map(|logged| beside + logged - layout.columns.len()),
+            seen: Collector::new(),
+        });
         let keys = checks.keys.iter().enumerate().filter(|(_, key)| key.table == table);
         let keys = keys.map(|(at, key)| End {
             at,
-            cells: key.cells.clone(),
+            compared: key.compared.clone(),
             condition: None,
             seen: Collector::new(),
         });
-        let log = checks.has_child(table).then(|| (log::Writer::default(), cells));
-        Self { references, table, children, keys: keys.collect(), log }
+        Self {
+            references,
+            table,
+            beside,
+            children: children.collect(),
+            keys: keys.collect(),
+            log: checks.has_child(table).then(log::Writer::default),
+            layout,
+            spare: Vec::new(),
+        }
     }
 
     /// Takes a row in.
@@ -181,20 +228,23 @@ impl<'a> Recorder<'a> {
     /// # Errors
     /// `Internal` when the temporary file cannot be written.
     pub fn row(&mut self, row: &impl RowCells) -> Result<()> {
-        let Self { references, children, keys, log, .. } = self;
+        let Self { references, layout, beside, children, keys, log, spare, .. } = self;
         let store = &references.store;
+        let cell = |part| match part {
+            Compared::Cell(column, _) => row.cell(column),
+            Compared::SortKey(key) => row.cell(*beside + layout.sort_key(key)?),
+        };
         for end in children.iter_mut().chain(keys) {
             if end.condition.is_some_and(|at| row.cell(at) != Some(b"1")) {
                 continue;
             }
-            if let Some(hash) = references.hash(end.cells.iter().map(|at| row.cell(*at))) {
+            if let Some(hash) = references.hash(&end.compared, cell, spare) {
                 end.seen.add(hash, store)?;
             }
         }
-        match log {
-            Some((log, cells)) => log.add(cells.iter().map(|at| row.cell(*at)), store),
-            None => Ok(()),
-        }
+        let Some(log) = log else { return Ok(()) };
+        let rest = *beside..*beside + layout.sort_keys.len() + layout.conditional.len();
+        log.add(layout.columns.iter().copied().chain(rest).map(|at| row.cell(at)), store)
     }
 
     /// The table is read to its end.
@@ -210,8 +260,9 @@ impl<'a> Recorder<'a> {
         for end in self.keys {
             self.references.keys[end.at].set(end.seen.finish(store)?).map_err(|_| twice())?;
         }
-        if let Some((log, cells)) = self.log {
-            let log = log.finish(cells.len(), store)?;
+        if let Some(log) = self.log {
+            let Layout { columns, sort_keys, conditional } = &self.layout;
+            let log = log.finish(columns.len() + sort_keys.len() + conditional.len(), store)?;
             self.references.logs[self.table].set(log).map_err(|_| twice())?;
         }
         Ok(())

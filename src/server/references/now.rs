@@ -3,14 +3,14 @@
 use super::sweep::{Candidate, Cells, Found, Now};
 use crate::db::RowCells;
 use crate::error::{Context, Error, Result};
-use crate::plan::checked::{Checked, Checks};
+use crate::plan::checked::{Checked, Checks, Compared};
 use crate::plan::run::TablePlan;
 use crate::server::run::Run;
 use crate::source::reader::Reader;
-use crate::sql::TableName;
 use crate::sql::literal::Form;
 use crate::sql::lookup::Lookup;
 use crate::sql::select::Bound;
+use crate::sql::{Ident, TableName};
 
 /// The source of a run. Its connection is made when the first row is looked up.
 pub(super) struct Source<'a, F: FnMut() -> Result<Reader>> {
@@ -82,28 +82,34 @@ fn lookup(
         Ok(Bound(bound))
     };
     let reference = &checked.reference;
+    let child = checked.identity.iter().chain(&checked.cells).map(|at| expression("c", plan, *at));
+    let child = child.collect::<Result<Vec<_>>>()?;
+    let parent_plan = &tables[key.table];
+    let parent = key.compared.iter().map(|part| match part {
+        Compared::Cell(column, _) => expression("p", parent_plan, *column),
+        Compared::SortKey(at) => {
+            let key = checks.sort_keys[*at];
+            let name = Ident::new(parent_plan.columns[key.column].0.as_str());
+            Ok(key.expression(&format!("p.{name}")))
+        }
+    });
+    let parent = parent.collect::<Result<Vec<_>>>()?;
     Ok(Lookup {
         child: name(&reference.table),
         index: checked.index.clone(),
         parent: name(&reference.references),
         join: reference.columns.iter().cloned().zip(reference.referenced_columns.iter().cloned()).collect(),
-        child_list: expressions(plan, checked.identity.iter().chain(&checked.cells))?,
-        parent_list: expressions(&tables[key.table], key.cells.iter())?,
+        list: child.into_iter().chain(parent).collect(),
         identity: names(plan, &checked.identity),
         rows: rows.iter().map(literals).collect::<Result<_>>()?,
         when: reference.when.clone(),
     })
 }
 
-/// The columns as they were read into frames, so that cells compare.
-fn expressions<'a>(plan: &TablePlan, cells: impl Iterator<Item = &'a usize>) -> Result<Vec<String>> {
-    cells
-        .map(|at| {
-            let name = &plan.columns[*at].0;
-            let column = plan.table.column(name);
-            column
-                .map(Form::select_expression)
-                .ok_or_else(|| Error::internal(format!("column `{name}` is missing")))
-        })
-        .collect()
+/// The column as it was read into frames, so that cells compare.
+fn expression(alias: &str, plan: &TablePlan, at: usize) -> Result<String> {
+    let name = &plan.columns[at].0;
+    let column = plan.table.column(name);
+    let column = column.ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
+    Ok(format!("{alias}.{}", Form::select_expression(column)))
 }

@@ -7,7 +7,7 @@
 use super::set::Difference;
 use super::{Layout, References};
 use crate::error::{Error, Result};
-use crate::plan::checked::Checked;
+use crate::plan::checked::{Checked, Compared, Key};
 use std::collections::{HashMap, HashSet};
 
 /// Missing values that are looked for in one pass over a log.
@@ -44,7 +44,7 @@ impl Candidate {
 pub(super) struct Found {
     pub(super) identity: Cells,
     pub(super) referencing: Cells,
-    /// The key of the parent as the parent spells it; none if the row dangles.
+    /// By what the parent's key is compared; none if the row dangles.
     pub(super) parent: Option<Cells>,
 }
 
@@ -90,7 +90,7 @@ struct Sweep<'a> {
     /// By key: values of rows that go, all and those whose children were not looked at yet.
     gone: Vec<HashSet<u64>>,
     fresh: Vec<HashSet<u64>>,
-    /// Values that mean a key of another spelling, by the key and that spelling.
+    /// Values that mean a key of another hash, by the key and that hash.
     spelled: HashMap<(usize, u64), HashSet<u64>>,
 }
 
@@ -139,11 +139,13 @@ impl Sweep<'_> {
         if of.unique {
             return Ok(());
         }
-        let cells = Layout::new(&self.references.checks, of.table).logged(&of.cells);
+        let layout = Layout::new(&self.references.checks, of.table);
+        let mut spare = Vec::new();
         let log = self.references.logs[of.table].get().ok_or_else(unread)?;
         log.for_each(&self.references.store, |number, row| {
             if !self.removed[of.table].contains(&number)
-                && let Some(hash) = self.references.hash(cells.iter().map(|at| row[*at]))
+                && let Some(hash) =
+                    self.references.hash(&of.compared, |part| row[layout.compared(part)?], &mut spare)
             {
                 fresh.remove(&hash);
             }
@@ -168,28 +170,29 @@ impl Sweep<'_> {
         }
     }
 
+    /// A value goes if no row with it stays, however each spells it.
     fn visit_values(&mut self, at: usize, checked: &Checked, is_missing: &dyn Fn(u64) -> bool) -> Result<()> {
-        let mut seen: HashSet<u64> = HashSet::new();
+        let mut seen: HashSet<Cells> = HashSet::new();
         let mut going: HashMap<u64, (Cells, u64)> = HashMap::new();
-        let same = |sweep: &Self, candidate: &Candidate| {
-            sweep
-                .references
-                .hash(candidate.identity.iter().map(|cell| Some(cell.as_slice())))
-                .unwrap_or_default()
-        };
+        let mut staying: HashSet<u64> = HashSet::new();
         self.candidates(at, is_missing, |sweep, mut candidates| {
-            candidates.retain(|candidate| seen.insert(same(sweep, candidate)));
+            candidates.retain(|candidate| seen.insert(candidate.identity.clone()));
+            let mut all: HashMap<u64, u64> =
+                candidates.iter().map(|candidate| (candidate.number, candidate.hash)).collect();
             for candidate in sweep.decide(at, candidates)? {
-                going.insert(same(sweep, &candidate), (candidate.identity, 0));
+                all.remove(&candidate.number);
+                going.insert(candidate.hash, (candidate.identity, 0));
             }
+            staying.extend(all.values());
             Ok(())
         })?;
+        going.retain(|value, _| !staying.contains(value));
         if going.is_empty() {
             return Ok(());
         }
         self.candidates(at, is_missing, |sweep, candidates| {
             for candidate in candidates {
-                if let Some((_, rows)) = going.get_mut(&same(sweep, &candidate)) {
+                if let Some((_, rows)) = going.get_mut(&candidate.hash) {
                     *rows += 1;
                     sweep.take(checked, &candidate);
                 }
@@ -212,18 +215,15 @@ impl Sweep<'_> {
         let layout = Layout::new(checks, checked.child);
         let condition = layout.condition(at);
         let (identity, referencing) = (layout.logged(&checked.identity), layout.logged(&checked.cells));
-        let keys: Vec<(usize, Vec<usize>)> = checks
-            .keys
-            .iter()
-            .enumerate()
-            .filter(|(_, key)| key.table == checked.child)
-            .map(|(at, key)| (at, layout.logged(&key.cells)))
-            .collect();
+        let keys: Vec<(usize, &Key)> =
+            checks.keys.iter().enumerate().filter(|(_, key)| key.table == checked.child).collect();
         let log = references.logs[checked.child].get().ok_or_else(unread)?;
-        let (mut batch, mut bytes) = (Vec::new(), 0);
+        let (mut batch, mut bytes, mut spare) = (Vec::new(), 0, Vec::new());
         log.for_each(&references.store, |number, row| {
-            let hash_of = |cells: &[usize]| references.hash(cells.iter().map(|at| row[*at]));
-            let Some(hash) = hash_of(&referencing) else { return Ok(()) };
+            let mut hash_of = |compared: &[Compared]| {
+                references.hash(compared, |part| row[layout.compared(part)?], &mut spare)
+            };
+            let Some(hash) = hash_of(&checked.compared) else { return Ok(()) };
             if condition.is_some_and(|at| row[at] != Some(b"1"))
                 || !is_missing(hash)
                 || self.removed[checked.child].contains(&number)
@@ -238,7 +238,7 @@ impl Sweep<'_> {
                 referencing: owned(&referencing),
                 number,
                 hash,
-                keys: keys.iter().filter_map(|(key, cells)| Some((*key, hash_of(cells)?))).collect(),
+                keys: keys.iter().filter_map(|(at, key)| Some((*at, hash_of(&key.compared)?))).collect(),
             };
             bytes += candidate.bytes();
             batch.push(candidate);
@@ -281,16 +281,21 @@ impl Sweep<'_> {
         let references = self.references;
         let key = checked.key;
         let delivered = references.keys[key].get().ok_or_else(unread)?;
+        let compared = &references.checks.keys[key].compared;
+        let mut spare = Vec::new();
         for parent in parents.iter().flatten() {
-            // To the server 'ABC' may be a reference to 'abc'.
-            let spelling =
-                references.hash(parent.iter().map(|cell| Some(cell.as_slice()))).unwrap_or_default();
-            if spelling != hash
-                && !self.gone[key].contains(&spelling)
-                && !self.fresh[key].contains(&spelling)
-                && delivered.contains(spelling, &references.store)?
+            // What is equal to the server should have one hash. Should it not, nothing is lost by it.
+            let cell = |part| {
+                let at = compared.iter().position(|known| *known == part)?;
+                parent.get(at).map(Vec::as_slice)
+            };
+            let other = references.hash(compared, cell, &mut spare).unwrap_or_default();
+            if other != hash
+                && !self.gone[key].contains(&other)
+                && !self.fresh[key].contains(&other)
+                && delivered.contains(other, &references.store)?
             {
-                self.spelled.entry((key, spelling)).or_default().insert(hash);
+                self.spelled.entry((key, other)).or_default().insert(hash);
                 return Ok(true);
             }
         }

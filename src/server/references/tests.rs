@@ -4,6 +4,7 @@ use super::sweep::{Candidate, Cells, Found, Now, Removals, sweep};
 use super::*;
 use crate::plan::checked::{Checked, Key};
 use crate::plan::reference::Reference;
+use crate::sql::digest::Canon;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
@@ -11,9 +12,18 @@ use std::collections::BTreeSet;
 type Row = Vec<Option<String>>;
 type Tables = Vec<Vec<Row>>;
 
-struct TestRow<'a>(&'a Row);
+/// A row as it is read: its cells, and what its text is sorted by.
+struct TestRow(Row);
 
-impl RowCells for TestRow<'_> {
+impl TestRow {
+    fn new(checks: &Checks, table: usize, row: &Row) -> Self {
+        let sorted =
+            checks.sort_keys_of(table).map(|(_, key)| row[key.column].as_ref().map(|t| t.to_lowercase()));
+        Self(row.iter().cloned().chain(sorted).collect())
+    }
+}
+
+impl RowCells for TestRow {
     fn cell(&self, index: usize) -> Option<&[u8]> {
         self.0.get(index)?.as_ref().map(String::as_bytes)
     }
@@ -21,6 +31,17 @@ impl RowCells for TestRow<'_> {
 
 fn equal(a: Option<&String>, b: Option<&String>) -> bool {
     matches!((a, b), (Some(a), Some(b)) if a.eq_ignore_ascii_case(b))
+}
+
+#[test]
+fn a_number_is_one_number_however_it_is_written() {
+    let references = References::new(Checks::default(), 0);
+    let hash = |text: &str, canon| {
+        references.hash(&[Compared::Cell(0, canon)], |_| Some(text.as_bytes()), &mut Vec::new()).unwrap()
+    };
+    assert_eq!(hash("00042", Canon::Number), hash("42", Canon::Number));
+    assert_ne!(hash("00042", Canon::Bytes), hash("42", Canon::Bytes));
+    assert_ne!(hash("42", Canon::Number), hash("420", Canon::Number));
 }
 
 fn bytes(cell: Option<&String>) -> Option<Vec<u8>> {
@@ -38,6 +59,11 @@ impl Now for Model<'_> {
         let key = &self.checks.keys[checked.key];
         let cells =
             |row: &Row, at: &[usize]| at.iter().map(|at| bytes(row[*at].as_ref())).collect::<Option<Cells>>();
+        let of = column(self.checks, key.compared[0]);
+        let compared = |parent: &Row| match key.compared[0] {
+            Compared::Cell(..) => parent[of].clone(),
+            Compared::SortKey(_) => parent[of].as_ref().map(|text| text.to_lowercase()),
+        };
         let mut found = Vec::new();
         for row in &self.tables[checked.child] {
             let (Some(identity), Some(referencing)) =
@@ -50,8 +76,8 @@ impl Now for Model<'_> {
             }
             let mut parents: Vec<_> = self.tables[key.table]
                 .iter()
-                .filter(|parent| equal(parent[key.cells[0]].as_ref(), row[checked.cells[0]].as_ref()))
-                .map(|parent| cells(parent, &key.cells))
+                .filter(|parent| equal(parent[of].as_ref(), row[checked.cells[0]].as_ref()))
+                .map(|parent| bytes(compared(parent).as_ref()).map(|cell| vec![cell]))
                 .collect();
             if parents.is_empty() {
                 parents.push(None);
@@ -77,11 +103,35 @@ impl Removals for Gone {
     }
 }
 
-/// Child table, its cell, parent table, parent's cell.
-fn checks(references: &[(usize, usize, usize, usize)], keyless: &[usize], restricted: &[usize]) -> Checks {
+/// The column that is compared.
+fn column(checks: &Checks, compared: Compared) -> usize {
+    match compared {
+        Compared::Cell(column, _) => column,
+        Compared::SortKey(at) => checks.sort_keys[at].column,
+    }
+}
+
+/// Child table, its cell, parent table, parent's cell. By sort keys 'A' and 'a' have one hash, else two.
+fn checks(
+    references: &[(usize, usize, usize, usize)],
+    keyless: &[usize],
+    restricted: &[usize],
+    sorted: bool,
+) -> Checks {
     let mut checks = Checks::default();
     for &(child, cell, table, of) in references {
-        let key = Key { table, cells: vec![of], unique: of == 0 && !keyless.contains(&table) };
+        let mut compared = |table, column| {
+            let key = SortKey { table, column, pads: true };
+            if !sorted {
+                return Compared::Cell(column, Canon::Bytes);
+            }
+            Compared::SortKey(checks.sort_keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+                checks.sort_keys.push(key);
+                checks.sort_keys.len() - 1
+            }))
+        };
+        let (own, other) = (compared(child, cell), compared(table, of));
+        let key = Key { table, compared: vec![other], unique: of == 0 && !keyless.contains(&table) };
         let at = checks.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
             checks.keys.push(key);
             checks.keys.len() - 1
@@ -98,6 +148,7 @@ fn checks(references: &[(usize, usize, usize, usize)], keyless: &[usize], restri
             },
             child,
             cells: vec![cell],
+            compared: vec![own],
             key: at,
             identity: vec![if is_keyless { cell } else { 0 }],
             index: (!is_keyless).then(|| "PRIMARY".to_owned()),
@@ -111,8 +162,9 @@ fn checks(references: &[(usize, usize, usize, usize)], keyless: &[usize], restri
 fn swept(checks: &Checks, delivered: &Tables, source: &Tables) -> Tables {
     let references = References::new(checks.clone(), delivered.len());
     for (at, rows) in delivered.iter().enumerate() {
-        let mut recorder = Recorder::new(&references, at, &mut vec![String::new(); 3]);
-        rows.iter().for_each(|row| recorder.row(&TestRow(row)).unwrap());
+        let columns = ["k", "a", "b"].map(|name| (name.to_owned(), Form::Utf8));
+        let mut recorder = Recorder::new(&references, at, &columns, &mut vec![String::new(); 3]);
+        rows.iter().for_each(|row| recorder.row(&TestRow::new(checks, at, row)).unwrap());
         recorder.finish().unwrap();
     }
     let mut gone = Gone::default();
@@ -120,12 +172,14 @@ fn swept(checks: &Checks, delivered: &Tables, source: &Tables) -> Tables {
     let mut left = delivered.clone();
     for (table, cells, values, rows) in &gone.0 {
         let before = left[*table].len();
-        left[*table].retain(|row| {
-            !cells
-                .iter()
-                .zip(values)
-                .all(|(cell, value)| row[*cell].as_ref().is_some_and(|c| c.as_bytes() == value))
-        });
+        // A target compares as the source does.
+        let is_named = |cell: &Option<String>, value: &[u8]| {
+            let value = std::str::from_utf8(value).unwrap();
+            let folds = !checks.sort_keys.is_empty();
+            cell.as_ref().is_some_and(|cell| cell == value || (folds && cell.eq_ignore_ascii_case(value)))
+        };
+        left[*table]
+            .retain(|row| !cells.iter().zip(values).all(|(cell, value)| is_named(&row[*cell], value)));
         assert_eq!((before - left[*table].len()) as u64, *rows, "announced rows");
     }
     let before: usize = delivered.iter().map(Vec::len).sum();
@@ -136,30 +190,35 @@ fn swept(checks: &Checks, delivered: &Tables, source: &Tables) -> Tables {
 
 /// The same by the rule alone, again and again until nothing changes.
 fn expected(checks: &Checks, delivered: &Tables, source: &Tables) -> Tables {
+    let sorted = !checks.sort_keys.is_empty();
+    let one_value = |a: &String, b: &String| if sorted { a.eq_ignore_ascii_case(b) } else { a == b };
     let mut left = delivered.clone();
     loop {
         let now = left.clone();
         for checked in &checks.references {
             let key = &checks.keys[checked.key];
-            let (cell, of) = (checked.cells[0], key.cells[0]);
-            left[checked.child].retain(|row| {
-                let Some(value) = &row[cell] else { return true };
-                let has = |spelling: &String| now[key.table].iter().any(|p| p[of].as_ref() == Some(spelling));
-                if has(value) {
-                    return true;
-                }
-                let same = |other: &&Row| {
+            let (cell, of) = (checked.cells[0], column(checks, key.compared[0]));
+            let parents = |tables: &Tables, is: &dyn Fn(&String) -> bool| {
+                tables[key.table].iter().filter_map(|parent| parent[of].as_ref()).any(is)
+            };
+            let has = |value: &String| parents(&now, &|other: &String| one_value(other, value));
+            // What the source says about a row without parent.
+            let stays = |row: &Row| {
+                let Some(value) = &row[cell] else { return false };
+                let same = |other: &Row| {
                     checked.identity.iter().chain(&checked.cells).all(|at| other[*at] == row[*at])
                 };
-                if source[checked.child].iter().find(same).is_none() {
-                    return false;
-                }
-                let parents: Vec<&String> = source[key.table]
-                    .iter()
-                    .filter_map(|parent| parent[of].as_ref())
-                    .filter(|spelling| spelling.eq_ignore_ascii_case(value))
-                    .collect();
-                parents.iter().any(|spelling| has(spelling)) || (parents.is_empty() && !checked.restricted)
+                let folded = |other: &String| other.eq_ignore_ascii_case(value);
+                source[checked.child].iter().any(same)
+                    && (parents(source, &|other: &String| folded(other) && has(other))
+                        || (!checked.restricted && !parents(source, &folded)))
+            };
+            let rows = left[checked.child].clone();
+            left[checked.child].retain(|row| {
+                let Some(value) = &row[cell] else { return true };
+                let others =
+                    || rows.iter().filter(|other| other[cell].as_ref().is_some_and(|o| one_value(o, value)));
+                has(value) || if checked.index.is_some() { stays(row) } else { others().any(stays) }
             });
         }
         if left == now {
@@ -175,7 +234,7 @@ fn row(cells: &[&str]) -> Row {
 #[test]
 fn what_goes_takes_its_children_along_and_what_dangled_stays() {
     // 0: parents; 1: children (1 -> 0); 2: grandchildren (1 -> 1), and of themselves (2 -> 0).
-    let checks = checks(&[(1, 1, 0, 0), (2, 1, 1, 0), (2, 2, 2, 0)], &[], &[]);
+    let checks = checks(&[(1, 1, 0, 0), (2, 1, 1, 0), (2, 2, 2, 0)], &[], &[], false);
     let children = |rows: &[&[&str]]| rows.iter().map(|cells| row(cells)).collect::<Vec<_>>();
     let delivered = vec![
         children(&[&["1", "", ""]]),
@@ -201,25 +260,26 @@ fn what_goes_takes_its_children_along_and_what_dangled_stays() {
 #[test]
 fn below_a_restricted_parent_nothing_dangles() {
     let delivered = vec![vec![], vec![row(&["10", "1", ""])]];
-    let open = checks(&[(1, 1, 0, 0)], &[], &[]);
-    let restricted = checks(&[(1, 1, 0, 0)], &[], &[0]);
+    let open = checks(&[(1, 1, 0, 0)], &[], &[], false);
+    let restricted = checks(&[(1, 1, 0, 0)], &[], &[0], false);
     assert_eq!(swept(&open, &delivered, &delivered), delivered);
     assert_eq!(swept(&restricted, &delivered, &delivered)[1], Vec::<Row>::new());
 }
 
 #[test]
 fn what_only_some_rows_reference_is_asked_of_those() {
-    let mut checks = checks(&[(1, 1, 0, 0)], &[], &[]);
+    let mut checks = checks(&[(1, 1, 0, 0)], &[], &[], false);
     checks.references[0].reference.when = vec![("kind".into(), "P".into())];
     let references = References::new(checks.clone(), 2);
     let mut list = vec!["`id`".to_owned(), "`ref`".to_owned()];
-    let mut recorder = Recorder::new(&references, 1, &mut list);
+    let columns = ["id", "ref"].map(|name| (name.to_owned(), Form::Number));
+    let mut recorder = Recorder::new(&references, 1, &columns, &mut list);
     assert_eq!(list[2], "(`kind` = 'P')");
     for cells in [["10", "1", "1"], ["11", "2", "0"], ["12", "3", ""]] {
-        recorder.row(&TestRow(&row(&cells))).unwrap();
+        recorder.row(&TestRow(row(&cells))).unwrap();
     }
     recorder.finish().unwrap();
-    Recorder::new(&references, 0, &mut list).finish().unwrap();
+    Recorder::new(&references, 0, &columns, &mut list).finish().unwrap();
     let mut gone = Gone::default();
     sweep(&references, &mut Model { checks: &checks, tables: &vec![vec![]; 2] }, &mut gone).unwrap();
     assert_eq!(gone.0, [(1, vec![0], vec![b"10".to_vec()], 1)]);
@@ -260,9 +320,10 @@ proptest! {
         (delivered, source) in tables(),
         keyless in proptest::collection::vec(0usize..3, 0..2),
         restricted in proptest::collection::vec(0usize..3, 0..2),
+        sorted: bool,
     ) {
         // A chain, a cycle and a reference of a table to itself.
-        let checks = checks(&[(1, 1, 0, 0), (1, 2, 1, 0), (2, 1, 1, 0), (0, 1, 2, 0)], &keyless, &restricted);
+        let checks = checks(&[(1, 1, 0, 0), (1, 2, 1, 0), (2, 1, 1, 0), (0, 1, 2, 0)], &keyless, &restricted, sorted);
         let left = swept(&checks, &delivered, &source);
         prop_assert_eq!(&left, &expected(&checks, &delivered, &source));
         for checked in &checks.references {
