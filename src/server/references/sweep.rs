@@ -81,6 +81,15 @@ pub(super) fn sweep(references: &References, now: &mut dyn Now, out: &mut dyn Re
     Ok(sweep.removed.iter().map(|rows| rows.len() as u64).sum())
 }
 
+/// Which rows are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// All that were delivered.
+    Delivered,
+    /// Those that do not go yet.
+    Left,
+}
+
 struct Sweep<'a> {
     references: &'a References,
     now: &'a mut dyn Now,
@@ -158,7 +167,7 @@ impl Sweep<'_> {
         let checked = &self.references.checks.references[at];
         // Without a key of its own a row cannot be told from others with the same values: they go together.
         if checked.index.is_some() {
-            self.candidates(at, is_missing, |sweep, candidates| {
+            self.candidates(at, is_missing, Rows::Left, |sweep, candidates| {
                 for candidate in sweep.decide(at, candidates)? {
                     sweep.take(checked, &candidate);
                     sweep.out.remove(checked, &candidate.identity, 1)?;
@@ -170,12 +179,12 @@ impl Sweep<'_> {
         }
     }
 
-    /// A value goes if no row with it stays, however each spells it.
+    /// A value goes if no row that was delivered with it stays, however each spells it.
     fn visit_values(&mut self, at: usize, checked: &Checked, is_missing: &dyn Fn(u64) -> bool) -> Result<()> {
         let mut seen: HashSet<Cells> = HashSet::new();
         let mut going: HashMap<u64, (Cells, u64)> = HashMap::new();
         let mut staying: HashSet<u64> = HashSet::new();
-        self.candidates(at, is_missing, |sweep, mut candidates| {
+        self.candidates(at, is_missing, Rows::Delivered, |sweep, mut candidates| {
             candidates.retain(|candidate| seen.insert(candidate.identity.clone()));
             let mut all: HashMap<u64, u64> =
                 candidates.iter().map(|candidate| (candidate.number, candidate.hash)).collect();
@@ -190,7 +199,7 @@ impl Sweep<'_> {
         if going.is_empty() {
             return Ok(());
         }
-        self.candidates(at, is_missing, |sweep, candidates| {
+        self.candidates(at, is_missing, Rows::Left, |sweep, candidates| {
             for candidate in candidates {
                 if let Some((_, rows)) = going.get_mut(&candidate.hash) {
                     *rows += 1;
@@ -199,14 +208,16 @@ impl Sweep<'_> {
             }
             Ok(())
         })?;
-        going.values().try_for_each(|(identity, rows)| self.out.remove(checked, identity, *rows))
+        let mut going = going.into_values().filter(|(_, rows)| *rows > 0);
+        going.try_for_each(|(identity, rows)| self.out.remove(checked, &identity, rows))
     }
 
-    /// Hands the rows of a reference's child to `each`, in batches, whose reference is missing and that do not go yet.
+    /// Hands the rows of a reference's child to `each`, in batches, whose reference is missing.
     fn candidates(
         &mut self,
         at: usize,
         is_missing: &dyn Fn(u64) -> bool,
+        rows: Rows,
         mut each: impl FnMut(&mut Self, Vec<Candidate>) -> Result<()>,
     ) -> Result<()> {
         let references = self.references;
@@ -226,7 +237,7 @@ impl Sweep<'_> {
             let Some(hash) = hash_of(&checked.compared) else { return Ok(()) };
             if condition.is_some_and(|at| row[at] != Some(b"1"))
                 || !is_missing(hash)
-                || self.removed[checked.child].contains(&number)
+                || (rows == Rows::Left && self.removed[checked.child].contains(&number))
             {
                 return Ok(());
             }

@@ -213,7 +213,7 @@ fn expected(checks: &Checks, delivered: &Tables, source: &Tables) -> Tables {
                     && (parents(source, &|other: &String| folded(other) && has(other))
                         || (!checked.restricted && !parents(source, &folded)))
             };
-            let rows = left[checked.child].clone();
+            let rows = &delivered[checked.child];
             left[checked.child].retain(|row| {
                 let Some(value) = &row[cell] else { return true };
                 let others =
