@@ -69,6 +69,16 @@ struct Staged {
     summary: Summary,
 }
 
+/// What was loaded.
+struct Loaded {
+    /// Rows that are there, by the target's table names.
+    rows: BTreeMap<String, u64>,
+    /// Rows that were loaded and taken back again.
+    removed: BTreeMap<String, u64>,
+    /// What was decided about the binlog.
+    binlog: Option<String>,
+}
+
 impl Pull<'_> {
     /// What a pull would do. Changes nothing anywhere.
     ///
@@ -306,7 +316,8 @@ impl Work<'_> {
         let ledger = self.ledger(&staging, selection)?;
         let loaded = self.load(&staging, &tables, ledger.as_ref());
         self.pull.progress.loaded();
-        let (rows, binlog) = loaded?;
+        let Loaded { rows, removed, binlog } = loaded?;
+        notes.extend(taken_back(&removed));
 
         self.pull.step(6, "building indexes and foreign keys")?;
         let (staging, built) = staging.build_indexes(parallel)?;
@@ -383,13 +394,13 @@ impl Work<'_> {
         compared.map(|()| ledger.verified(begun.elapsed()))
     }
 
-    /// Has a run made and loads it. Rows by the target's table names, and what was decided about the binlog.
+    /// Has a run made and loads it.
     fn load(
         &self,
         staging: &Staging<Empty>,
         tables: &[FetchTable],
         ledger: Option<&Arc<Ledger>>,
-    ) -> Result<(BTreeMap<String, u64>, Option<String>)> {
+    ) -> Result<Loaded> {
         let config = self.pull.config;
         let pool = staging.load_pool(match config.binlog {
             Binlog::Auto => BinlogMode::Auto,
@@ -439,14 +450,15 @@ impl Work<'_> {
             Err(error) => tracing::debug!(%error, "the run is not ended"),
             Ok(()) => {}
         }
-        let rows = fetched?
-            .into_iter()
-            .zip(tables)
-            .map(|((_, rows), table)| (table.target_name.clone(), rows))
-            .collect();
+        let fetched = fetched?;
+        let names = || tables.iter().map(|table| table.target_name.clone());
         let binlog = pool.binlog();
         let state = if binlog.off { "off" } else { "on" };
-        Ok((rows, binlog.why.map(|why| format!("{state} ({why})"))))
+        Ok(Loaded {
+            rows: names().zip(fetched.iter().map(|table| table.rows)).collect(),
+            removed: names().zip(fetched.iter().map(|table| table.removed)).filter(|(_, n)| *n > 0).collect(),
+            binlog: binlog.why.map(|why| format!("{state} ({why})")),
+        })
     }
 
     fn swap(&self, staged: Staged) -> Result<Summary> {
@@ -476,6 +488,15 @@ impl Work<'_> {
             tracing::warn!(%error, "something was left on the target; the next pull or `backfill cleanup` drops it");
         }
     }
+}
+
+/// Says which rows were taken back, if any were.
+fn taken_back(removed: &BTreeMap<String, u64>) -> Option<String> {
+    let all: u64 = removed.values().sum();
+    let tables: Vec<String> = removed.iter().map(|(table, rows)| format!("{rows} of `{table}`")).collect();
+    let rows = if all == 1 { "1 row whose parent" } else { &format!("{all} rows whose parents") };
+    (all > 0)
+        .then(|| format!("{rows} came or went while the tables were read: left out ({})", tables.join(", ")))
 }
 
 fn wanted(selection: &Selection, flavour: Flavour) -> Vec<Wanted> {

@@ -1,5 +1,6 @@
 //! Pure decisions, made before anything is written.
 
+pub mod checked;
 pub mod load;
 mod nearest;
 mod problem;

@@ -262,7 +262,12 @@ impl Catalog {
             }
             tables.push(self.plan_table(wanted)?);
         }
-        Ok(RunPlan { tables, subset: self.limits.plan(&self.selection.served, &seen, &self.sanitize)? })
+        let (checks, unchecked) = self.limits.checks(&tables);
+        if !unchecked.is_empty() {
+            tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
+        }
+        let subset = self.limits.plan(&self.selection.served, &seen, &self.sanitize)?;
+        Ok(RunPlan { tables, subset, checks })
     }
 
     fn plan_table(&self, wanted: &RunTable) -> Result<TablePlan> {

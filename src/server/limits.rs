@@ -1,7 +1,9 @@
 //! The limits of a catalog: what they restrict, and the plan that they give a run.
 
 use crate::error::Result;
+use crate::plan::checked::Checks;
 use crate::plan::reference::{Reference, references};
+use crate::plan::run::TablePlan;
 use crate::plan::sanitize::SanitizePlan;
 use crate::plan::subset::check::Checked;
 use crate::plan::subset::{SubsetInputs, SubsetPlan};
@@ -86,6 +88,13 @@ impl CheckedLimits {
             .map(|(table, column)| format!("`{column}` of table `{table}`"))
             .collect();
         Ok(RunSubset { plan, ruled: ruled.into_iter().collect() })
+    }
+
+    /// What is checked at the end of a run of these tables, and in words what is not.
+    #[must_use]
+    pub fn checks(&self, tables: &[TablePlan]) -> (Checks, Vec<String>) {
+        let restricted = tables.iter().map(|plan| &plan.table.name).filter(|name| self.restrict(name));
+        Checks::new(tables, self.references.clone(), &restricted.cloned().collect())
     }
 
     fn inputs<'a>(&'a self, served: &'a BTreeMap<String, Table>) -> SubsetInputs<'a> {

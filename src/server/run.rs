@@ -2,8 +2,10 @@
 //! requests and streams read from it and wait on it.
 
 use crate::error::{Error, Kind, Result};
+use crate::plan::checked::Checks;
 use crate::plan::run::TablePlan;
 use crate::plan::subset::SubsetPlan;
+use crate::server::references::References;
 use crate::server::spool::{Chunk, Spool};
 use crate::source::watch::Statements;
 use crate::wire::api::{Code, ErrorBody, RunPhase, RunStatus, TablePhase, TableStatus};
@@ -27,6 +29,8 @@ pub struct RunPlan {
     pub tables: Vec<TablePlan>,
     /// Which rows the restricted ones keep.
     pub subset: RunSubset,
+    /// What is checked at its end.
+    pub checks: Checks,
 }
 
 /// How the kept rows of a run's restricted tables are found.
@@ -49,6 +53,8 @@ pub struct Run {
     pub tables: Vec<TablePlan>,
     /// Which rows its restricted tables keep.
     pub subset: RunSubset,
+    /// What its rows reference.
+    pub references: References,
     /// How batches are cut.
     pub batch: BatchSize,
     /// Where frames wait.
@@ -95,7 +101,7 @@ impl Run {
     /// A run about to begin.
     #[must_use]
     pub fn new(id: String, peer: String, plan: RunPlan, batch: BatchSize, spool: Arc<Spool>) -> Self {
-        let RunPlan { tables, subset } = plan;
+        let RunPlan { tables, subset, checks } = plan;
         let states = tables
             .iter()
             .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new() })
@@ -103,6 +109,7 @@ impl Run {
         Self {
             id,
             peer,
+            references: References::new(checks, tables.len()),
             tables,
             subset,
             batch,
@@ -158,6 +165,12 @@ impl Run {
             state.tables[table].phase = TablePhase::Done;
             state.tables[table].rows = state.tables[table].chunks.iter().map(|chunk| chunk.rows()).sum();
         });
+    }
+
+    /// How many chunks of a table are known.
+    #[must_use]
+    pub fn chunks(&self, table: usize) -> u32 {
+        u32::try_from(self.lock().tables[table].chunks.len()).unwrap_or(u32::MAX)
     }
 
     /// All tables are done.
@@ -232,6 +245,10 @@ impl Run {
             name: plan.table.name.clone(),
             phase: table.phase,
             rows: table.rows,
+            removed: match table.phase {
+                TablePhase::Done => table.chunks.iter().map(|chunk| chunk.removed()).sum(),
+                _ => 0,
+            },
             chunks: u32::try_from(table.chunks.len()).unwrap_or(u32::MAX),
         });
         RunStatus {

@@ -4,6 +4,7 @@
 use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context, Error, Kind, Result};
+use crate::fault::phase;
 use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan};
 use crate::schema::ddl::{self, WorkspaceOptions};
 use crate::schema::diff::is_transactional;
@@ -11,6 +12,7 @@ use crate::schema::{Check, Column, Flavour, Generated};
 use crate::server::encode::{Dumpable, Encoder};
 use crate::server::order::{Job, Jobs};
 use crate::server::permits::Permits;
+use crate::server::references::References;
 use crate::server::run::{Run, RunSubset};
 use crate::source::reader::{Reader, is_schema_change};
 use crate::source::watch;
@@ -154,7 +156,9 @@ fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>
     }
     match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
-        None => Ok(()),
+        // Workers that found no permit left tables undone.
+        None if run.is_cancelled() => Err(Run::cancelled_error()),
+        None => check_references(shared, run),
     }
 }
 
@@ -174,10 +178,30 @@ fn work_off(shared: &Shared, run: &Arc<Run>, places: &Places, jobs: &Jobs) -> Re
                 work_on(shared, run, places, table)
                     .map_err(|error| hint(shared, plan, error))
                     .context(|| format!("table `{}`", plan.table.name))?;
-                run.finish_table(table);
+                phase("table.read");
+                if run.references.has_child(table) {
+                    run.enter(table, TablePhase::Check);
+                } else {
+                    run.finish_table(table);
+                }
             }
         }
     }
+    Ok(())
+}
+
+/// Takes rows back whose parents came or went while the tables were read; then every table is done.
+fn check_references(shared: &Shared, run: &Arc<Run>) -> Result<()> {
+    let mut permit = None;
+    let open = || {
+        permit = shared.permits.acquire(|| run.is_cancelled());
+        open_reader(shared, run)
+    };
+    let rows = References::check(run, &shared.endpoint.database, open)?;
+    if rows > 0 {
+        tracing::info!(run = run.id, rows, "took back rows whose parents came or went while they were read");
+    }
+    (0..run.tables.len()).filter(|at| run.references.has_child(*at)).for_each(|at| run.finish_table(at));
     Ok(())
 }
 

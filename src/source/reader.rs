@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::schema::Flavour;
 use crate::source::watch::{Seat, Statements};
 use crate::sql::TableName;
+use crate::sql::lookup::Lookup;
 use crate::sql::select::Select;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,6 +111,22 @@ impl Reader {
             released?;
             Ok(value)
         })
+    }
+
+    /// As [`Reader::read`], for rows that are looked up beside their parents. Never inside a snapshot: what is true now
+    /// is wanted.
+    ///
+    /// # Errors
+    /// As there; `Internal` inside a snapshot.
+    pub fn look_up<T>(
+        &mut self,
+        lookup: &Lookup,
+        consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if self.in_snapshot {
+            return Err(Error::internal("a snapshot does not say what is true now"));
+        }
+        consume(&mut self.conn.stream(&lookup.to_string())?)
     }
 }
 

@@ -5,6 +5,7 @@ pub mod digest;
 pub mod ident;
 pub mod insert;
 pub mod literal;
+pub mod lookup;
 pub mod scan;
 pub mod select;
 pub mod workspace;
