@@ -1,6 +1,6 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
-use crate::commands::{Context, rules};
+use crate::commands::{Context, plan, rules};
 use crate::config::{Overrides, Policy, ServeConfig, TempStrategy};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
@@ -13,6 +13,7 @@ use crate::schema::ForeignKey;
 use crate::server::auth::Access;
 use crate::server::catalog::{Catalog, CatalogSettings};
 use crate::server::encode::Encoder;
+use crate::server::explain::explain;
 use crate::server::gate::GateOptions;
 use crate::server::http::{HttpOptions, Server};
 use crate::server::permits::Permits;
@@ -40,6 +41,12 @@ pub struct ServeArgs {
     /// Connections to the source over all runs [default: server.threads]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
+    /// Show what pulls would do to the source, per table, and end; nothing is written and nobody is served
+    #[arg(long)]
+    pub plan: bool,
+    /// With --plan: the statements too
+    #[arg(long, requires = "plan")]
+    pub sql: bool,
 }
 
 /// Streams may go on for so long after the first signal.
@@ -51,7 +58,7 @@ const REAP_EVERY: Duration = Duration::from_secs(1);
 /// Time between two sweeps of orphaned workspaces.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
-/// Serves until SIGINT or SIGTERM.
+/// Serves until SIGINT or SIGTERM, or shows the plan.
 ///
 /// # Errors
 /// `Config` when the configuration is invalid or does not fit the database; `Source` and `Privilege` when the database
@@ -59,6 +66,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let overrides = Overrides { bind: args.bind, threads: args.threads.map(usize::from), parallel: None };
     let config = context.load(overrides)?.serve()?;
+    if args.plan {
+        let catalog = Catalog::take(&catalog_settings(&config)?)?;
+        let explained = explain(&catalog, workspace_home(&config)?.layout())?;
+        return plan::show(&explained, &config.database.database, args.sql, context);
+    }
     let keeper = LockKeeper::open(&config.database, Role::Workspace)?;
     let settings = catalog_settings(&config)?;
     let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;

@@ -233,7 +233,7 @@ impl Catalog {
         TableEntry {
             has_timestamps: table.has_timestamps(),
             has_limit: self.limits.restrict(&table.name),
-            limited: None,
+            limited: self.limits.limited(&table.name),
             has_sanitization: masks.is_some(),
             digest: digest(
                 table,

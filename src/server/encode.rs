@@ -252,7 +252,8 @@ impl Walk {
     }
 }
 
-fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>> {
+/// How the columns that are sent are read.
+pub(super) fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>> {
     columns
         .iter()
         .map(|(name, _)| {

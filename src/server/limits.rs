@@ -6,9 +6,10 @@ use crate::plan::reference::{Reference, references};
 use crate::plan::run::TablePlan;
 use crate::plan::sanitize::SanitizePlan;
 use crate::plan::subset::check::Checked;
-use crate::plan::subset::{SubsetInputs, SubsetPlan};
+use crate::plan::subset::{Outline, SubsetInputs, SubsetPlan, outlines};
 use crate::schema::{ForeignKey, Table};
 use crate::server::run::RunSubset;
+use crate::wire::manifest::Limited;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Limits and relations that fit the source as it is now.
@@ -19,6 +20,7 @@ pub struct CheckedLimits {
     moment: String,
     datetime_timezone: String,
     whole: SubsetPlan,
+    outlines: BTreeMap<String, Outline>,
 }
 
 impl CheckedLimits {
@@ -39,8 +41,11 @@ impl CheckedLimits {
             moment: moment.to_owned(),
             datetime_timezone: datetime_timezone.to_owned(),
             whole: SubsetPlan::default(),
+            outlines: BTreeMap::new(),
         };
         limits.whole = SubsetPlan::new(&limits.inputs(served), None)?;
+        let restricted = served.keys().filter(|name| limits.restrict(name)).cloned().collect();
+        limits.outlines = outlines(served, &limits.references, &limits.checked.limits, &restricted);
         Ok(limits)
     }
 
@@ -60,6 +65,13 @@ impl CheckedLimits {
     #[must_use]
     pub fn restrict(&self, table: &str) -> bool {
         self.whole.is_restricted(table)
+    }
+
+    /// Why only some rows of that table are kept, and roughly how many; none for a whole table without a limit.
+    #[must_use]
+    pub fn limited(&self, table: &str) -> Option<Limited> {
+        let Outline { limit, follows, pulled_in_by, rows_estimate } = self.outlines.get(table)?.clone();
+        Some(Limited { limit, follows, pulled_in_by, rows: rows_estimate })
     }
 
     /// Everything that decides about the rows of a table; empty when it is whole.

@@ -15,8 +15,10 @@
 mod answer;
 pub mod auth;
 pub mod catalog;
+mod copies;
 mod digest;
 pub mod encode;
+pub mod explain;
 pub mod gate;
 pub mod http;
 mod limits;

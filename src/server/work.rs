@@ -5,10 +5,9 @@ use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
-use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan};
-use crate::schema::ddl::{self, WorkspaceOptions};
+use crate::plan::run::{Route, TablePlan};
 use crate::schema::diff::is_transactional;
-use crate::schema::{Check, Column, Flavour, Generated};
+use crate::server::copies;
 use crate::server::encode::{Dumpable, Encoder};
 use crate::server::order::{Job, Jobs};
 use crate::server::permits::Permits;
@@ -18,10 +17,8 @@ use crate::source::reader::{Reader, is_schema_change};
 use crate::source::watch;
 use crate::source::workspace::subset::{self, KeyTables};
 use crate::source::workspace::{
-    CopyOrder, Home, Logging, Sanitized, Workspace, Writer, copy_table, is_unmasked, read_hint,
+    Home, Logging, Sanitized, Workspace, Writer, copy_table, is_unmasked, read_hint,
 };
-use crate::sql::select::WalkKey;
-use crate::sql::workspace::CreateTable;
 use crate::sql::{TableName, WorkspaceTable};
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
@@ -247,9 +244,9 @@ fn hint(shared: &Shared, plan: &TablePlan, error: Error) -> Error {
 fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Result<()> {
     let plan = &run.tables[at];
     match (plan.route, &places.workspace, places.by_table.get(&at)) {
-        (Route::Copy(mask_at), Some(workspace), Some(place)) => {
+        (Route::Copy(_), Some(workspace), Some(place)) => {
             run.enter(at, TablePhase::Copy);
-            let sanitized = copy(shared, run, workspace, place, places.kept.get(), at, mask_at)?;
+            let sanitized = copy(shared, run, workspace, place, places.kept.get(), at)?;
             run.enter(at, TablePhase::Dump);
             let mut reader = shared.home.open_reader(&run.id, &run.statements)?;
             check_server(shared, reader.server())?;
@@ -318,62 +315,15 @@ fn copy(
     place: &WorkspaceTable,
     kept: Option<&KeyTables>,
     at: usize,
-    mask_at: MaskAt,
 ) -> Result<Sanitized> {
     let plan = &run.tables[at];
     let mut writer = Writer::open(workspace, &run.id, &run.statements)?;
     check_server(shared, writer.server())?;
-    // A raw value that is written to a logged workspace is on every replica and in every backup.
-    let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };
-    writer.create_table(&workspace_ddl(plan, place, writer.flavour())?)?;
-    let kept = match plan.restricted {
-        true => Some(kept.ok_or_else(|| Error::internal("a restricted table came before its kept rows"))?),
-        false => None,
-    };
-    let order = CopyOrder {
-        table: &plan.table,
-        from: TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str()),
-        into: place.clone(),
-        columns: plan.table.stored_columns().collect(),
-        masks: plan.masks.as_ref(),
-        mask_at,
-        walk: unlogged_walk(plan, writer.logging()),
-        kept,
-        copy_walk: plan.copy_walk(),
-    };
+    writer.create_table(&copies::workspace_ddl(plan, place, writer.flavour())?)?;
+    let order = copies::order(plan, &shared.endpoint.database, place, writer.logging(), kept)?;
+    let order = order.ok_or_else(|| Error::internal("a table that is read directly was to be copied"))?;
     copy_table(&mut writer, &order, |rows| {
         run.progress(at, rows);
         !run.is_cancelled()
     })
-}
-
-/// The key to copy by, unless its values must not be written down: a statement that copies a range names the range's
-/// ends, and the binlog may keep the text of statements beside their rows (`binlog_annotate_row_events`,
-/// `binlog_rows_query_log_events`). Then the table is copied by one statement.
-fn unlogged_walk(plan: &TablePlan, logging: Logging) -> Option<WalkKey> {
-    let is_ruled = |name: &String| plan.masks.as_ref().is_some_and(|masks| masks.column(name).is_some());
-    plan.walk.clone().filter(|key| logging == Logging::Off || !key.columns.iter().any(is_ruled))
-}
-
-fn workspace_ddl(plan: &TablePlan, place: &WorkspaceTable, flavour: Flavour) -> Result<CreateTable> {
-    let walk = plan.copy_walk();
-    let checks = checks_of_copy(plan);
-    let options = WorkspaceOptions {
-        key: Some(if plan.needs_row_number() { &[] } else { walk.columns.as_slice() }),
-        checks: &checks,
-        row_number: plan.needs_row_number().then_some(ROW_NUMBER_COLUMN),
-        ..WorkspaceOptions::default()
-    };
-    ddl::workspace_table(&plan.table, place, flavour, &options)
-}
-
-/// The CHECKs that masked values have to pass in the copy. Generated columns are not copied, so what mentions one can
-/// only be checked by the target.
-fn checks_of_copy(plan: &TablePlan) -> Vec<&str> {
-    let Some(masks) = &plan.masks else { return Vec::new() };
-    let computed = |column: &&Column| column.generated != Generated::No;
-    let computed: Vec<&str> =
-        plan.table.columns.iter().filter(computed).map(|column| column.name.as_str()).collect();
-    let checkable = |check: &&Check| !computed.iter().any(|name| check.expression.contains(name));
-    masks.checks.iter().filter(checkable).map(|check| check.name.as_str()).collect()
 }

@@ -17,6 +17,7 @@ mod cli_kill;
 mod cli_leak;
 mod cli_limits;
 mod cli_memory;
+mod cli_plan;
 mod cli_proxy;
 mod cli_stream;
 mod cli_target;
@@ -128,6 +129,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_leak::tests(&mut add);
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
+    cli_plan::tests(&mut add);
     cli_target::tests(&mut add);
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);

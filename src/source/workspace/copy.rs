@@ -68,6 +68,37 @@ impl Sanitized {
     }
 }
 
+/// What [`copy_table`] runs, each statement over the whole table: it does so range by range.
+///
+/// # Errors
+/// `Internal` when the kept rows have no list, or masks cannot be put in order.
+pub fn copy_statements(order: &CopyOrder<'_>) -> Result<Vec<String>> {
+    let whole = Range::default();
+    let Some(kept) = order.kept else {
+        let select = match &order.walk {
+            Some(key) => select_range(order, key, whole.clone()),
+            None => Select::all(order.from.clone(), select_list(order)),
+        };
+        let mut statements = vec![copying(order, select).to_string()];
+        if let (Some(masks), MaskAt::Update) = (order.masks, order.mask_at) {
+            statements.push(Writer::update_statement(
+                &order.into,
+                &assignments(masks)?,
+                &order.copy_walk,
+                &whole,
+            ));
+        }
+        return Ok(statements);
+    };
+    let table = &order.table.name;
+    let select = match kept.get(table) {
+        Some(_) => Some(kept.rows(table, whole)?),
+        None => kept.direct_rows(table)?,
+    };
+    let select = select.ok_or_else(|| Error::internal("a table without kept rows was to be cut down"))?;
+    Ok(vec![copying(order, Select { list: kept_list(order), ..select }).to_string()])
+}
+
 /// One range of rows that were copied and not masked yet.
 struct RawRange {
     range: Range,
@@ -157,12 +188,12 @@ fn ended() -> Error {
 }
 
 fn copy_range(writer: &mut Writer, order: &CopyOrder<'_>, key: &WalkKey, range: Range) -> Result<RawRange> {
-    let select = Select {
-        walk: Some((key.clone(), range.clone())),
-        ..Select::all(order.from.clone(), select_list(order))
-    };
-    let rows = copy_rows(writer, order, select)?;
+    let rows = copy_rows(writer, order, select_range(order, key, range.clone()))?;
     Ok(RawRange { range, rows })
+}
+
+fn select_range(order: &CopyOrder<'_>, key: &WalkKey, range: Range) -> Select {
+    Select { walk: Some((key.clone(), range)), ..Select::all(order.from.clone(), select_list(order)) }
 }
 
 fn copy_whole(writer: &mut Writer, order: &CopyOrder<'_>) -> Result<RawRange> {
@@ -172,11 +203,15 @@ fn copy_whole(writer: &mut Writer, order: &CopyOrder<'_>) -> Result<RawRange> {
 }
 
 fn copy_rows(writer: &mut Writer, order: &CopyOrder<'_>, select: Select) -> Result<u64> {
-    let columns = order.columns.iter().map(|column| column.name.clone()).collect();
     writer
-        .copy(&InsertSelect { into: order.into.clone(), columns, select, ignore: false })
+        .copy(&copying(order, select))
         .map_err(|error| explain(error, order))
         .context(|| format!("copying table `{}` into the workspace", order.table.name))
+}
+
+fn copying(order: &CopyOrder<'_>, select: Select) -> InsertSelect {
+    let columns = order.columns.iter().map(|column| column.name.clone()).collect();
+    InsertSelect { into: order.into.clone(), columns, select, ignore: false }
 }
 
 /// The SELECT list of the copy: masks where they are set here, else the columns as they are.
@@ -218,14 +253,9 @@ fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: &RawRange, proof: 
 
 /// Masks by UPDATE. The rows are counted, so that no row slips through unmasked.
 fn update_rows(writer: &mut Writer, order: &CopyOrder<'_>, masks: &TableMasks, raw: &RawRange) -> Result<()> {
-    let assignments: Vec<String> = masks
-        .update_assignments()?
-        .into_iter()
-        .map(|(column, value)| format!("{column} = {value}"))
-        .collect();
     // The copy is walked by its own key: the source's, or a number of its own over one whole range.
     let masked = writer
-        .update(&order.into, &assignments.join(", "), &order.copy_walk, &raw.range)
+        .update(&order.into, &assignments(masks)?, &order.copy_walk, &raw.range)
         .map_err(|error| explain(error, order))
         .context(|| format!("sanitizing table `{}`", order.table.name))?;
     if masked != raw.rows {
@@ -235,6 +265,12 @@ fn update_rows(writer: &mut Writer, order: &CopyOrder<'_>, masks: &TableMasks, r
         )));
     }
     Ok(())
+}
+
+/// What an UPDATE sets.
+fn assignments(masks: &TableMasks) -> Result<String> {
+    let all = masks.update_assignments()?;
+    Ok(all.into_iter().map(|(column, value)| format!("{column} = {value}")).collect::<Vec<_>>().join(", "))
 }
 
 /// Tells a rule that does not fit its column from a fault of the server.

@@ -13,7 +13,7 @@ pub mod subset;
 mod walk;
 mod writer;
 
-pub use copy::{CopyOrder, Sanitized, copy_table};
+pub use copy::{CopyOrder, Sanitized, copy_statements, copy_table};
 pub use home::{Home, Layout, read_hint};
 pub use proof::is_unmasked;
 pub use walk::{bound, key_forms};

@@ -128,11 +128,18 @@ impl Writer {
         key: &WalkKey,
         range: &Range,
     ) -> Result<u64> {
-        let mut statement = format!("UPDATE {table} SET {assignments}");
-        if let Some(condition) = key.condition(range) {
-            statement.push_str(&format!(" WHERE {condition}"));
-        }
-        self.execute(&statement)
+        self.execute(&Self::update_statement(table, assignments, key, range))
+    }
+
+    /// What [`Writer::update`] runs.
+    pub(super) fn update_statement(
+        table: &WorkspaceTable,
+        assignments: &str,
+        key: &WalkKey,
+        range: &Range,
+    ) -> String {
+        let condition = key.condition(range).map(|condition| format!(" WHERE {condition}"));
+        format!("UPDATE {table} SET {assignments}{}", condition.unwrap_or_default())
     }
 
     /// Runs a statement that names no source table; says how many rows it was about.

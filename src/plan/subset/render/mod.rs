@@ -3,6 +3,7 @@
 
 mod circle;
 mod down;
+mod step;
 mod want;
 
 use super::base::number_key;

@@ -117,7 +117,7 @@ impl Statements<'_> {
         select.walk = Some((restricted.walk.clone(), range));
         select.order_by = want.order(order, |name| column_of(None, name));
         select.limit = Some(limit);
-        Ok(InsertSelect { ignore: false, ..self.listed(table, Role::Ranked, select)? })
+        self.listed(table, Role::Ranked, select)
     }
 
     /// Reads the value of the last of the `limit` best rows that were noted, in the first column of the order. NULLs

@@ -1,9 +1,7 @@
 //! Working the steps of a plan one after the other.
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::run::ROW_NUMBER_COLUMN;
 use crate::plan::subset::{Role, Statements, Step};
-use crate::schema::ddl::{WorkspaceOptions, workspace_table};
 use crate::source::workspace::Writer;
 use crate::source::workspace::walk::{Walk, last_number};
 use crate::sql::TableName;
@@ -33,6 +31,11 @@ impl<'a> Engine<'a> {
         self.rows.get(&(role, table.to_owned())).copied().unwrap_or(0)
     }
 
+    /// How many rows were written to each working table.
+    pub fn into_rows(self) -> BTreeMap<(Role, String), u64> {
+        self.rows
+    }
+
     /// Works all steps.
     ///
     /// # Errors
@@ -49,25 +52,14 @@ impl<'a> Engine<'a> {
                 Step::Down(table) => self.down(table),
                 Step::DownCycle(tables) => self.down_cycle(tables),
             }
-            .context(|| describe(step))?;
+            .context(|| step.to_string())?;
         }
         Ok(())
     }
 
     fn create_tables(&mut self) -> Result<()> {
-        let names = self.statements.names;
-        for work in self.statements.plan.work_tables() {
-            let options = WorkspaceOptions {
-                key: Some(&[]),
-                extra_indexes: &work.structure.indexes,
-                row_number: Some(ROW_NUMBER_COLUMN),
-                ..WorkspaceOptions::default()
-            };
-            let place = names.place(work.role, &work.table)?;
-            let ddl = workspace_table(&work.structure, &place, self.writer.flavour(), &options)?;
-            self.writer.create_table(&ddl)?;
-        }
-        Ok(())
+        let tables = self.statements.create_tables(self.writer.flavour())?;
+        tables.iter().try_for_each(|table| self.writer.create_table(table))
     }
 
     /// Runs one statement that fills a working table; says how many rows it added.
@@ -163,19 +155,6 @@ impl<'a> Engine<'a> {
             if !news {
                 return Ok(());
             }
-        }
-    }
-}
-
-fn describe(step: &Step) -> String {
-    match step {
-        Step::Base(table) => format!("copying table `{table}`, which has no key"),
-        Step::Want(table) => format!("finding the rows of table `{table}` that its limit wants"),
-        Step::ParentsOfAll(table) => format!("finding the parents of all rows of table `{table}`"),
-        Step::Up(_) => "finding the parents of wanted rows".to_owned(),
-        Step::Down(table) => format!("finding the rows of table `{table}` whose parents are kept"),
-        Step::DownCycle(tables) => {
-            format!("finding the rows of tables `{}` whose parents are kept", tables.join("`, `"))
         }
     }
 }

@@ -64,6 +64,26 @@ pub struct KeyTables {
 }
 
 impl KeyTables {
+    /// The lists of `plan`, with so many rows each.
+    ///
+    /// # Errors
+    /// `Internal` when a list has no place.
+    pub fn new(
+        plan: &SubsetPlan,
+        from_schema: &str,
+        places: Places,
+        rows: impl Fn(Role, &str) -> u64,
+    ) -> Result<Self> {
+        let mut tables = BTreeMap::new();
+        let names = places.statements(plan, from_schema).names;
+        for (name, restricted) in plan.tables() {
+            let role = if restricted.cyclic { Role::Kept } else { Role::Keys };
+            let list = KeyTable { name: names.name(role, name)?, rows: rows(role, name) };
+            tables.insert(name.clone(), list);
+        }
+        Ok(Self { plan: plan.clone(), schema: from_schema.to_owned(), places, tables })
+    }
+
     /// The keys of that table; none when it is whole or has no usable key.
     #[must_use]
     pub fn get(&self, table: &str) -> Option<&KeyTable> {
@@ -107,19 +127,30 @@ impl KeyTables {
     }
 
     fn statements(&self) -> Statements<'_> {
-        Statements { plan: &self.plan, names: Names { schema: &self.schema, places: &self.places.0 } }
+        self.places.statements(&self.plan, &self.schema)
     }
 }
 
 /// Gives the subset's tables their places.
 pub fn place(workspace: &mut Workspace, plan: &SubsetPlan) -> Places {
-    let tables = plan.work_tables().into_iter().enumerate();
-    let place = |(at, work): (usize, crate::plan::subset::WorkTable)| {
+    Places::new(plan, |name| workspace.place(name))
+}
+
+impl Places {
+    /// Asks `place` for a place for each table of the plan, by a name that no copy has.
+    pub fn new(plan: &SubsetPlan, mut place: impl FnMut(&str) -> WorkspaceTable) -> Self {
+        let tables = plan.work_tables().into_iter().enumerate();
         // Copies are named as their tables.
-        let name = format!("_backfill_subset_{at}");
-        ((work.role, work.table), workspace.place(&name))
-    };
-    Places(tables.map(place).collect())
+        let tables =
+            tables.map(|(at, work)| ((work.role, work.table), place(&format!("_backfill_subset_{at}"))));
+        Self(tables.collect())
+    }
+
+    /// The statements of `plan`, whose tables are here.
+    #[must_use]
+    pub fn statements<'a>(&'a self, plan: &'a SubsetPlan, from_schema: &'a str) -> Statements<'a> {
+        Statements { plan, names: Names { schema: from_schema, places: &self.0 } }
+    }
 }
 
 /// Finds the kept rows of the restricted tables of `from_schema`. Between two statements `go_on` is asked whether to.
@@ -148,14 +179,10 @@ pub fn fill(
     plan: &SubsetPlan,
     mut go_on: impl FnMut() -> bool,
 ) -> Result<KeyTables> {
-    let names = Names { schema: from_schema, places: &places.0 };
-    let mut engine = Engine::new(writer, Statements { plan, names }, &mut go_on);
+    let mut engine = Engine::new(writer, places.statements(plan, from_schema), &mut go_on);
     engine.run()?;
-    let mut tables = BTreeMap::new();
-    for (name, restricted) in plan.tables() {
-        let role = if restricted.cyclic { Role::Kept } else { Role::Keys };
-        let list = KeyTable { name: names.name(role, name)?, rows: engine.rows(role, name) };
-        tables.insert(name.clone(), list);
-    }
-    Ok(KeyTables { plan: plan.clone(), schema: from_schema.to_owned(), places, tables })
+    let rows = engine.into_rows();
+    KeyTables::new(plan, from_schema, places, |role, table| {
+        rows.get(&(role, table.to_owned())).copied().unwrap_or(0)
+    })
 }
