@@ -17,17 +17,17 @@ const KEY_BYTES_MAX: u64 = 3072;
 pub fn walk_key(table: &Table) -> Option<WalkKey> {
     let primary = (!table.primary_key.is_empty())
         .then(|| WalkKey { index: "PRIMARY".to_owned(), columns: table.primary_key.clone() });
-    let unique =
-        table.indexes.iter().filter(|index| index.unique && index.kind == IndexKind::Btree).filter_map(
-            |index| {
-                let columns = index
-                    .parts
-                    .iter()
-                    .map(|part| if part.prefix.is_none() { part.column.clone() } else { None })
-                    .collect::<Option<Vec<_>>>()?;
-                Some(WalkKey { index: index.name.clone(), columns })
-            },
-        );
+    let unique = table
+        .usable_indexes()
+        .filter(|index| index.unique && index.kind == IndexKind::Btree)
+        .filter_map(|index| {
+            let columns = index
+                .parts
+                .iter()
+                .map(|part| if part.prefix.is_none() { part.column.clone() } else { None })
+                .collect::<Option<Vec<_>>>()?;
+            Some(WalkKey { index: index.name.clone(), columns })
+        });
     primary.into_iter().chain(unique).find(|key| {
         let columns: Vec<&Column> = key.columns.iter().filter_map(|name| table.column(name)).collect();
         columns.len() == key.columns.len()

@@ -42,6 +42,7 @@ mod srv_safety;
 mod srv_sanitize;
 mod srv_subset;
 mod subset;
+mod subset_by_hand;
 mod subset_cases;
 mod subset_graph;
 mod subset_limits;

@@ -13,7 +13,8 @@ const OPEN: &str = "[privacy]\npolicy = \"open\"\n";
 
 pub fn tests(add: &mut Add<'_>) {
     type Case = fn(&Site<'_>);
-    let cases: [(&str, Case); 4] = [
+    let cases: [(&str, Case); 5] = [
+        ("lists_in_a_temp_database_go_with_the_run", lists_in_a_temp_database),
         ("a_pull_gives_the_kept_rows_and_one_table_gives_the_same", a_pull_gives_the_kept_rows),
         ("ruled_keys_do_not_reach_a_binlog", ruled_keys_do_not_reach_a_binlog),
         ("rows_that_come_and_go_do_no_harm", rows_that_come_and_go_do_no_harm),
@@ -42,6 +43,7 @@ const SHOP: &[&str] = &[
     "CREATE TABLE orders (id INT PRIMARY KEY, user_id INT, ship_to VARCHAR(90), FOREIGN KEY (user_id) REFERENCES users (id))",
     "CREATE TABLE items (id INT PRIMARY KEY, order_id INT NOT NULL, n INT AS (id * 2) VIRTUAL, FOREIGN KEY (order_id) REFERENCES orders (id))",
     "CREATE TABLE visits (at DATETIME, user_id INT, ip VARCHAR(40), FOREIGN KEY (user_id) REFERENCES users (id))",
+    "CREATE TABLE seen (n INT, ip VARCHAR(40))",
     "CREATE TABLE free (id INT PRIMARY KEY)",
     "SET FOREIGN_KEY_CHECKS = 0",
     "INSERT INTO users SELECT a.id, CONCAT('u', a.id, '@canary.org'), a.id - 30 FROM (SELECT seq AS id FROM numbers) a",
@@ -49,6 +51,7 @@ const SHOP: &[&str] = &[
     "INSERT INTO orders SELECT seq, NULLIF(seq % 70, 0), CONCAT('home ', seq) FROM numbers",
     "INSERT INTO items (id, order_id) SELECT seq, seq FROM numbers",
     "INSERT INTO visits SELECT NOW(), NULLIF(seq % 70, 0), '10.9.8.7' FROM numbers",
+    "INSERT INTO seen SELECT seq, '10.9.8.7' FROM numbers",
     "INSERT INTO free SELECT seq FROM numbers",
 ];
 
@@ -65,10 +68,12 @@ fn make_shop(conn: &mut Conn) {
 }
 
 /// Users 63 and 64, their bosses 33, 34, 3 and 4; below them what is theirs or nobody's.
-const LIMITS: &str = "[limits]\nusers = { max_rows = 2, order_by = \"mail\", where = \"id < 100\" }\n";
+const LIMITS: &str = "[limits]\nusers = { max_rows = 2, order_by = \"mail\", where = \"id < 100\" }\n\
+    seen = { max_rows = 5, order_by = \"n\" }\n";
 const KEPT_USERS: &str = "(3, 4, 33, 34, 63, 64)";
 
-const RULES: &str = "[sanitize.users]\nmail = \"email\"\n[sanitize.orders]\nship_to = \"address\"\n[sanitize.visits]\nip = \"local_ip\"\n";
+const RULES: &str = "[sanitize.users]\nmail = \"email\"\n[sanitize.orders]\nship_to = \"address\"\n[sanitize.visits]\nip = \"local_ip\"\n\
+    [sanitize.seen]\nip = \"local_ip\"\n";
 
 fn a_pull_gives_the_kept_rows(site: &Site<'_>) {
     let mut conn = site.source_conn();
@@ -85,7 +90,7 @@ fn a_pull_gives_the_kept_rows(site: &Site<'_>) {
         .filter(|entry| entry.has_limit)
         .map(|entry| entry.table.name.as_str())
         .collect();
-    assert_eq!(limited, ["items", "orders", "users", "visits"]);
+    assert_eq!(limited, ["items", "orders", "seen", "users", "visits"]);
     site.pull(&serve);
 
     let mut target = site.target_conn();
@@ -97,9 +102,10 @@ fn a_pull_gives_the_kept_rows(site: &Site<'_>) {
             format!("order_id IN (SELECT id FROM orders WHERE user_id IS NULL OR user_id IN {KEPT_USERS})"),
         ),
         ("visits", format!("user_id IS NULL OR user_id IN {KEPT_USERS}")),
+        ("seen", "n > 59".to_owned()),
         ("free", "1 = 1".to_owned()),
     ];
-    let ruled = ["users.mail", "orders.ship_to", "visits.ip"];
+    let ruled = ["users.mail", "orders.ship_to", "visits.ip", "seen.ip"];
     for (table, condition) in &wanted {
         exec(&mut conn, &format!("CREATE TABLE kept LIKE {table}"));
         let columns = if *table == "items" { "(id, order_id) SELECT id, order_id" } else { "SELECT *" };
@@ -114,7 +120,7 @@ fn a_pull_gives_the_kept_rows(site: &Site<'_>) {
     let raw: Option<u64> = target
         .query_first(
             "SELECT (SELECT COUNT(*) FROM users WHERE mail LIKE '%canary%') + (SELECT COUNT(*) FROM orders WHERE ship_to LIKE 'home%') \
-             + (SELECT COUNT(*) FROM visits WHERE ip LIKE '10.%')",
+             + (SELECT COUNT(*) FROM visits WHERE ip LIKE '10.%') + (SELECT COUNT(*) FROM seen WHERE ip LIKE '10.%')",
         )
         .unwrap();
     assert_eq!(raw, Some(0), "masked as without limits");
@@ -125,7 +131,7 @@ fn a_pull_gives_the_kept_rows(site: &Site<'_>) {
         assert_eq!(http.delete(&format!("runs/{run}")).status, 204);
         status.tables.into_iter().map(|table| (table.name, table.rows)).collect()
     };
-    let whole = counts(&["free", "items", "orders", "users", "visits"]);
+    let whole = counts(&["free", "items", "orders", "seen", "users", "visits"]);
     for (table, rows) in &whole {
         assert_eq!(counts(&[table]), [(table.clone(), *rows)], "`{table}` alone");
     }
@@ -280,4 +286,21 @@ fn a_limit_that_does_not_fit_any_more(site: &Site<'_>) {
     exec(&mut conn, "ALTER TABLE a DROP COLUMN n");
     let answer = http.post("runs", &serde_json::json!({"tables": [{"name": "a"}]}));
     assert_eq!(answer.code(), Code::ConfigInvalid);
+}
+
+fn lists_in_a_temp_database(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    make_shop(&mut conn);
+    let temp = format!("{}_temp", site.source_db);
+    site.configure_server(&format!("temp_database = \"{temp}\""), &format!("{LIMITS}{RULES}"));
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let run = http.begin(&["items", "users"]);
+    let status = http.complete(&run);
+    assert!(status.tables.iter().all(|table| table.rows > 0 && table.rows < 64), "{status:?}");
+    http.delete(&format!("runs/{run}"));
+    drop(serve);
+    let left: Vec<String> = conn.query(format!("SHOW TABLES FROM {temp}")).unwrap();
+    assert_eq!(left, Vec::<String>::new());
+    exec(&mut conn, &format!("DROP DATABASE {temp}"));
 }

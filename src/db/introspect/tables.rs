@@ -63,6 +63,7 @@ fn table(
         columns: Vec::new(),
         primary_key: Vec::new(),
         indexes: Vec::new(),
+        hidden_indexes: Vec::new(),
         checks: Vec::new(),
         row_count: rows.unwrap_or(0),
         bytes: bytes.unwrap_or(0),

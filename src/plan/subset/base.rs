@@ -50,6 +50,7 @@ pub fn numbered(source: &Table, references: &[Reference]) -> Table {
         columns,
         primary_key: vec![ROW_NUMBER_COLUMN.to_owned()],
         indexes,
+        hidden_indexes: Vec::new(),
         engine: "InnoDB".to_owned(),
         partitioned: false,
         ..source.clone()

@@ -17,7 +17,7 @@ pub(super) struct Leading {
 pub(super) fn leading_index(table: &Table, columns: &[String]) -> Option<Leading> {
     let primary = (!table.primary_key.is_empty())
         .then(|| ("PRIMARY", table.primary_key.iter().map(|name| Some(name.as_str())).collect::<Vec<_>>()));
-    let others = table.indexes.iter().filter(|index| index.kind == IndexKind::Btree).map(|index| {
+    let others = table.usable_indexes().filter(|index| index.kind == IndexKind::Btree).map(|index| {
         let parts = index.parts.iter();
         let whole = |part: &crate::schema::IndexPart| part.prefix.is_none();
         (index.name.as_str(), parts.map(|part| part.column.as_deref().filter(|_| whole(part))).collect())

@@ -198,7 +198,7 @@ fn index_with_order(table: &Table, key: &WalkKey, by: &Column) -> Option<WalkKey
     {
         return None;
     }
-    let index = table.indexes.iter().find(|index| {
+    let index = table.usable_indexes().find(|index| {
         let parts: Option<Vec<&String>> = index
             .parts
             .iter()

@@ -90,18 +90,50 @@ impl Statements<'_> {
         Ok(select)
     }
 
-    /// Notes the best rows of a range of the key.
+    /// Notes the best rows of a range of the key, but none that comes behind `worst`, a value of the first column of
+    /// the order.
     ///
     /// # Errors
     /// `Internal` when the table has no list.
-    pub fn ranked(&self, table: &str, want: &Want, range: Range, limit: u64) -> Result<InsertSelect> {
+    pub fn ranked(
+        &self,
+        table: &str,
+        want: &Want,
+        range: Range,
+        limit: u64,
+        worst: Option<&str>,
+    ) -> Result<InsertSelect> {
         let restricted = self.plan.table(table)?;
         let mut select = self.rows(table, restricted.layout.expressions(None))?;
         select.conditions.clone_from(&want.conditions);
+        let order = want.ranked_by().unwrap_or_default();
+        if let (Some(by), Some(worst)) = (order.first(), worst) {
+            let by = column_of(None, by);
+            select.conditions.push(match want.descending() {
+                true => format!("{by} >= {worst}"),
+                false => format!("{by} <= {worst} OR {by} IS NULL"),
+            });
+        }
         select.walk = Some((restricted.walk.clone(), range));
-        select.order_by = want.order(want.ranked_by().unwrap_or_default(), |name| column_of(None, name));
+        select.order_by = want.order(order, |name| column_of(None, name));
         select.limit = Some(limit);
         Ok(InsertSelect { ignore: false, ..self.listed(table, Role::Ranked, select)? })
+    }
+
+    /// Reads the value of the last of the `limit` best rows that were noted, in the first column of the order. NULLs
+    /// are passed over: a value that is too good to be the last only spares less.
+    ///
+    /// # Errors
+    /// `Internal` when the table has no list.
+    pub fn worst(&self, table: &str, want: &Want, limit: u64) -> Result<Select> {
+        let mut select = self.noted(table, want)?;
+        let by = want.ranked_by().and_then(|order| order.first());
+        let by = by.and_then(|by| self.plan.table(table).ok()?.layout.own_name_of(by));
+        let by = column_of(None, &by.unwrap_or_default());
+        select.conditions = vec![format!("{by} IS NOT NULL")];
+        select.list = vec![by];
+        (select.limit, select.offset) = (Some(1), limit.saturating_sub(1));
+        Ok(select)
     }
 
     /// Lists the best of the rows that were noted.
@@ -109,15 +141,21 @@ impl Statements<'_> {
     /// # Errors
     /// `Internal` when the table has no list.
     pub fn best(&self, table: &str, want: &Want, limit: u64) -> Result<InsertSelect> {
+        let names = self.plan.table(table)?.layout.names();
+        let list = names.iter().map(|name| column_of(None, name)).collect();
+        let select = Select { list, limit: Some(limit), ..self.noted(table, want)? };
+        self.listed(table, Role::Keys, select)
+    }
+
+    /// The rows that were noted, best first; the SELECT list is to be filled in.
+    fn noted(&self, table: &str, want: &Want) -> Result<Select> {
         let layout = &self.plan.table(table)?.layout;
-        let list = layout.names().iter().map(|name| column_of(None, name)).collect();
-        let mut select = Select::all(self.names.place(Role::Ranked, table)?, list);
+        let mut select = Select::all(self.names.place(Role::Ranked, table)?, Vec::new());
         select.order_by = want.order(want.ranked_by().unwrap_or_default(), |name| {
             let own = layout.own_name_of(name);
             own.map_or_else(|| "NULL".to_owned(), |own| column_of(None, &own))
         });
-        select.limit = Some(limit);
-        self.listed(table, Role::Keys, select)
+        Ok(select)
     }
 
     /// Lists rows of a copy that has the wanted rows only.

@@ -2,8 +2,10 @@
 
 use super::engine::Engine;
 use crate::error::Result;
-use crate::plan::subset::{Base, Phase, Role, Want, Way};
-use crate::source::workspace::walk::Walk;
+use crate::plan::subset::{Base, Phase, Restricted, Role, Want, Way};
+use crate::plan::walk::sorts_as_it_compares;
+use crate::source::workspace::walk::{Walk, bound};
+use crate::sql::literal::Form;
 use crate::sql::select::Range;
 
 impl Engine<'_> {
@@ -104,10 +106,34 @@ impl Engine<'_> {
         let statements = self.statements;
         let restricted = statements.plan.table(table)?;
         let walk = Walk::over(&restricted.table, statements.rows_of(table)?, &restricted.walk)?;
+        let form = order_form(restricted, want)?;
+        let (mut worst, mut noted) = (None, 0);
         self.walk(walk, |engine, range| {
-            engine.add(Role::Ranked, table, &statements.ranked(table, want, range, most)?)?;
+            let statement = statements.ranked(table, want, range, most, worst.as_deref())?;
+            noted += engine.add(Role::Ranked, table, &statement)?;
+            // Each time as many rows are noted as are wanted, fewer of those to come are good enough.
+            if let Some(form) = form.filter(|_| noted >= most) {
+                noted = 0;
+                worst = engine.worst(table, want, most, form)?.or(worst.take());
+            }
             Ok(false)
         })?;
         self.add(Role::Keys, table, &statements.best(table, want, most)?).map(|_| ())
     }
+
+    /// A value behind which no row can be wanted any more; none as long as too few are noted.
+    fn worst(&mut self, table: &str, want: &Want, most: u64, form: Form) -> Result<Option<String>> {
+        let select = self.statements.worst(table, want, most)?;
+        self.check()?;
+        let Some(cells) = self.writer.position(&select)? else { return Ok(None) };
+        let worst = bound(&[form], cells.iter().map(|cell| Some(cell.as_slice())))?;
+        Ok(worst.0.into_iter().next())
+    }
+}
+
+/// How values of the order's first column are written; none where that would not compare as the column sorts.
+fn order_form(restricted: &Restricted, want: &Want) -> Result<Option<Form>> {
+    let first = want.ranked_by().and_then(|order| order.first());
+    let column = first.and_then(|name| restricted.table.column(name));
+    column.filter(|column| sorts_as_it_compares(column)).map(Form::of).transpose()
 }
