@@ -431,7 +431,7 @@ fn values_of_when(place: &mut Place<'_>) {
         let relation = Relation { when: vec![(column.to_owned(), value.to_owned())], ..to_gate("notes") };
         for size in [(0, 0), (10, 1 << 32), (1_000_000, 1 << 50)] {
             place.size = size;
-            let found = place.kept(&[at_most("gate", 1, None)], &[relation.clone()], &["notes"]);
+            let found = place.kept(&[at_most("gate", 1, None)], std::slice::from_ref(&relation), &["notes"]);
             assert_eq!(found, [vec![2, 3, 4]], "{column} = {value}");
         }
     }
