@@ -131,7 +131,7 @@ fn copy_kept(
     };
     let mut rows = 0;
     let last = writer.number(&last_number(keys.name().clone()))?;
-    let mut walk = Walk::numbers(keys.name().clone(), 0, last);
+    let mut walk = Walk::numbers(keys.name().clone(), 0, last).with_rows_of(order.table);
     while let Some(range) = walk.next(writer)? {
         let select = Select { list: list.clone(), ..kept.rows(table, range)? };
         rows += copy_rows(writer, order, select)?;

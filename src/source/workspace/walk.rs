@@ -27,6 +27,8 @@ pub(super) struct Walk {
     after: Option<Bound>,
     until: Option<Bound>,
     begun: Instant,
+    /// Whether what is left is one range, so that its end need not be looked for.
+    at_once: bool,
     finished: bool,
 }
 
@@ -51,19 +53,28 @@ impl Walk {
         let bounds = Select::step(list, vec![number_column()], &number_key(), Range::default(), 1);
         let number = |number: u64| Some(Bound(vec![number.to_string()]));
         let pace = Pace::new(1, LIST_ROW_BYTES, COPY_ROWS_MAX, COPY_GOAL);
+        // Levels of a deep tree have few rows each.
+        let at_once = until.saturating_sub(after) <= pace.rows();
         let walk = Self::new(bounds, vec![Form::Number], pace);
-        Self { after: number(after), until: number(until), finished: until <= after, ..walk }
+        Self { after: number(after), until: number(until), at_once, finished: until <= after, ..walk }
     }
 
     fn new(bounds: Select, forms: Vec<Form>, pace: Pace) -> Self {
-        Self { bounds, forms, pace, after: None, until: None, begun: Instant::now(), finished: false }
+        let begun = Instant::now();
+        Self { bounds, forms, pace, after: None, until: None, begun, at_once: false, finished: false }
     }
 
     /// Begins with ranges so small that they stand for about as many rows as usual, where each row leads to `weight`
     /// others.
     pub fn with_weight(self, weight: u64) -> Self {
         let pace = Pace::new(1, weight.max(1).saturating_mul(LIST_ROW_BYTES), COPY_ROWS_MAX, COPY_GOAL);
-        Self { pace, ..self }
+        Self { pace, at_once: false, ..self }
+    }
+
+    /// Begins with ranges as for rows of `table`, which are read whole.
+    pub fn with_rows_of(self, table: &Table) -> Self {
+        let pace = Pace::new(table.row_count, table.bytes, COPY_ROWS_MAX, COPY_GOAL);
+        Self { pace, at_once: false, ..self }
     }
 
     /// Makes no range larger than `rows`.
@@ -83,7 +94,8 @@ impl Walk {
         }
         select.limit = Some(1);
         select.offset = self.pace.rows().saturating_sub(1);
-        let up_to = match writer.position(&select)? {
+        let position = if self.at_once { None } else { writer.position(&select)? };
+        let up_to = match position {
             Some(cells) => Some(bound(&self.forms, cells.iter().map(|cell| Some(cell.as_slice())))?),
             None => {
                 self.finished = true;
