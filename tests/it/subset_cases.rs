@@ -27,6 +27,7 @@ pub fn tests(add: &mut Add<'_>) {
         case("tables_of_every_kind", tables_of_every_kind);
         case("long_chains_are_followed_to_their_end", long_chains);
         case("time_zones_reach_from_the_earliest_to_the_latest", time_zones);
+        case("values_of_when_are_compared_as_the_column_compares", values_of_when);
         case("conditions_stand_as_they_were_written", conditions);
     }
 }
@@ -400,4 +401,43 @@ fn conditions(place: &mut Place<'_>) {
             assert_eq!(found, std::slice::from_ref(&kept), "{limit:?}");
         }
     }
+}
+
+/// A value stands for what a column of its type holds.
+fn values_of_when(place: &mut Place<'_>) {
+    place.exec("CREATE TABLE gate (rid INT NOT NULL PRIMARY KEY) ENGINE=InnoDB");
+    place.exec("INSERT INTO gate VALUES (1), (2)");
+    place.exec(
+        "CREATE TABLE notes (rid INT NOT NULL PRIMARY KEY, gate_id INT NOT NULL, flag BIT(1) NULL, yes TINYINT(1) NULL, \
+         kind ENUM('App\\\\Post','it''s') NULL, price DECIMAL(9,2) NULL, big BIGINT UNSIGNED NULL, fix BINARY(2) NULL, \
+         words TEXT NULL, day DATE NULL, latin VARCHAR(9) CHARACTER SET latin1 NULL, next INT AS (gate_id + 1) VIRTUAL) ENGINE=InnoDB",
+    );
+    place.exec(
+        "INSERT INTO notes (rid, gate_id, flag, yes, kind, price, big, fix, words, day, latin) VALUES \
+         (1, 1, b'1', 1, 'App\\\\Post', 2.5, 18446744073709551615, 'ab', 'Post', '2024-02-01', '\u{e9}'), \
+         (2, 1, b'0', 0, 'it''s', 2.51, 18446744073709551614, 'ba', 'Comment', '2024-02-02', 'x'), \
+         (3, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), (4, 2, b'1', 1, 'it''s', 0, 0, '', '', NULL, '')",
+    );
+    for (column, value) in [
+        ("flag", "1"),
+        ("yes", "1"),
+        ("kind", "App\\Post"),
+        ("price", "2.50"),
+        ("big", "18446744073709551615"),
+        ("fix", "ab"),
+        ("words", "Post"),
+        ("day", "2024-02-01"),
+        ("latin", "\u{e9}"),
+    ] {
+        let relation = Relation { when: vec![(column.to_owned(), value.to_owned())], ..to_gate("notes") };
+        for size in [(0, 0), (10, 1 << 32), (1_000_000, 1 << 50)] {
+            place.size = size;
+            let found = place.kept(&[at_most("gate", 1, None)], std::slice::from_ref(&relation), &["notes"]);
+            assert_eq!(found, [vec![2, 3, 4]], "{column} = {value}");
+        }
+    }
+    let mut virtual_one = to_gate("notes");
+    virtual_one.key.columns = vec!["next".to_owned()];
+    let found = place.kept(&[at_most("gate", 1, None)], &[virtual_one], &["notes"]);
+    assert_eq!(found, [vec![1, 2, 3]], "a computed column may reference");
 }

@@ -75,7 +75,7 @@ impl Graph {
         }
         let parent_columns = dice.pick(&keys).clone();
         let innodb = |at: usize| self.shapes[at].engine == "InnoDB";
-        let declared = dice.chance(70) && innodb(child) && innodb(parent);
+        let declared = dice.chance(60) && innodb(child) && innodb(parent);
         let wanted: Vec<Column> =
             parent_columns.iter().map(|at| self.shapes[parent].columns[*at].clone()).collect();
         let reused = if dice.chance(25) { self.shapes[child].alike(&wanted) } else { None };
@@ -83,7 +83,7 @@ impl Graph {
             Some(columns) if (child, &columns) != (parent, &parent_columns) => columns,
             _ => self.shapes[child].add_columns(dice, wanted, declared),
         };
-        let when = if declared || dice.chance(40) { Vec::new() } else { self.shapes[child].when(dice) };
+        let when = if declared || dice.chance(30) { Vec::new() } else { self.shapes[child].when(dice) };
         self.model.references.push(Reference { child, columns, parent, parent_columns, when });
         self.declared.push(declared);
     }

@@ -9,7 +9,7 @@ use backfill::schema::ForeignKey;
 
 /// A limit that fits the table.
 pub fn limit(dice: &mut Dice, shape: &Shape) -> Limit {
-    if dice.chance(20) {
+    if dice.chance(33) {
         return Limit { all: true, ..Limit::default() };
     }
     let mut limit = Limit { ascending: dice.chance(50), ..Limit::default() };

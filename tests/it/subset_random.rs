@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 /// Batches on each server, graphs in one, and sets of limits for each.
 const BATCHES: u64 = 8;
-const GRAPHS: usize = 8;
-const ROUNDS: u64 = 4;
+const GRAPHS: usize = 10;
+const ROUNDS: u64 = 5;
 /// Engine runs that making a failing graph smaller may take.
 const SMALLER_RUNS: usize = 150;
 const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+14:00", 50_400)];
