@@ -57,8 +57,6 @@ pub struct Checked {
     pub identity: Vec<usize>,
     /// The index to look the identity up by; none leaves the choice to the server.
     pub index: Option<String>,
-    /// Whether the parent is restricted: then a row without parent never stays.
-    pub restricted: bool,
 }
 
 /// Columns of a table that references lead to.
@@ -86,16 +84,12 @@ pub struct Checks {
 impl Checks {
     /// What can be checked of `references` in a run of these tables. The second part names what cannot, and why.
     #[must_use]
-    pub fn new(
-        tables: &[TablePlan],
-        references: Vec<Reference>,
-        restricted: &BTreeSet<String>,
-    ) -> (Self, Vec<String>) {
+    pub fn new(tables: &[TablePlan], references: Vec<Reference>) -> (Self, Vec<String>) {
         let mut checks = Self::default();
         let mut unchecked = Vec::new();
         for reference in references {
             let (table, name) = (reference.table.clone(), reference.name.clone());
-            if let Err(why) = checks.add(tables, reference, restricted) {
+            if let Err(why) = checks.add(tables, reference) {
                 unchecked.extend(why.map(|why| format!("`{name}` of `{table}`: {why}")));
             }
         }
@@ -103,12 +97,7 @@ impl Checks {
     }
 
     /// `Err(None)` for a reference that needs no check.
-    fn add(
-        &mut self,
-        tables: &[TablePlan],
-        reference: Reference,
-        restricted: &BTreeSet<String>,
-    ) -> Result<(), Option<&'static str>> {
+    fn add(&mut self, tables: &[TablePlan], reference: Reference) -> Result<(), Option<&'static str>> {
         let position = |name: &str| tables.iter().position(|plan| plan.table.name == name).ok_or(None);
         let (child, parent) = (position(&reference.table)?, position(&reference.references)?);
         let (plan, parent_plan) = (&tables[child], &tables[parent]);
@@ -132,8 +121,7 @@ impl Checks {
         let key =
             Key { table: parent, compared: self.compared(parent, parent_plan, &key_cells, &canons), unique };
         let key = position_or_push(&mut self.keys, key);
-        let restricted = restricted.contains(&reference.references);
-        self.references.push(Checked { reference, child, cells, compared, key, identity, index, restricted });
+        self.references.push(Checked { reference, child, cells, compared, key, identity, index });
         Ok(())
     }
 
@@ -330,7 +318,7 @@ mod tests {
             TablePlan::new(table, columns, None, false, MaskAt::Update, BTreeMap::new()).unwrap()
         };
         let plans = [plan(&tables[0], None), plan(&tables[1], columns.as_deref())];
-        Checks::new(&plans, references(&served, &keys, &[]), &BTreeSet::new())
+        Checks::new(&plans, references(&served, &keys, &[]))
     }
 
     #[test]

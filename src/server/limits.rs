@@ -105,8 +105,7 @@ impl CheckedLimits {
     /// What is checked at the end of a run of these tables, and in words what is not.
     #[must_use]
     pub fn checks(&self, tables: &[TablePlan]) -> (Checks, Vec<String>) {
-        let restricted = tables.iter().map(|plan| &plan.table.name).filter(|name| self.restrict(name));
-        Checks::new(tables, self.references.clone(), &restricted.cloned().collect())
+        Checks::new(tables, self.references.clone())
     }
 
     fn inputs<'a>(&'a self, served: &'a BTreeMap<String, Table>) -> SubsetInputs<'a> {

@@ -1,8 +1,8 @@
 //! Finds rows whose parents are not in the result, and decides which of them have to go.
 //!
 //! A row goes if it is not at the source any more as it was delivered, or has a parent there that was not delivered. A
-//! row that dangles at the source now is what the source has, and stays, but for restricted parents. What goes may
-//! leave rows of its own without parent: they are looked at in turn, until nothing changes.
+//! row that dangles at the source now is what the source has, and stays: of restricted tables too, where a limit may
+//! want it. What goes may leave rows of its own without parent: they are looked at in turn, until nothing changes.
 
 use super::set::Difference;
 use super::{Layout, References};
@@ -310,7 +310,7 @@ impl Sweep<'_> {
                 return Ok(true);
             }
         }
-        Ok(!checked.restricted && parents.iter().all(Option::is_none))
+        Ok(parents.iter().all(Option::is_none))
     }
 
     fn take(&mut self, checked: &Checked, candidate: &Candidate) {

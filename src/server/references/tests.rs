@@ -112,12 +112,7 @@ fn column(checks: &Checks, compared: Compared) -> usize {
 }
 
 /// Child table, its cell, parent table, parent's cell. By sort keys 'A' and 'a' have one hash, else two.
-fn checks(
-    references: &[(usize, usize, usize, usize)],
-    keyless: &[usize],
-    restricted: &[usize],
-    sorted: bool,
-) -> Checks {
+fn checks(references: &[(usize, usize, usize, usize)], keyless: &[usize], sorted: bool) -> Checks {
     let mut checks = Checks::default();
     for &(child, cell, table, of) in references {
         let mut compared = |table, column| {
@@ -152,7 +147,6 @@ fn checks(
             key: at,
             identity: vec![if is_keyless { cell } else { 0 }],
             index: (!is_keyless).then(|| "PRIMARY".to_owned()),
-            restricted: restricted.contains(&table),
         });
     }
     checks
@@ -211,7 +205,7 @@ fn expected(checks: &Checks, delivered: &Tables, source: &Tables) -> Tables {
                 let folded = |other: &String| other.eq_ignore_ascii_case(value);
                 source[checked.child].iter().any(same)
                     && (parents(source, &|other: &String| folded(other) && has(other))
-                        || (!checked.restricted && !parents(source, &folded)))
+                        || !parents(source, &folded))
             };
             let rows = &delivered[checked.child];
             left[checked.child].retain(|row| {
@@ -234,7 +228,7 @@ fn row(cells: &[&str]) -> Row {
 #[test]
 fn what_goes_takes_its_children_along_and_what_dangled_stays() {
     // 0: parents; 1: children (1 -> 0); 2: grandchildren (1 -> 1), and of themselves (2 -> 0).
-    let checks = checks(&[(1, 1, 0, 0), (2, 1, 1, 0), (2, 2, 2, 0)], &[], &[], false);
+    let checks = checks(&[(1, 1, 0, 0), (2, 1, 1, 0), (2, 2, 2, 0)], &[], false);
     let children = |rows: &[&[&str]]| rows.iter().map(|cells| row(cells)).collect::<Vec<_>>();
     let delivered = vec![
         children(&[&["1", "", ""]]),
@@ -258,17 +252,8 @@ fn what_goes_takes_its_children_along_and_what_dangled_stays() {
 }
 
 #[test]
-fn below_a_restricted_parent_nothing_dangles() {
-    let delivered = vec![vec![], vec![row(&["10", "1", ""])]];
-    let open = checks(&[(1, 1, 0, 0)], &[], &[], false);
-    let restricted = checks(&[(1, 1, 0, 0)], &[], &[0], false);
-    assert_eq!(swept(&open, &delivered, &delivered), delivered);
-    assert_eq!(swept(&restricted, &delivered, &delivered)[1], Vec::<Row>::new());
-}
-
-#[test]
 fn what_only_some_rows_reference_is_asked_of_those() {
-    let mut checks = checks(&[(1, 1, 0, 0)], &[], &[], false);
+    let mut checks = checks(&[(1, 1, 0, 0)], &[], false);
     checks.references[0].reference.when = vec![("kind".into(), "P".into())];
     let references = References::new(checks.clone(), 2);
     let mut list = vec!["`id`".to_owned(), "`ref`".to_owned()];
@@ -319,11 +304,10 @@ proptest! {
     fn exactly_what_must_not_stay_goes(
         (delivered, source) in tables(),
         keyless in proptest::collection::vec(0usize..3, 0..2),
-        restricted in proptest::collection::vec(0usize..3, 0..2),
         sorted: bool,
     ) {
         // A chain, a cycle and a reference of a table to itself.
-        let checks = checks(&[(1, 1, 0, 0), (1, 2, 1, 0), (2, 1, 1, 0), (0, 1, 2, 0)], &keyless, &restricted, sorted);
+        let checks = checks(&[(1, 1, 0, 0), (1, 2, 1, 0), (2, 1, 1, 0), (0, 1, 2, 0)], &keyless, sorted);
         let left = swept(&checks, &delivered, &source);
         prop_assert_eq!(&left, &expected(&checks, &delivered, &source));
         for checked in &checks.references {
@@ -331,7 +315,7 @@ proptest! {
             for row in &left[checked.child] {
                 let Some(value) = &row[checked.cells[0]] else { continue };
                 let has = |tables: &Tables| tables[key.table].iter().any(|p| equal(p[0].as_ref(), Some(value)));
-                let dangles_there = !checked.restricted && !has(&source);
+                let dangles_there = !has(&source);
                 prop_assert!(has(&left) || dangles_there, "{row:?}");
             }
         }
