@@ -14,6 +14,7 @@ pub mod kill;
 pub mod lock;
 mod rows;
 mod session;
+pub mod sessions;
 
 pub use connect::{Connection, Done, Warning};
 pub use endpoint::{Account, Endpoint, Tls, TlsMode};

@@ -2,7 +2,7 @@
 //! never the text of a statement, which holds values.
 
 use super::site::unless_code;
-use crate::db::Connection;
+use crate::db::{Connection, sessions};
 use crate::error::Result;
 use crate::schema::Flavour;
 use crate::sql::TableName;
@@ -83,11 +83,12 @@ fn by_schema(conn: &mut Connection, tables: &[TableName]) -> Result<Vec<Row>> {
     if schemas.is_empty() {
         return Ok(Vec::new());
     }
-    conn.query(&format!(
-        "SELECT ID, USER, HOST, COMMAND, TIME FROM information_schema.PROCESSLIST \
-         WHERE ID <> CONNECTION_ID() AND DB IN ({}) ORDER BY TIME DESC",
+    let list = sessions::list(conn)?;
+    let rows = conn.query(&format!(
+        "SELECT ID, USER, HOST, COMMAND, TIME FROM {list} WHERE ID <> CONNECTION_ID() AND DB IN ({}) ORDER BY TIME DESC",
         schemas.join(", ")
-    ))
+    ));
+    Ok(unless_code(rows, &[sessions::UNREADABLE])?.unwrap_or_default())
 }
 
 #[cfg(test)]

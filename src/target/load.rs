@@ -7,7 +7,7 @@ use super::names::Layout;
 use super::reread::Compared;
 use super::site::{Site, unless_code};
 use super::staging::{Empty, Staging, numbers};
-use crate::db::{Connection, Done, Warning};
+use crate::db::{Connection, Done, Warning, sessions};
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
 use crate::schema::Flavour;
@@ -105,10 +105,11 @@ fn is_followed(site: &Site, conn: &mut Connection) -> Result<bool> {
     if may_see.is_none() {
         return Ok(true);
     }
-    let dumps: u64 = conn
-        .query_one("SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'")?;
-    if dumps > 0 {
-        return Ok(true);
+    let list = sessions::list(conn)?;
+    let dumps = format!("SELECT COUNT(*) FROM {list} WHERE COMMAND LIKE 'Binlog Dump%'");
+    match unless_code(conn.query_one::<u64>(&dumps), &[sessions::UNREADABLE])? {
+        Some(0) => {}
+        Some(_) | None => return Ok(true),
     }
     let members = match conn.flavour() {
         Flavour::Mariadb => None,

@@ -2,15 +2,21 @@
 //! still need is not dropped.
 
 use crate::cli_common::{account, run};
-use crate::harness::{Add, FLAVOURS, Site, both, exec, short};
+use crate::harness::{Add, FLAVOURS, Servers, Site, both, exec, short};
 use backfill::fault::KILL_AT;
+use backfill::schema::Flavour;
 use mysql::prelude::Queryable;
+use std::time::{Duration, Instant};
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
         add(
             format!("review_target::old_tables_dropped_in_part::{}", short(flavour)),
             Box::new(move |servers| old_tables_dropped_in_part(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("review_target::what_others_run_is_no_matter::{}", short(flavour)),
+            Box::new(move |servers| what_others_run(servers, flavour)),
         );
         add(
             format!("review_target::children_that_the_account_does_not_see::{}", short(flavour)),
@@ -88,6 +94,32 @@ fn unseen_children(site: &Site<'_>) {
     exec(&mut target, &format!("INSERT INTO {other}.child VALUES (3)"));
     assert_eq!(rows(&mut target), Some(3));
     exec(&mut target, &format!("DROP DATABASE {other}"));
+}
+
+/// MySQL lists what sessions run in a character set that not all of it has: the list cannot be read then (3854).
+fn what_others_run(servers: &Servers, flavour: Flavour) {
+    // Only a server with a binlog is asked for its replicas; the sources have one.
+    let other = if flavour == Flavour::Mysql { Flavour::Mariadb } else { Flavour::Mysql };
+    let site = Site::between(servers.source(other), servers.source(flavour));
+    let table = format!("emoji_of_{}", site.source_db);
+    exec(&mut site.source_conn(), &format!("CREATE TABLE {table} (id INT PRIMARY KEY)"));
+    let serve = site.serve();
+    let mut other = site.target_conn();
+    exec(&mut other, "SET NAMES utf8mb4");
+    let id = other.connection_id();
+    std::thread::scope(|scope| {
+        scope.spawn(move || other.query_drop("SELECT SLEEP(600) /* \u{1f600} */"));
+        let mut conn = site.target_conn();
+        let listed =
+            format!("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {id} AND COMMAND = 'Query'");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while matches!(conn.query_first::<u8, _>(&listed), Ok(None)) {
+            assert!(Instant::now() < deadline, "the other session does not run");
+        }
+        let out = run(&mut site.pull_command(&serve.url, &["--yes"]));
+        exec(&mut conn, &format!("KILL QUERY {id}"));
+        out.good("beside a session that runs an emoji");
+    });
 }
 
 /// Schemas of ours with a table of that name.

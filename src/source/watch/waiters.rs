@@ -1,16 +1,12 @@
 //! Who waits for a table, by the server's list of sessions.
 
-use crate::db::Connection;
+use crate::db::{Connection, sessions};
 use crate::error::Result;
-use crate::schema::{Flavour, Version};
 use crate::sql::TableName;
 use crate::sql::ident::string_literal;
 
 /// A session's number.
 pub(super) type Waiter = u64;
-
-/// Since when MySQL has a list that can be read without stopping everybody who connects.
-const QUIET_LIST: Version = Version(8, 0, 22);
 
 /// States of sessions that wait for those who use a table.
 const TABLE_STATES: &str = "'Waiting for table metadata lock', 'Waiting for schema metadata lock', \
@@ -22,18 +18,8 @@ const SERVER_STATES: &str = "'Waiting for table flush', 'Waiting for global read
 /// Sessions that wait for `table`, as far as the account sees them; our own do not count. The server compares: what
 /// others run may hold row data and does not come here.
 pub(super) fn of(conn: &mut Connection, table: &TableName) -> Result<Vec<Waiter>> {
-    let list = list(conn)?;
+    let list = sessions::list(conn)?;
     conn.query(&query(list, table))
-}
-
-fn list(conn: &mut Connection) -> Result<&'static str> {
-    if conn.flavour() == Flavour::Mysql && conn.version() >= QUIET_LIST {
-        let on: u8 = conn.query_one("SELECT @@performance_schema")?;
-        if on == 1 {
-            return Ok("performance_schema.processlist");
-        }
-    }
-    Ok("information_schema.PROCESSLIST")
 }
 
 /// A waiter is known by what it runs: nobody but the holder of a plugin or of more rights is told which table it
