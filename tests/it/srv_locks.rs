@@ -41,6 +41,12 @@ pub fn tests(add: &mut Add<'_>) {
             }),
         );
         add(
+            format!("srv_locks::nobody_waits_while_limits_are_worked::{}", short(flavour)),
+            Box::new(move |servers| {
+                nobody_waits_while_limits_are_worked(&Site::new(servers, flavour, flavour));
+            }),
+        );
+        add(
             format!("srv_locks::nobody_waits_while_clients_stall::{}", short(flavour)),
             Box::new(move |servers| nobody_waits_while_clients_stall(&Site::new(servers, flavour, flavour))),
         );
@@ -264,6 +270,47 @@ fn nobody_waits_while_parents_are_looked_up(site: &Site<'_>) {
         let counts = [&mut source, &mut target].map(|conn| conn.query_first::<u64, _>(&still).unwrap());
         assert!(counts[0] > Some(10_000) && counts[0] == counts[1], "{table}: {counts:?}");
     }
+}
+
+/// Every kind of step at once: a limit whose order no index has, what it pulls in from its own table, a table that
+/// follows it, and a circle of two whose rows go by levels.
+const LIMITS: &str = "[limits]\nruled = { max_rows = 9000, order_by = \"b\" }\n\
+    [[relations]]\ntable = \"ruled\"\ncolumns = [\"a\"]\nreferences = \"ruled\"\nreferenced_columns = [\"id\"]\n\
+    [[relations]]\ntable = \"direct\"\ncolumns = [\"id\"]\nreferences = \"ruled\"\nreferenced_columns = [\"id\"]\n\
+    [[relations]]\ntable = \"direct\"\ncolumns = [\"a\"]\nreferences = \"plain_myisam\"\nreferenced_columns = [\"id\"]\n\
+    [[relations]]\ntable = \"plain_myisam\"\ncolumns = [\"id\"]\nreferences = \"direct\"\nreferenced_columns = [\"id\"]\n";
+
+fn nobody_waits_while_limits_are_worked(site: &Site<'_>) {
+    prepare(site, 13);
+    site.configure_server("", &format!("{RULES}{LIMITS}"));
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let writers = Writers::new();
+    std::thread::scope(|scope| {
+        let _stop = Stop(&writers);
+        writers.start(scope, site);
+        writers.go_on();
+        let run = http.begin(&TABLES);
+        let is_searching = || {
+            let status = http.status(&run);
+            assert_ne!(status.phase, RunPhase::Failed, "{:?}", status.error);
+            status.tables.iter().all(|table| table.phase <= TablePhase::Copy && table.rows == 0)
+        };
+        let mut application = application(site);
+        let mut altered = 0;
+        while is_searching() {
+            for table in ["ruled", "direct"] {
+                exec(&mut application, &format!("ALTER TABLE {table} ADD COLUMN more_{altered} INT NULL"));
+            }
+            altered += 1;
+        }
+        assert!(altered > 1, "the kept rows were found too soon");
+        let status = http.complete(&run);
+        writers.go_on();
+        writers.check();
+        let rows: Vec<u64> = status.tables.iter().map(|table| table.rows).collect();
+        assert!(rows[0] >= 9000 && rows[0] < 32_000, "{rows:?}");
+    });
 }
 
 fn nobody_waits_while_clients_stall(site: &Site<'_>) {
