@@ -1,6 +1,6 @@
 //! Talks to a backfill server and feeds the target.
 //!
-//! [`run`] is the script of a pull; [`select`] decides, [`fetch`] moves rows, [`state`] remembers.
+//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] decides, [`fetch`] moves rows, [`state`] remembers.
 
 mod api;
 mod failure;
@@ -14,6 +14,7 @@ pub mod select;
 pub mod state;
 pub mod summary;
 mod verify;
+mod work;
 
 pub use api::{Api, Remote};
 pub use interrupt::Interrupt;

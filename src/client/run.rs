@@ -5,36 +5,25 @@
 
 use super::api::{Api, Remote};
 use super::failure::same_protocol;
-use super::fetch::{Fetch, FetchTable, Sink, fetch};
-use super::kept::Kept;
-use super::link::{ServerRun, StagingSink};
-use super::select::{Pulled, Selection, Wishes, select};
+use super::select::{Selection, Wishes, select};
 use super::state::{Mode, Outcome, State, outcome_of};
-use super::summary::{Preview, Summary, Verified as ReadBack};
-use super::verify::{Ledger, Recording};
+use super::summary::{Preview, Summary};
+use super::work::Work;
 use super::{Interrupt, Progress};
-use crate::config::{Binlog, PullConfig};
+use crate::config::PullConfig;
 use crate::db::flavour::ServerFacts;
 use crate::db::introspect::view_names;
 use crate::db::{Connection, Role};
-use crate::error::{Context, Error, Kind, Result};
-use crate::plan::load::{Structure, Wanted};
+use crate::error::{Context, Result};
+use crate::schema::Schema;
 use crate::schema::diff::TargetSide;
-use crate::schema::{Flavour, Schema, Table};
-use crate::target::load::BinlogMode;
-use crate::target::staging::{Empty, Indexed, PrepareOptions, Staging, Verified};
 use crate::target::{self, Claimed, Target, guard};
-use crate::wire::api::{Format, RunRequest, RunTable};
 use crate::wire::manifest::Manifest;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How many steps are counted out to the user.
 const STEPS: u32 = 8;
-/// A complete staging that could not be swapped is used by a later pull if it is no older than this.
-const KEPT_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Asks the user a question that is answered with yes or no.
 pub type Confirm<'a> = &'a dyn Fn(&str) -> Result<bool>;
@@ -61,22 +50,6 @@ struct Known {
     target: Option<Target>,
     facts: ServerFacts,
     views: BTreeSet<String>,
-}
-
-/// What loading came to.
-struct Staged {
-    staging: Staging<Verified>,
-    summary: Summary,
-}
-
-/// What was loaded.
-struct Loaded {
-    /// Rows that are there, by the target's table names.
-    rows: BTreeMap<String, u64>,
-    /// Rows that were loaded and taken back again.
-    removed: BTreeMap<String, u64>,
-    /// What was decided about the binlog.
-    binlog: Option<String>,
 }
 
 impl Pull<'_> {
@@ -148,7 +121,7 @@ impl Pull<'_> {
     }
 
     /// Begins a step, unless somebody wants to stop.
-    fn step(&self, number: u32, what: &str) -> Result<()> {
+    pub(super) fn step(&self, number: u32, what: &str) -> Result<()> {
         self.interrupt.check()?;
         self.progress.step(number, STEPS, what);
         Ok(())
@@ -166,7 +139,7 @@ impl Pull<'_> {
             .context(|| format!("by {}", environment.origin))
     }
 
-    fn remote(&self) -> Remote {
+    pub(super) fn remote(&self) -> Remote {
         Remote {
             base: self.config.api_base().to_string(),
             token: self.config.token.clone(),
@@ -174,7 +147,7 @@ impl Pull<'_> {
         }
     }
 
-    fn api(&self) -> Api {
+    pub(super) fn api(&self) -> Api {
         Api::new(&self.remote())
     }
 
@@ -273,274 +246,4 @@ impl Pull<'_> {
             }
         }
     }
-}
-
-/// A pull that was agreed to.
-struct Work<'a> {
-    pull: &'a Pull<'a>,
-    api: &'a Api,
-    manifest: &'a Manifest,
-    target: &'a Target,
-    claimed: &'a Claimed,
-}
-
-impl Work<'_> {
-    /// Everything up to a staging that is complete and counted.
-    fn stage(&self, schema: &Schema, selection: &Selection) -> Result<Staged> {
-        let summary = Summary {
-            mode: "full",
-            source: self.manifest.database.clone(),
-            target: self.pull.config.database.describe(),
-            not_copied: self.manifest.not_copied.clone(),
-            ..Summary::default()
-        };
-        let label = label(self.pull.config, self.manifest, selection);
-        if let Some(staged) = self.kept(&label, summary.clone())? {
-            return Ok(staged);
-        }
-        self.pull.step(4, "building the new tables, empty, to see whether the target takes them")?;
-        let plan = self.target.plan(
-            schema,
-            wanted(selection, self.manifest.flavour),
-            &self.manifest.foreign_keys,
-        )?;
-        let parallel = self.pull.config.parallel;
-        let mut notes = plan.notes.clone();
-        let tables: Vec<FetchTable> =
-            selection.pulled.iter().map(|pulled| fetch_table(pulled, &plan)).collect();
-        let staging = self.claimed.prepare(plan, PrepareOptions { parallel, prefixed: false })?;
-
-        self.pull.step(5, &format!("loading {} tables", tables.len()))?;
-        let estimate = selection.pulled.iter().map(|pulled| pulled.entry.rows_expected()).sum();
-        self.pull.progress.loading(estimate);
-        let ledger = self.ledger(&staging, selection)?;
-        let loaded = self.load(&staging, &tables, ledger.as_ref());
-        self.pull.progress.loaded();
-        let Loaded { rows, removed, binlog } = loaded?;
-        notes.extend(taken_back(&removed));
-
-        self.pull.step(6, "building indexes and foreign keys")?;
-        let (staging, built) = staging.build_indexes(parallel)?;
-        let total: u64 = rows.values().sum();
-        let verified = match ledger {
-            None => {
-                self.pull.step(7, "counting the rows")?;
-                None
-            }
-            Some(ledger) => {
-                self.pull.step(7, "reading back every row")?;
-                Some(self.read_back(&staging, &ledger, total)?)
-            }
-        };
-        let kept = Kept { rows: total, verified: verified.is_some() };
-        let staging = staging.verify(&rows, &kept.label(&label), parallel)?;
-        notes.extend(summary.notes);
-        let summary = Summary {
-            rows: total,
-            indexes: built.indexes,
-            foreign_keys: built.foreign_keys,
-            binlog,
-            verified,
-            notes,
-            ..summary
-        };
-        Ok(Staged { staging, summary })
-    }
-
-    /// The staging of an earlier pull that loaded the same and could not swap, if there is one.
-    fn kept(&self, label: &str, summary: Summary) -> Result<Option<Staged>> {
-        for orphan in self.claimed.orphans(Duration::ZERO)? {
-            let kept = orphan.complete.as_deref().and_then(|text| Kept::read(text, label));
-            let is_good = |kept: &Kept| {
-                orphan.age_seconds <= KEPT_MAX.as_secs() && (kept.verified || !self.pull.verify)
-            };
-            let Some(kept) = kept.filter(is_good) else { continue };
-            let staging = self.claimed.resume(&orphan)?;
-            let minutes = orphan.age_seconds / 60;
-            let loaded = if kept.verified { "loaded and verified" } else { "loaded" };
-            let note = format!(
-                "what a pull had {loaded} {minutes} minutes ago and could not swap was used, without a new download"
-            );
-            let notes = vec![note];
-            return Ok(Some(Staged { staging, summary: Summary { rows: kept.rows, notes, ..summary } }));
-        }
-        Ok(None)
-    }
-
-    /// What `--verify` writes down while loading.
-    fn ledger(&self, staging: &Staging<Empty>, selection: &Selection) -> Result<Option<Arc<Ledger>>> {
-        if !self.pull.verify {
-            return Ok(None);
-        }
-        let origins = selection.pulled.iter().map(|pulled| {
-            let table = &pulled.entry.table;
-            let columns = pulled.columns.iter().filter_map(|(name, _)| table.column(name)).collect();
-            (pulled.target_name.as_str(), columns)
-        });
-        Ok(Some(Ledger::new(staging.compared(&origins.collect())?)))
-    }
-
-    /// Compares the staged rows with those that arrived.
-    fn read_back(&self, staging: &Staging<Indexed>, ledger: &Ledger, rows: u64) -> Result<ReadBack> {
-        let begun = Instant::now();
-        let progress = self.pull.progress;
-        progress.loading(rows);
-        let watch = |table: &str, rows: u64| {
-            progress.rows(table, i64::try_from(rows).unwrap_or(i64::MAX));
-            self.pull.interrupt.check()
-        };
-        let compared = staging.reread(&ledger.sent(), self.pull.config.parallel, &watch);
-        progress.loaded();
-        compared.map(|()| ledger.verified(begun.elapsed()))
-    }
-
-    /// Has a run made and loads it.
-    fn load(
-        &self,
-        staging: &Staging<Empty>,
-        tables: &[FetchTable],
-        ledger: Option<&Arc<Ledger>>,
-    ) -> Result<Loaded> {
-        let config = self.pull.config;
-        let pool = staging.load_pool(match config.binlog {
-            Binlog::Auto => BinlogMode::Auto,
-            Binlog::Off => BinlogMode::Off,
-            Binlog::On => BinlogMode::On,
-        })?;
-        let sinks = (0..config.parallel.clamp(1, tables.len().max(1)))
-            .map(|_| {
-                let sink = StagingSink::open(&pool)?;
-                Ok(match ledger {
-                    None => Box::new(sink) as Box<dyn Sink>,
-                    Some(ledger) => Box::new(Recording::new(sink, ledger)),
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let batch_bytes_max = self.target.batch_bytes_max();
-        let request = RunRequest {
-            tables: tables
-                .iter()
-                .map(|table| RunTable { name: table.name.clone(), columns: Some(table.columns.clone()) })
-                .collect(),
-            format: Format::Sql,
-            batch_rows: Some(config.chunk_size),
-            batch_bytes: Some(batch_bytes_max),
-        };
-        let run = self.api.create_run(&request)?;
-        let fetched = if run.tables == request.tables {
-            fetch(
-                Fetch {
-                    upstream: &ServerRun::new(self.api, &run.run, config.timeout),
-                    tables,
-                    batch_bytes_max,
-                    progress: self.pull.progress,
-                    interrupt: self.pull.interrupt,
-                },
-                sinks,
-            )
-        } else {
-            Err(Error::integrity("the server's run has other tables or columns than those asked for"))
-        };
-        // Over connections of its own: a fetch that failed has cut all others.
-        match self.pull.api().end_run(&run.run) {
-            Err(error) if fetched.is_ok() => {
-                tracing::warn!(%error, "the server ends the run by itself later");
-            }
-            // What ended the fetch is told; it probably is the cause of this too.
-            Err(error) => tracing::debug!(%error, "the run is not ended"),
-            Ok(()) => {}
-        }
-        let fetched = fetched?;
-        let names = || tables.iter().map(|table| table.target_name.clone());
-        let binlog = pool.binlog();
-        let state = if binlog.off { "off" } else { "on" };
-        Ok(Loaded {
-            rows: names().zip(fetched.iter().map(|table| table.rows)).collect(),
-            removed: names().zip(fetched.iter().map(|table| table.removed)).filter(|(_, n)| *n > 0).collect(),
-            binlog: binlog.why.map(|why| format!("{state} ({why})")),
-        })
-    }
-
-    fn swap(&self, staged: Staged) -> Result<Summary> {
-        let Staged { staging, mut summary } = staged;
-        self.claimed.check_alive()?;
-        self.pull.step(8, "swapping the new tables in")?;
-        let report = staging.swap()?;
-        summary.tables = report.tables as u64;
-        summary.triggers = report.triggers as u64;
-        summary.outside_keys = report.outside_keys.into_iter().map(Into::into).collect();
-        if let Some(left) = report.left_behind {
-            summary.notes.push(left);
-        }
-        Ok(summary)
-    }
-
-    /// After a failure: ends a swap that was begun, and drops what was staged, unless it can be swapped later.
-    fn clean_up(&self, error: &Error) {
-        let keep = error.kind() == Kind::Busy;
-        let cleaned =
-            self.claimed.recover().and_then(|_| self.claimed.orphans(Duration::ZERO)).and_then(|all| {
-                all.iter()
-                    .filter(|orphan| !(keep && orphan.complete.is_some()))
-                    .try_for_each(|orphan| self.claimed.drop_orphan(orphan))
-            });
-        if let Err(error) = cleaned {
-            tracing::warn!(%error, "something was left on the target; the next pull or `backfill cleanup` drops it");
-        }
-    }
-}
-
-/// Says which rows were taken back, if any were.
-fn taken_back(removed: &BTreeMap<String, u64>) -> Option<String> {
-    let all: u64 = removed.values().sum();
-    let tables: Vec<String> = removed.iter().map(|(table, rows)| format!("{rows} of `{table}`")).collect();
-    let rows = if all == 1 { "1 row whose parent" } else { &format!("{all} rows whose parents") };
-    (all > 0)
-        .then(|| format!("{rows} came or went while the tables were read: left out ({})", tables.join(", ")))
-}
-
-fn wanted(selection: &Selection, flavour: Flavour) -> Vec<Wanted> {
-    let structure = |table: &Table| Structure { flavour, table: table.clone() };
-    let stored = |table: &Table| table.stored_columns().map(|column| column.name.clone()).collect();
-    let pulled = selection.pulled.iter().map(|pulled| Wanted {
-        name: pulled.target_name.clone(),
-        columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
-        missing: pulled.is_new.then(|| structure(&pulled.entry.table)),
-    });
-    let empty = selection.empty.iter().map(|table| Wanted {
-        name: table.name.clone(),
-        columns: stored(table),
-        missing: Some(structure(table)),
-    });
-    pulled.chain(empty).collect()
-}
-
-fn fetch_table(pulled: &Pulled, plan: &crate::plan::load::LoadPlan) -> FetchTable {
-    let planned = plan.number(&pulled.target_name).map(|number| &plan.tables[number]);
-    FetchTable {
-        name: pulled.entry.table.name.clone(),
-        target_name: pulled.target_name.clone(),
-        columns: pulled.columns.iter().map(|(name, _)| name.clone()).collect(),
-        target_columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
-        bytes_estimate: pulled.entry.table.bytes,
-        transactional: planned.is_some_and(|table| table.transactional),
-    }
-}
-
-/// Names the data that a pull would load: the same source, tables, columns and rules.
-fn label(config: &PullConfig, manifest: &Manifest, selection: &Selection) -> String {
-    let mut hash = Sha256::new();
-    let mut put = |text: &str| {
-        hash.update((text.len() as u64).to_le_bytes());
-        hash.update(text.as_bytes());
-    };
-    put(config.source_url.as_str());
-    put(&manifest.database);
-    for pulled in &selection.pulled {
-        put(&pulled.target_name);
-        put(&pulled.entry.digest);
-        pulled.columns.iter().for_each(|(name, _)| put(name));
-    }
-    selection.empty.iter().for_each(|table| put(&table.name));
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
