@@ -315,7 +315,7 @@ mod tests {
         let keys = [foreign_key(("children", key.0), ("parents", key.1))];
         let columns: Option<Vec<String>> = columns.map(|c| c.iter().map(ToString::to_string).collect());
         let plan = |table: &Table, columns: Option<&[String]>| {
-            TablePlan::new(table, columns, None, false, MaskAt::Update, BTreeMap::new()).unwrap()
+            TablePlan::new(table, columns, None, false, MaskAt::Update, Vec::new()).unwrap()
         };
         let plans = [plan(&tables[0], None), plan(&tables[1], columns.as_deref())];
         Checks::new(&plans, references(&served, &keys, &[]))

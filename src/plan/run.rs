@@ -7,7 +7,7 @@ use crate::schema::diff::stores_locally;
 use crate::schema::{Generated, Schema, Table, TableKind};
 use crate::sql::literal::Form;
 use crate::sql::select::WalkKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Tables without a key to walk that are larger than this are copied first and walked by a number of their own:
 /// one long read would hold the table's metadata lock for too long.
@@ -42,7 +42,7 @@ pub struct TablePlan {
     pub restricted: bool,
     /// What each column looked like when the plan was made; a stored one that looks otherwise after the rows were read
     /// ends the run.
-    pub columns_seen: BTreeMap<String, String>,
+    pub columns_seen: Vec<(String, String)>,
 }
 
 /// By which way rows travel.
@@ -79,7 +79,7 @@ impl TablePlan {
         masks: Option<&TableMasks>,
         restricted: bool,
         mask_at: MaskAt,
-        columns_seen: BTreeMap<String, String>,
+        columns_seen: Vec<(String, String)>,
     ) -> Result<Self> {
         // Copies have no generated columns, so none to walk by.
         let copied = masks.is_some() || restricted;
@@ -100,14 +100,15 @@ impl TablePlan {
         })
     }
 
-    /// Whether a table whose columns look like `now` can have been read by this plan: every column that is stored is as
-    /// it was. New columns do no harm, they are not read.
+    /// Whether a table whose columns look like `now`, in table order, can have been read by this plan: every column that
+    /// is stored is as it was, and where it was among them. Names alone may have changed places, and with them what is
+    /// masked. New columns do no harm, they are not read.
     #[must_use]
-    pub fn fits(&self, now: &BTreeMap<String, String>) -> bool {
-        self.table.stored_columns().all(|column| {
-            let seen = self.columns_seen.get(&column.name);
-            seen.is_some() && seen == now.get(&column.name)
-        })
+    pub fn fits(&self, now: &[(String, String)]) -> bool {
+        let stored: BTreeSet<&str> = self.table.stored_columns().map(|column| column.name.as_str()).collect();
+        let of_stored = |seen: &&(String, String)| stored.contains(seen.0.as_str());
+        let then: Vec<_> = self.columns_seen.iter().filter(of_stored).collect();
+        then.len() == stored.len() && now.iter().filter(of_stored).eq(then)
     }
 
     /// The proof that the table may be read directly; none if it has rules or is restricted.
@@ -247,7 +248,7 @@ mod tests {
     #[test]
     fn a_new_column_does_no_harm_and_a_changed_or_missing_one_does() {
         let table = Table::new("t", vec![Column::new("id", "int"), Column::new("f", "float")]);
-        let seen = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        let seen = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
         };
         let then = seen(&[("id", "int"), ("f", "float")]);
@@ -256,10 +257,12 @@ mod tests {
         assert!(plan.fits(&seen(&[("id", "int"), ("f", "float"), ("more", "int")])));
         assert!(!plan.fits(&seen(&[("id", "int"), ("f", "double")])));
         assert!(!plan.fits(&seen(&[("id", "int")])));
+        assert!(plan.fits(&seen(&[("more", "int"), ("id", "int"), ("more still", "int"), ("f", "float")])));
+        assert!(!plan.fits(&seen(&[("f", "float"), ("id", "int")])), "names may have changed places");
         assert!(plan.unruled().is_some());
         let cut = TablePlan::new(&table, None, None, true, MaskAt::Update, then.clone()).unwrap();
         assert!(cut.unruled().is_none() && cut.route == Route::Copy(MaskAt::Copy));
-        let unseen = TablePlan::new(&table, None, None, false, MaskAt::Update, BTreeMap::new()).unwrap();
-        assert!(!unseen.fits(&BTreeMap::new()), "nothing seen is nothing known");
+        let unseen = TablePlan::new(&table, None, None, false, MaskAt::Update, Vec::new()).unwrap();
+        assert!(!unseen.fits(&[]), "nothing seen is nothing known");
     }
 }

@@ -84,11 +84,10 @@ mod tests {
     use super::*;
     use crate::plan::run::MaskAt;
     use crate::schema::{Column, Table};
-    use std::collections::BTreeMap;
 
     fn table(name: &str, bytes: u64, restricted: bool) -> TablePlan {
         let table = Table { bytes, ..Table::new(name, vec![Column::new("id", "int")]) };
-        TablePlan::new(&table, None, None, restricted, MaskAt::Update, BTreeMap::new()).unwrap()
+        TablePlan::new(&table, None, None, restricted, MaskAt::Update, Vec::new()).unwrap()
     }
 
     #[test]

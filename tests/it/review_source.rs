@@ -1,9 +1,10 @@
 //! What production gives away and gives up, however it is set up and whoever asks.
 
-use crate::harness::{Add, FLAVOURS, Site, exec, large_table, short};
+use crate::harness::{Add, FLAVOURS, Site, exec, large_table, short, wait_for, wide_table};
 use crate::srv_http::Http;
 use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
+use backfill::wire::api::Code;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
@@ -28,6 +29,10 @@ pub fn tests(add: &mut Add<'_>) {
         add(
             format!("review_source::servers_that_close_idle_connections::{}", short(flavour)),
             Box::new(move |_| servers_that_close_idle_connections(flavour)),
+        );
+        add(
+            format!("review_source::names_that_change_places::{}", short(flavour)),
+            Box::new(move |servers| names_that_change_places(&Site::new(servers, flavour, flavour))),
         );
     }
 }
@@ -74,4 +79,22 @@ fn servers_that_close_idle_connections(flavour: Flavour) {
     site.pull(&serve);
     let rows = |conn: &mut Conn| conn.query_first::<u32, _>("SELECT COUNT(*) FROM idle").unwrap();
     assert_eq!(rows(&mut conn), rows(&mut site.target_conn()));
+}
+
+/// A migration that swaps the names of two columns while rows are copied: rules go by name, and from then on the other
+/// column is masked.
+fn names_that_change_places(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    wide_table(&mut conn, "ruled", 13);
+    exec(&mut conn, "ALTER TABLE ruled ADD COLUMN other VARCHAR(190) NULL");
+    exec(&mut conn, "ALTER TABLE ruled MODIFY mail VARCHAR(190) NULL");
+    site.configure_server("", "[sanitize.ruled]\nmail = \"email\"\n");
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let run = http.begin(&["ruled"]);
+    wait_for("the copy to begin", || http.status(&run).tables[0].rows > 0);
+    exec(&mut conn, "ALTER TABLE ruled RENAME COLUMN mail TO other, RENAME COLUMN other TO mail");
+    let failed = http.finished(&run);
+    assert_eq!(failed.error.map(|error| error.code), Some(Code::SchemaChanged));
+    assert_eq!(failed.tables[0].chunks, 0, "nothing of it is served");
 }
