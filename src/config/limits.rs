@@ -140,5 +140,16 @@ fn is_whole(walker: &mut Walker<'_>, at: usize, entry: &str, limit: &Limit, opti
         let hint = "add `max_rows`, or one of `keep_days`, `where`, `percent` and `all = true`";
         walker.refuse(at, what, hint);
     }
-    cuts
+    cuts && has_effect(walker, at, entry, limit, options)
+}
+
+/// Whether an order that is there decides anything: a limit that is ordered and not counted takes the same rows anyhow.
+fn has_effect(walker: &mut Walker<'_>, at: usize, entry: &str, limit: &Limit, options: &DeTable<'_>) -> bool {
+    let counted = limit.max_rows.is_some() || limit.percent.is_some();
+    let uses = [("order_by", counted || limit.keep_days.is_some()), ("direction", counted)];
+    let is_given = |name: &str| options.iter().any(|(option, _)| option.get_ref() == name);
+    let Some((idle, _)) = uses.into_iter().find(|(name, used)| !used && is_given(name)) else { return true };
+    let what = format!("{entry} has `{idle}` and nothing that it decides");
+    walker.refuse(at, what, "add `max_rows` (so many of the first rows) or `percent`, or leave it out");
+    false
 }

@@ -89,6 +89,16 @@ fn limits_have_known_options_that_fit_each_other() {
         ("t = { order_by = \"a\", direction = \"asc\" }", "line 2: `limits.t` has no `max_rows`", ""),
         ("t = { all = false }", "line 2: `limits.t` has no `max_rows`", ""),
         (
+            "t = { where = \"a = 1\", order_by = \"a\" }",
+            "line 2: `limits.t` has `order_by` and nothing that it decides",
+            "add `max_rows` (so many of the first rows) or `percent`, or leave it out",
+        ),
+        (
+            "t = { keep_days = 3, order_by = \"at\", direction = \"asc\" }",
+            "line 2: `limits.t` has `direction` and nothing that it decides",
+            "",
+        ),
+        (
             "t = { all = true, max_rows = 1 }",
             "line 2: `limits.t` has `all = true` and other options, which contradict it",
             "leave the other options out, or `all`",
@@ -204,6 +214,7 @@ fn relations_have_both_ends() {
             "line 1: relation 1 has 2 columns and 1 referenced columns",
         ),
         (&format!("{whole}colums = []"), "line 6: relation 1 has an unknown option `colums`"),
+        (&whole.replace("references", "refrences"), "line 3: relation 1 has an unknown option `refrences`"),
         (&format!("{whole}when = {{}}"), "line 6: `when` of relation 1 must not be empty"),
         (
             &format!("{whole}when = \"a = 1\""),
