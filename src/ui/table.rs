@@ -10,7 +10,7 @@ const WORD_MAX: u16 = 20;
 /// Blanks on both sides of a cell.
 const PADDING: u16 = 2;
 /// What a column gets at least where the terminal is too narrow for whole words.
-const LEAST: u16 = 4;
+const LEAST: u16 = 2;
 
 /// Where the cells of a column stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,22 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// The width of a column in which no word of usual length is broken, in characters with the padding.
+    /// Widths with the padding that columns are to keep, so that cells wrap between words: the longer the words that
+    /// stay whole, the better, as far as all columns together fit.
+    fn least_widths(&self, width: u16) -> Vec<u16> {
+        let words: Vec<u16> = (0..self.columns.len()).map(|index| self.longest_word(index)).collect();
+        let up_to = |longest: u16| words.iter().map(move |word| (*word).min(longest) + PADDING);
+        // Between two columns stands a blank.
+        let fits = |longest: &u16| up_to(*longest).map(|least| least + 1).sum::<u16>() <= width + 1;
+        let longest = (LEAST..=WORD_MAX).rev().find(fits).unwrap_or(LEAST);
+        up_to(longest).collect()
+    }
+
+    /// The longest word of a column, in characters.
     fn longest_word(&self, index: usize) -> u16 {
         let words = self.rows.iter().flat_map(|row| row[index].split_whitespace());
-        let longest =
-            words.chain([self.columns[index].0]).map(|word| word.chars().count()).max().unwrap_or(0);
-        u16::try_from(longest).unwrap_or(WORD_MAX).min(WORD_MAX) + PADDING
+        let longest = words.chain([self.columns[index].0]).map(|word| word.chars().count()).max();
+        longest.and_then(|longest| u16::try_from(longest).ok()).unwrap_or(WORD_MAX)
     }
 
     /// As text, lines without trailing blanks. On a terminal of `width` columns with a rule below the heading
@@ -63,17 +73,14 @@ impl Table {
         if let Some(width) = width {
             grid.set_width(width).set_content_arrangement(comfy_table::ContentArrangement::Dynamic);
         }
-        let words: Vec<u16> = (0..self.columns.len()).map(|index| self.longest_word(index)).collect();
-        let words = Some(words).filter(|words| words.iter().sum::<u16>() <= width.unwrap_or(0));
+        let least = width.map(|width| self.least_widths(width)).unwrap_or_default();
         for (index, (_, align)) in self.columns.iter().enumerate() {
             let Some(column) = grid.column_mut(index) else { continue };
             if *align == Align::Right {
                 column.set_cell_alignment(CellAlignment::Right);
             }
-            // Cells wrap between words where there is room for that.
-            if width.is_some() {
-                let least = words.as_ref().map_or(LEAST, |words| words[index]);
-                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(least)));
+            if let Some(least) = least.get(index) {
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*least)));
             }
             column.set_padding((u16::from(index > 0), 1));
         }
