@@ -146,10 +146,15 @@ fn is_whole(walker: &mut Walker<'_>, at: usize, entry: &str, limit: &Limit, opti
 /// Whether an order that is there decides anything: a limit that is ordered and not counted takes the same rows anyhow.
 fn has_effect(walker: &mut Walker<'_>, at: usize, entry: &str, limit: &Limit, options: &DeTable<'_>) -> bool {
     let counted = limit.max_rows.is_some() || limit.percent.is_some();
-    let uses = [("order_by", counted || limit.keep_days.is_some()), ("direction", counted)];
+    let uses = [
+        ("order_by", counted || limit.keep_days.is_some(), "`max_rows`, `percent` or `keep_days`"),
+        ("direction", counted, "`max_rows` or `percent`"),
+    ];
     let is_given = |name: &str| options.iter().any(|(option, _)| option.get_ref() == name);
-    let Some((idle, _)) = uses.into_iter().find(|(name, used)| !used && is_given(name)) else { return true };
-    let what = format!("{entry} has `{idle}` and nothing that it decides");
-    walker.refuse(at, what, "add `max_rows` (so many of the first rows) or `percent`, or leave it out");
+    let Some((idle, _, users)) = uses.into_iter().find(|(name, used, _)| !used && is_given(name)) else {
+        return true;
+    };
+    let what = format!("`{idle}` of {entry} has no effect without {users}");
+    walker.refuse(at, what, "add one of these, or leave it out");
     false
 }

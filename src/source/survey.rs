@@ -176,7 +176,7 @@ fn refused(error: Error, table: &str, place: &str) -> Error {
         return error;
     }
     let hint = match server_code(&error) {
-        Some(NO_DATABASE) => "write tables in a subquery with their database: FROM app.users",
+        Some(NO_DATABASE) => "tables in a subquery are named with their database: FROM app.users",
         _ => {
             "correct the condition; tables in a subquery are named with their database, and the account must be able to \
              read them"

@@ -90,12 +90,12 @@ fn limits_have_known_options_that_fit_each_other() {
         ("t = { all = false }", "line 2: `limits.t` has no `max_rows`", ""),
         (
             "t = { where = \"a = 1\", order_by = \"a\" }",
-            "line 2: `limits.t` has `order_by` and nothing that it decides",
-            "add `max_rows` (so many of the first rows) or `percent`, or leave it out",
+            "line 2: `order_by` of `limits.t` has no effect without `max_rows`, `percent` or `keep_days`",
+            "add one of these, or leave it out",
         ),
         (
             "t = { keep_days = 3, order_by = \"at\", direction = \"asc\" }",
-            "line 2: `limits.t` has `direction` and nothing that it decides",
+            "line 2: `direction` of `limits.t` has no effect without `max_rows` or `percent`",
             "",
         ),
         (
@@ -150,7 +150,11 @@ fn limits_have_known_options_that_fit_each_other() {
             "line 2: `percent` of `limits.t` must be above 0 and up to 100",
             "",
         ),
-        ("t = { percent = \"5\" }", "line 2: `percent` of `limits.t` must be a number, found a string", ""),
+        (
+            "t = { percent = \"5\" }",
+            "line 2: `percent` of `limits.t` must be a number, found a string",
+            "write it without quotes",
+        ),
         ("t = { where = \" \" }", "line 2: `where` of `limits.t` must not be empty", ""),
         ("t = { where = 1 }", "line 2: `where` of `limits.t` must be a string, found an integer", ""),
         ("t = { all = 1 }", "line 2: `all` of `limits.t` must be true or false, found an integer", ""),
