@@ -180,7 +180,11 @@ impl fmt::Display for Error {
         f.write_str(&self.0.what)?;
         let mut cause = std::error::Error::source(self);
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            // One that says nothing only carries something for the program.
+            let text = error.to_string();
+            if !text.is_empty() {
+                write!(f, ": {text}")?;
+            }
             cause = error.source();
         }
         Ok(())

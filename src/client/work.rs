@@ -76,7 +76,8 @@ impl Work<'_> {
             selection.pulled.iter().map(|pulled| fetch_table(pulled, &plan)).collect();
         let staging = self.claimed.prepare(plan, PrepareOptions { parallel, prefixed: false })?;
 
-        self.pull.step(5, &format!("loading {} tables", tables.len()))?;
+        let word = if tables.len() == 1 { "table" } else { "tables" };
+        self.pull.step(5, &format!("loading {} {word}", tables.len()))?;
         let estimate = selection.pulled.iter().map(|pulled| pulled.entry.rows_expected()).sum();
         self.pull.progress.loading(estimate);
         let ledger = self.ledger(&staging, selection)?;

@@ -19,6 +19,14 @@ use std::time::{Duration, Instant};
 /// The database that plays production, and the one that plays the laptop's.
 const PRODUCTION: &str = "shop";
 const LAPTOP: &str = "shop_dev";
+/// Tables that the limits are about, one that they are not, and why they have the rows that they have.
+const COUNTED: [(&str, &str); 5] = [
+    ("orders", "its limit: the newest 300"),
+    ("order_items", "follows orders: items of those 300"),
+    ("order notes", "follows orders"),
+    ("activity_log", "its limit: the newest 500, by primary key"),
+    ("users", "no limit: everybody"),
+];
 /// Variables that would configure the two programs otherwise than their files do.
 const KEPT_VARIABLES: [&str; 6] = ["PATH", "HOME", "TERM", "LANG", "LC_ALL", "TMPDIR"];
 
@@ -54,19 +62,27 @@ impl Demo<'_> {
         })?;
         laptop_database(&laptop)?;
 
-        self.say("3. `backfill serve` runs beside production; its backfill.toml says what is masked:");
+        self.say("3. `backfill serve` runs beside production; its backfill.toml says what is masked, and how much is wanted:");
         let token = random::hex(32)?;
         write_private(&folder.path().join("server.toml"), &server_config(&production, &token))?;
         write_private(&folder.path().join("laptop.toml"), &laptop_config(&laptop, &token))?;
-        self.say(&indent(shop::rules_toml()));
+        self.say(&indent(&format!("{}\n{}", shop::rules_toml(), shop::limits_toml())));
         let serve = self.timed("start `backfill serve`", || Serve::start(folder.path()))?;
 
         self.say("4. `backfill pull` on the laptop:");
         self.timed("`backfill pull`", || pull(folder.path(), &serve.url))?;
 
+        self.say(
+            "   The line about `token` is meant: what looks sensitive and has no rule is named until it has one.",
+        );
+
         self.say("\n5. The same people, before and after:\n");
         self.compare(&production, &laptop)?;
         self.say("   A colleague's address stays (exclude = [\"*@yourcompany.com\"]); keys and everything without a rule are as they were.");
+
+        self.say("\n6. The limits, and what follows from them:\n");
+        self.count(&production, &laptop)?;
+        self.say("   Nothing came without the rows that it refers to: each order has its user, each item its order.");
         self.times()
     }
 
@@ -82,8 +98,8 @@ impl Demo<'_> {
     }
 
     fn compare(&self, production: &Server, laptop: &Server) -> Result<()> {
-        let query = "SELECT CAST(id AS CHAR), email, name, phone, LEFT(password, 14), address FROM users \
-                     WHERE id IN (1, 6, 7, 8) ORDER BY id";
+        let query = "SELECT CAST(id AS CHAR), email, name, phone, LEFT(password, 14), CAST(birthday AS CHAR), \
+                     address FROM users WHERE id IN (1, 6, 7, 8) ORDER BY id";
         let before = rows(production, PRODUCTION, query)?;
         let after = rows(laptop, LAPTOP, query)?;
         let mut table = Table::new(&[
@@ -93,11 +109,30 @@ impl Demo<'_> {
             ("laptop", Align::Left),
         ]);
         for (before, after) in before.iter().zip(&after) {
-            let columns = ["email", "name", "phone", "password", "address"];
+            let columns = ["email", "name", "phone", "password", "birthday", "address"];
             for (at, column) in columns.iter().enumerate() {
                 let id = if at == 0 { before[0].clone() } else { String::new() };
                 table.row(vec![id, (*column).to_owned(), before[at + 1].clone(), after[at + 1].clone()]);
             }
+        }
+        self.context.screen.table(&table)
+    }
+
+    fn count(&self, production: &Server, laptop: &Server) -> Result<()> {
+        let mut table = Table::new(&[
+            ("table", Align::Left),
+            ("production", Align::Right),
+            ("laptop", Align::Right),
+            ("why", Align::Left),
+        ]);
+        for (name, why) in COUNTED {
+            let count = |server: &Server, database: &str| -> Result<String> {
+                let mut connection = Connection::open(&server.endpoint(database), Role::Target)?;
+                let counted = connection.query::<u64>(&format!("SELECT COUNT(*) FROM `{name}`"))?;
+                Ok(format::count(counted.first().copied().unwrap_or(0)))
+            };
+            let (before, after) = (count(production, PRODUCTION)?, count(laptop, LAPTOP)?);
+            table.row(vec![name.to_owned(), before, after, why.to_owned()]);
         }
         self.context.screen.table(&table)
     }
@@ -139,20 +174,21 @@ fn laptop_database(laptop: &Server) -> Result<()> {
     connection.execute(&format!("CREATE DATABASE {LAPTOP} CHARACTER SET utf8mb4")).map(|_| ())
 }
 
-fn rows(server: &Server, database: &str, query: &str) -> Result<Vec<[String; 6]>> {
-    type Cells =
-        (Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>);
+fn rows(server: &Server, database: &str, query: &str) -> Result<Vec<[String; 7]>> {
+    type Cell = Option<String>;
+    type Cells = (Cell, Cell, Cell, Cell, Cell, Cell, Cell);
     let mut connection = Connection::open(&server.endpoint(database), Role::Target)?;
     let rows: Vec<Cells> = connection.query(query).context(|| format!("reading `{database}`.`users`"))?;
     let text = |cell: Option<String>| cell.unwrap_or_else(|| "NULL".to_owned());
-    Ok(rows.into_iter().map(|(a, b, c, d, e, f)| [a, b, c, d, e, f].map(text)).collect())
+    Ok(rows.into_iter().map(|(a, b, c, d, e, f, g)| [a, b, c, d, e, f, g].map(text)).collect())
 }
 
 fn server_config(production: &Server, token: &str) -> String {
     format!(
-        "token = \"{token}\"\n[database]\nurl = \"{}\"\n[server]\nenabled = true\nbind = \"127.0.0.1:0\"\n{}",
+        "token = \"{token}\"\n[database]\nurl = \"{}\"\n[server]\nenabled = true\nbind = \"127.0.0.1:0\"\n{}{}",
         production.url(PRODUCTION),
-        shop::rules_toml()
+        shop::rules_toml(),
+        shop::limits_toml()
     )
 }
 
@@ -176,7 +212,7 @@ fn write_private(path: &Path, text: &str) -> Result<()> {
 }
 
 fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("      {line}")).collect::<Vec<_>>().join("\n")
+    text.lines().map(|line| format!("      {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
 /// This program with a configuration of the demo's and nothing from the user's environment.

@@ -14,6 +14,10 @@ pub fn show(explained: &Explained, database: &str, sql: bool, context: &Context)
     let screen = &context.screen;
     screen.table(&table_of(&explained.tables))?;
     screen.result("")?;
+    if explained.tables.iter().any(|table| !table.masks.is_empty()) {
+        screen.table(&masks_of(&explained.tables))?;
+        screen.result("")?;
+    }
     screen.result(&sentence(&explained.tables, database))?;
     for warning in &explained.warnings {
         screen.result(&format!("- {warning}"))?;
@@ -31,20 +35,29 @@ fn table_of(tables: &[ExplainedTable]) -> Table {
         ("Bytes", Align::Right),
         ("Read", Align::Left),
         ("Limited", Align::Left),
-        ("Masks", Align::Left),
     ]);
-    let or_dash = |text: String| if text.is_empty() { "-".to_owned() } else { text };
     for line in tables {
         table.row(vec![
             line.table.clone(),
             estimate(line.rows_estimate),
             format!("~{}", bytes(line.bytes_estimate)),
             line.way.to_owned(),
-            or_dash(line.limited.clone()),
-            or_dash(line.masks.join(", ")),
+            if line.limited.is_empty() { "-".to_owned() } else { line.limited.clone() },
         ]);
     }
     table
+}
+
+/// A line for each masked column.
+fn masks_of(tables: &[ExplainedTable]) -> Table {
+    let mut masks =
+        Table::new(&[("Table", Align::Left), ("Column", Align::Left), ("Masked by", Align::Left)]);
+    for table in tables {
+        for mask in &table.masks {
+            masks.row(vec![table.table.clone(), mask.column.clone(), mask.by.clone()]);
+        }
+    }
+    masks
 }
 
 fn sentence(tables: &[ExplainedTable], database: &str) -> String {
@@ -83,21 +96,24 @@ fn statements(explained: &Explained) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::explain::ExplainedStep;
+    use crate::server::explain::{ExplainedMask, ExplainedStep};
 
     fn explained() -> Explained {
-        let table = |name: &str, way, limited: &str, masks: &[&str]| ExplainedTable {
+        let table = |name: &str, way, limited: &str, masks: &[(&str, &str)]| ExplainedTable {
             table: name.into(),
             rows_estimate: 1200,
             bytes_estimate: 3 << 20,
             way,
             limited: limited.into(),
-            masks: masks.iter().map(ToString::to_string).collect(),
+            masks: masks
+                .iter()
+                .map(|(column, by)| ExplainedMask { column: (*column).into(), by: (*by).into() })
+                .collect(),
             statements: vec![format!("SELECT 1 FROM `{name}`")],
         };
         Explained {
             tables: vec![
-                table("users", "copied, masked by UPDATE", "", &["email: email", "name: name"]),
+                table("users", "copied, masked by UPDATE", "", &[("email", "email"), ("name", "name")]),
                 table("log", "copied", "1000 rows by id desc", &[]),
                 table("free", "read directly", "", &[]),
             ],
@@ -111,8 +127,11 @@ mod tests {
         let explained = explained();
         let text = table_of(&explained.tables).render(None);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(lines[0], ["Table", "Rows", "Bytes", "Read", "Limited", "Masks"]);
+        assert_eq!(lines[0], ["Table", "Rows", "Bytes", "Read", "Limited"]);
         assert_eq!(lines[2][..3], ["log", "~1,200", "~3.0"]);
+        let text = masks_of(&explained.tables).render(None);
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(lines[1..], [["users", "email", "email"], ["users", "name", "name"]]);
         let text = sentence(&explained.tables, "app");
         assert!(
             text.contains("3 tables with ~3,600 rows (~9.0 MiB)") && text.contains("~6.0 MiB of copies"),

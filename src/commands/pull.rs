@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Options of `pull`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PullArgs {
-    /// Pull every row (this version always does)
+    /// Pull all that the server gives, not only what changed since the last pull (this version always does)
     #[arg(long)]
     pub full: bool,
     /// Pull exactly these tables; `*` is allowed, tables that they refer to are not added

@@ -140,5 +140,21 @@ fn is_whole(walker: &mut Walker<'_>, at: usize, entry: &str, limit: &Limit, opti
         let hint = "add `max_rows`, or one of `keep_days`, `where`, `percent` and `all = true`";
         walker.refuse(at, what, hint);
     }
-    cuts
+    cuts && has_effect(walker, at, entry, limit, options)
+}
+
+/// Whether an order that is there decides anything: a limit that is ordered and not counted takes the same rows anyhow.
+fn has_effect(walker: &mut Walker<'_>, at: usize, entry: &str, limit: &Limit, options: &DeTable<'_>) -> bool {
+    let counted = limit.max_rows.is_some() || limit.percent.is_some();
+    let uses = [
+        ("order_by", counted || limit.keep_days.is_some(), "`max_rows`, `percent` or `keep_days`"),
+        ("direction", counted, "`max_rows` or `percent`"),
+    ];
+    let is_given = |name: &str| options.iter().any(|(option, _)| option.get_ref() == name);
+    let Some((idle, _, users)) = uses.into_iter().find(|(name, used, _)| !used && is_given(name)) else {
+        return true;
+    };
+    let what = format!("`{idle}` of {entry} has no effect without {users}");
+    walker.refuse(at, what, "add one of these, or leave it out");
+    false
 }

@@ -106,7 +106,11 @@ impl Walker<'_> {
     fn syntax(&mut self, error: &toml::de::Error) {
         let offset = error.span().map_or(0, |span| span.start);
         // Only the message: Display adds the source line. The parser makes messages of fixed text.
-        self.refuse(offset, error.message(), "strings are written in double quotes: key = \"value\"");
+        let hint = match error.message() {
+            "duplicate key" => "write every key and every [table] once",
+            _ => "strings are written in double quotes: key = \"value\"",
+        };
+        self.refuse(offset, error.message(), hint);
     }
 
     fn top(&mut self, table: &DeTable<'_>, settings: &mut FileSettings) {
@@ -215,7 +219,7 @@ impl Walker<'_> {
     /// Notes that a value has the wrong type, without showing it.
     pub(super) fn wrong_shape(&mut self, name: &str, at: usize, expected: &str, found: &DeValue<'_>) {
         let hint = match (expected, found) {
-            ("an integer" | "true or false", DeValue::String(_)) => "write it without quotes",
+            ("an integer" | "a number" | "true or false", DeValue::String(_)) => "write it without quotes",
             ("a list of strings", DeValue::String(_)) => "write it in brackets: [\"…\"]",
             ("a string", DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_)) => {
                 "write it in double quotes"

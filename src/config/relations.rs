@@ -52,12 +52,12 @@ fn read_relation(
 ) -> Option<Relation> {
     let entry = format!("relation {number}");
     let mut relation = Relation { line: walker.line(at), ..Relation::default() };
-    let mut good = true;
+    let (mut good, mut misspelt) = (true, false);
     for (option, value) in options {
         let (at, option) = (option.span().start, option.get_ref().as_ref());
         if !RELATION_OPTIONS.contains(&option) {
             unknown_option(walker, at, &entry, option, RELATION_OPTIONS);
-            good = false;
+            (good, misspelt) = (false, true);
             continue;
         }
         let name = format!("`{option}` of {entry}");
@@ -65,7 +65,8 @@ fn read_relation(
         good &= read_option(&mut relation, option, written).is_some();
     }
     for needed in &RELATION_OPTIONS[..4] {
-        if !options.iter().any(|(option, _)| option.get_ref() == needed) {
+        // What is missing is most likely the misspelt one.
+        if !misspelt && !options.iter().any(|(option, _)| option.get_ref() == needed) {
             let hint =
                 "`table` and `columns` are the child's, `references` and `referenced_columns` the parent's";
             walker.refuse(at, format!("{entry} has no `{needed}`"), hint);

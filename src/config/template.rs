@@ -155,6 +155,7 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # [limits]
 # activity_log = { max_rows = 1000, order_by = "created_at" }
 # notifications = { keep_days = 30, max_rows = 2000 }
+# orders = { where = "status <> 'draft'", percent = 10 }
 # cars = { all = true }
 
 # A foreign key that the schema does not declare, for the rows that have the values of `when` (default: all).

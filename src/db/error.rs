@@ -122,8 +122,8 @@ fn from_server(code: u16, state: &str, message: &str, kind: Kind) -> Error {
 struct Cause(ServerError);
 
 impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SQLSTATE {}", self.0.state)
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
     }
 }
 

@@ -88,7 +88,8 @@ pub fn load(connection: &mut Conn, database: &str, scale: &Scale) -> Result<()> 
         .map_err(|error| Error::new(Kind::Source, "ending the shop's session settings").source(error))
 }
 
-/// The `[sanitize]` part of a configuration that fits the shop: each of the eight types where it belongs.
+/// The `[sanitize]` part of a configuration that fits the shop: each simple type where it belongs, and two that keep
+/// something of the value. `orders`.`token` has no rule, which is warned about.
 #[must_use]
 pub fn rules_toml() -> &'static str {
     r#"[sanitize.users]
@@ -98,8 +99,8 @@ nickname = "name"
 phone = "phone"
 password = "hash"
 address = "address"
-birthday = "null"
-settings = "null"
+birthday = { type = "shift", days = 90 }
+settings = { type = "json", paths = { "$.contact.also" = "email" } }
 avatar = "null"
 remember_token = "null"
 last_ip = "local_ip"
@@ -119,6 +120,15 @@ text = "text"
 [sanitize.activity_log]
 payload = "text"
 ip = "null"
+"#
+}
+
+/// The `[limits]` part: two tables of which few rows are wanted, one of them with followers.
+#[must_use]
+pub fn limits_toml() -> &'static str {
+    r#"[limits]
+orders = { max_rows = 300, order_by = "created_at" }
+activity_log = { max_rows = 500 }
 "#
 }
 
@@ -192,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_name_existing_columns_and_every_type() {
+    fn rules_name_existing_columns_and_every_simple_type() {
         let rules: toml::Table = toml::from_str(rules_toml()).unwrap();
         let mut types = BTreeSet::new();
         for (table, columns) in rules["sanitize"].as_table().unwrap() {
@@ -203,7 +213,7 @@ mod tests {
                 types.insert(rule.as_str().or_else(|| rule["type"].as_str()).unwrap().to_owned());
             }
         }
-        let all = ["address", "email", "hash", "local_ip", "name", "null", "phone", "text"];
+        let all = ["address", "email", "hash", "json", "local_ip", "name", "null", "phone", "shift", "text"];
         assert_eq!(types.iter().map(String::as_str).collect::<Vec<_>>(), all);
     }
 }

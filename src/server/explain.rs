@@ -38,10 +38,19 @@ pub struct ExplainedTable {
     pub way: &'static str,
     /// Why only some rows would be sent; empty for a whole table.
     pub limited: String,
-    /// Each ruled column and what its values become.
-    pub masks: Vec<String>,
+    /// Its ruled columns.
+    pub masks: Vec<ExplainedMask>,
     /// What would be run for it, each statement over the whole table: a run does so range by range.
     pub statements: Vec<String>,
+}
+
+/// What becomes of a ruled column.
+#[derive(Debug, Serialize)]
+pub struct ExplainedMask {
+    /// Its name.
+    pub column: String,
+    /// The type of its rule, and which values stay.
+    pub by: String,
 }
 
 /// One step of finding the rows that limits keep.
@@ -123,17 +132,17 @@ fn told(plan: &TablePlan, entry: &TableEntry, statements: Vec<String>) -> Explai
     }
 }
 
-/// A column and what becomes of it. Patterns and conditions are the operator's own words.
-fn mask(column: &MaskedColumn) -> String {
-    let mut text = format!("{}: {}", column.name, column.mask.name());
+/// What becomes of a column. Patterns and conditions are the operator's own words.
+fn mask(column: &MaskedColumn) -> ExplainedMask {
+    let mut by = column.mask.name().to_owned();
     let keeps: Vec<&str> = column.exclude().collect();
     if !keeps.is_empty() {
-        text.push_str(&format!(" (keeps {})", keeps.join(", ")));
+        by.push_str(&format!(", keeps {}", keeps.join(", ")));
     }
     if column.has_condition() {
-        text.push_str(" (where its condition is not false)");
+        by.push_str(", unless its `where` is false");
     }
-    text
+    ExplainedMask { column: column.name.clone(), by }
 }
 
 fn reading(plan: &TablePlan, schema: &str) -> Result<String> {

@@ -1,5 +1,6 @@
 //! Looking at production before anything is planned: its schema, its settings, and whether masks fit. Only `SELECT`s.
 
+use crate::db::error::server_code;
 use crate::db::flavour::ServerFacts;
 use crate::db::introspect::{Signature, load_schema, signatures};
 use crate::db::{Connection, Endpoint, Role};
@@ -167,13 +168,21 @@ fn leads_an_index(table: &Table, column: &Column) -> bool {
     table.primary_key.first() == Some(&column.name) || table.indexes.iter().any(leads)
 }
 
+/// "No database selected": a table without its database was named.
+const NO_DATABASE: u16 = 1046;
+
 fn refused(error: Error, table: &str, place: &str) -> Error {
     if error.is_retryable() {
         return error;
     }
-    error.with_kind(Kind::Config).context(format!("{place} cannot be asked of table `{table}`")).hint(
-        "correct the condition; tables in a subquery are named with their database, and the account must be able to read them",
-    )
+    let hint = match server_code(&error) {
+        Some(NO_DATABASE) => "tables in a subquery are named with their database: FROM app.users",
+        _ => {
+            "correct the condition; tables in a subquery are named with their database, and the account must be able to \
+             read them"
+        }
+    };
+    error.with_kind(Kind::Config).context(format!("{place} cannot be asked of table `{table}`")).hint(hint)
 }
 
 fn breaks_check(masks: &TableMasks, check: &Check) -> Error {

@@ -86,14 +86,17 @@ pub struct Limited {
 }
 
 impl Limited {
-    /// In a line: `1000 rows by created_at desc; pulled in by orders`.
+    /// In a line: `1000 rows by created_at desc; more pulled in by orders`.
     #[must_use]
     pub fn note(&self) -> String {
         let list = |lead: &str, names: &[String]| {
             (!names.is_empty()).then(|| format!("{lead} {}", names.join(", ")))
         };
-        let parts =
-            [self.limit.clone(), list("follows", &self.follows), list("pulled in by", &self.pulled_in_by)];
+        let parts = [
+            self.limit.clone(),
+            list("follows", &self.follows),
+            list("more pulled in by", &self.pulled_in_by),
+        ];
         parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
@@ -150,7 +153,7 @@ mod tests {
             pulled_in_by: vec!["log".into(), "orders".into()],
             ..Limited::default()
         };
-        assert_eq!(limited.note(), "10 rows by id desc; pulled in by log, orders");
+        assert_eq!(limited.note(), "10 rows by id desc; more pulled in by log, orders");
         let follower = Limited { follows: vec!["users".into()], ..Limited::default() };
         assert_eq!(follower.note(), "follows users");
     }

@@ -89,6 +89,16 @@ fn limits_have_known_options_that_fit_each_other() {
         ("t = { order_by = \"a\", direction = \"asc\" }", "line 2: `limits.t` has no `max_rows`", ""),
         ("t = { all = false }", "line 2: `limits.t` has no `max_rows`", ""),
         (
+            "t = { where = \"a = 1\", order_by = \"a\" }",
+            "line 2: `order_by` of `limits.t` has no effect without `max_rows`, `percent` or `keep_days`",
+            "add one of these, or leave it out",
+        ),
+        (
+            "t = { keep_days = 3, order_by = \"at\", direction = \"asc\" }",
+            "line 2: `direction` of `limits.t` has no effect without `max_rows` or `percent`",
+            "",
+        ),
+        (
             "t = { all = true, max_rows = 1 }",
             "line 2: `limits.t` has `all = true` and other options, which contradict it",
             "leave the other options out, or `all`",
@@ -140,7 +150,11 @@ fn limits_have_known_options_that_fit_each_other() {
             "line 2: `percent` of `limits.t` must be above 0 and up to 100",
             "",
         ),
-        ("t = { percent = \"5\" }", "line 2: `percent` of `limits.t` must be a number, found a string", ""),
+        (
+            "t = { percent = \"5\" }",
+            "line 2: `percent` of `limits.t` must be a number, found a string",
+            "write it without quotes",
+        ),
         ("t = { where = \" \" }", "line 2: `where` of `limits.t` must not be empty", ""),
         ("t = { where = 1 }", "line 2: `where` of `limits.t` must be a string, found an integer", ""),
         ("t = { all = 1 }", "line 2: `all` of `limits.t` must be true or false, found an integer", ""),
@@ -204,6 +218,7 @@ fn relations_have_both_ends() {
             "line 1: relation 1 has 2 columns and 1 referenced columns",
         ),
         (&format!("{whole}colums = []"), "line 6: relation 1 has an unknown option `colums`"),
+        (&whole.replace("references", "refrences"), "line 3: relation 1 has an unknown option `refrences`"),
         (&format!("{whole}when = {{}}"), "line 6: `when` of relation 1 must not be empty"),
         (
             &format!("{whole}when = \"a = 1\""),

@@ -100,7 +100,10 @@ fn estimates<'a>(
     // Each round settles one more level; tables in a circle stay as they are after as many rounds as there are tables.
     for _ in 0..served.len() {
         let mut changed = false;
-        for reference in references.iter().filter(|r| !limits.contains_key(r.table.as_str())) {
+        // Of a relation with `when` nobody knows how many rows it leaves alone.
+        let followed =
+            references.iter().filter(|r| r.when.is_empty() && !limits.contains_key(r.table.as_str()));
+        for reference in followed {
             let Some(parent) = kept.get(reference.references.as_str()).copied() else { continue };
             let share = u128::from(rows(&reference.table)) * u128::from(parent)
                 / u128::from(rows(&reference.references).max(1));
@@ -136,10 +139,11 @@ fn describe(limit: &Limit, table: &Table) -> String {
         parts.push(format!("last {} by {by}", plural(u64::from(days), "day")));
     }
     if limit.condition.is_some() {
-        parts.push("by its condition".to_owned());
+        parts.push("where its condition holds".to_owned());
     }
     if let Some(percent) = limit.percent {
-        parts.push(format!("{percent} %"));
+        let of = if parts.is_empty() { "the rows" } else { "those" };
+        parts.push(format!("{percent}% of {of}"));
     }
     match limit.max_rows {
         Some(rows) if order.is_empty() => parts.push(plural(rows, "row")),
@@ -239,6 +243,6 @@ mod tests {
             direction: Direction::Asc,
             ..Limit::default()
         };
-        assert_eq!(describe(&share, table), "by its condition, 2.5 %");
+        assert_eq!(describe(&share, table), "where its condition holds, 2.5% of those");
     }
 }

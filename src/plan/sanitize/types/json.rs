@@ -18,6 +18,8 @@ const ELEMENTS_OF_TWO: u32 = 16;
 const STARS_MAX: usize = 2;
 
 const OPTION: &str = "paths";
+/// Types that need the old value or the column: at a path they are refused before their options are asked for.
+const NEVER_INSIDE: [&str; 6] = ["sql", "keep", "truncate", "json", "shift", "noise"];
 const HOW: &str = "write paths like $.email, $.\"first name\", $.phones[0] or $.contacts[*].email";
 
 /// Paths and their masks, in the order of the configuration.
@@ -67,6 +69,9 @@ fn inner(rule: &OptionValue) -> Result<Mask, Refusal> {
         }
         other => return Err(wrong(OPTION, "a table of types", other)),
     };
+    if NEVER_INSIDE.contains(&name) {
+        return Err(not_inside(name));
+    }
     let parsed = parse(name, &options)
         .map_err(|refusal| Refusal::of(OPTION, format!("has a path that {}", refusal.what), refusal.hint))?;
     if !parsed.exclude.is_empty() || parsed.condition.is_some() {
@@ -76,12 +81,16 @@ fn inner(rule: &OptionValue) -> Result<Mask, Refusal> {
     match &parsed.mask {
         Mask::Null | Mask::Fixed(_) => Ok(parsed.mask),
         mask if mask.pieces().is_some() => Ok(parsed.mask),
-        mask => Err(Refusal::of(
-            OPTION,
-            format!("has the type `{mask}` at a path"),
-            "inside documents there are email, name, phone, text, hash, null, address, local_ip and fixed",
-        )),
+        mask => Err(not_inside(mask.name())),
     }
+}
+
+fn not_inside(name: &str) -> Refusal {
+    Refusal::of(
+        OPTION,
+        format!("has the type `{name}` at a path"),
+        "inside documents there are email, name, phone, text, hash, null, address, local_ip and fixed",
+    )
 }
 
 impl Path {
@@ -368,6 +377,7 @@ mod tests {
                 table(&[("type", text("keep")), ("first", OptionValue::Integer(5))]),
                 Some("has the type `keep` at a path"),
             ),
+            (text("keep"), Some("has the type `keep` at a path")),
             (
                 table(&[("type", text("email")), ("where", text("id = 1"))]),
                 Some("`exclude` or `where` at a path"),

@@ -6,7 +6,7 @@ use super::Mask;
 use crate::schema::Column;
 
 /// What to do about a column that cannot hold results.
-pub(super) const ANOTHER_TYPE: &str = "use type = \"null\" on a nullable column or a type for such values (the README has a table), or exclude the table";
+pub(super) const ANOTHER_TYPE: &str = "use a type for such values (the README has a table of them), or \"null\" where the column may be NULL, or exclude the table";
 
 /// A problem of the ruled column; `is` follows its name.
 pub(in crate::plan::sanitize) fn problem(one: &Ruled<'_>, is: &str, fix: impl Into<String>) -> Problem {

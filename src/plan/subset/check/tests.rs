@@ -236,7 +236,7 @@ fn relations_that_do_not_fit_are_refused() {
             relation(("comments", "note"), ("posts", "slug")),
             "relation 1: `comments`.`note` (text in utf8mb4_general_ci) and `posts`.`slug` (varchar in utf8mb4_general_ci) do not compare like values of one key",
         ),
-        (when("about", "x"), "relation 1: table `comments` has no column `about`"),
+        (when("about", "x"), "relation 1: table `comments` has no column `about`; did you mean `about_id`?"),
         (
             when("rank", "Post"),
             "relation 1: column `rank` of table `comments` is `int`, and the value in `when` is no number",
