@@ -24,7 +24,6 @@ mod fixture;
 mod harness;
 mod masks;
 mod masks_more;
-mod masks_proof;
 mod oracle;
 mod readme;
 mod review_source;
@@ -86,7 +85,6 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     directions::tests(&mut add);
     masks::tests(&mut add);
     masks_more::tests(&mut add);
-    masks_proof::tests(&mut add);
     review_source::tests(&mut add);
     review_target::tests(&mut add);
     review_walk::tests(&mut add);
