@@ -1,4 +1,4 @@
-//! Named moments of a pull, for logs and for tests that end or hold the process at one of them.
+//! Named moments of a pull or of a run, for logs and for tests that end or hold the process at one of them.
 //!
 //! A test names a moment in [`KILL_AT`]; the process then ends there with SIGKILL, as a power cut or `kill -9`
 //! would end it: no destructor runs, nothing is flushed. At the moment named in [`HOLD_AT`] it stops with SIGSTOP,

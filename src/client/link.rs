@@ -3,7 +3,9 @@
 use super::Api;
 use super::fetch::{FetchTable, STATUS_WAIT_MAX, Sink, Upstream};
 use crate::error::Result;
-use crate::target::load::{LoadPool, Loader};
+use crate::sql::digest::TableDigest;
+use crate::target::load::{LoadPool, Loader, Removal};
+use crate::target::reread::Compared;
 use crate::wire::api::RunStatus;
 use std::io::Read;
 use std::time::Duration;
@@ -37,6 +39,17 @@ impl Upstream for ServerRun<'_> {
     }
 }
 
+/// A sink that can say what it takes back.
+pub(super) trait Witness: Sink {
+    /// As [`Sink::remove`], with the digest of the rows as they stood there.
+    fn remove_compared(
+        &mut self,
+        table: &FetchTable,
+        removal: &Removal<'_>,
+        compared: Option<&Compared>,
+    ) -> Result<TableDigest>;
+}
+
 /// One connection that loads into staging.
 pub(super) struct StagingSink {
     pool: LoadPool,
@@ -50,6 +63,17 @@ impl StagingSink {
     }
 }
 
+impl Witness for StagingSink {
+    fn remove_compared(
+        &mut self,
+        table: &FetchTable,
+        removal: &Removal<'_>,
+        compared: Option<&Compared>,
+    ) -> Result<TableDigest> {
+        self.loader.remove(&table.target_name, removal, compared)
+    }
+}
+
 impl Sink for StagingSink {
     fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
         self.loader.begin_chunk(&table.target_name, chunk)
@@ -57,6 +81,10 @@ impl Sink for StagingSink {
 
     fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
         self.loader.load_batch(&table.target_name, &table.target_columns, values, rows)
+    }
+
+    fn remove(&mut self, table: &FetchTable, removal: &Removal<'_>) -> Result<()> {
+        self.remove_compared(table, removal, None).map(|_| ())
     }
 
     fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()> {

@@ -69,6 +69,16 @@ struct Staged {
     summary: Summary,
 }
 
+/// What was loaded.
+struct Loaded {
+    /// Rows that are there, by the target's table names.
+    rows: BTreeMap<String, u64>,
+    /// Rows that were loaded and taken back again.
+    removed: BTreeMap<String, u64>,
+    /// What was decided about the binlog.
+    binlog: Option<String>,
+}
+
 impl Pull<'_> {
     /// What a pull would do. Changes nothing anywhere.
     ///
@@ -198,10 +208,12 @@ impl Pull<'_> {
         let claimed = target.claim()?;
         for recovered in claimed.recover()? {
             let tables = recovered.tables;
-            self.progress.note(&if recovered.swapped {
-                format!("an interrupted swap of {tables} tables was completed")
-            } else {
-                format!("an interrupted swap of {tables} tables was undone; the data is as it was")
+            self.progress.note(&match (recovered.left_behind, recovered.swapped) {
+                (Some(left), _) => left,
+                (None, true) => format!("an interrupted swap of {tables} tables was completed"),
+                (None, false) => {
+                    format!("an interrupted swap of {tables} tables was undone; the data is as it was")
+                }
             });
         }
         Ok(Some(claimed))
@@ -299,12 +311,13 @@ impl Work<'_> {
         let staging = self.claimed.prepare(plan, PrepareOptions { parallel, prefixed: false })?;
 
         self.pull.step(5, &format!("loading {} tables", tables.len()))?;
-        let estimate = selection.pulled.iter().map(|pulled| pulled.entry.table.row_count).sum();
+        let estimate = selection.pulled.iter().map(|pulled| pulled.entry.rows_expected()).sum();
         self.pull.progress.loading(estimate);
         let ledger = self.ledger(&staging, selection)?;
         let loaded = self.load(&staging, &tables, ledger.as_ref());
         self.pull.progress.loaded();
-        let (rows, binlog) = loaded?;
+        let Loaded { rows, removed, binlog } = loaded?;
+        notes.extend(taken_back(&removed));
 
         self.pull.step(6, "building indexes and foreign keys")?;
         let (staging, built) = staging.build_indexes(parallel)?;
@@ -381,13 +394,13 @@ impl Work<'_> {
         compared.map(|()| ledger.verified(begun.elapsed()))
     }
 
-    /// Has a run made and loads it. Rows by the target's table names, and what was decided about the binlog.
+    /// Has a run made and loads it.
     fn load(
         &self,
         staging: &Staging<Empty>,
         tables: &[FetchTable],
         ledger: Option<&Arc<Ledger>>,
-    ) -> Result<(BTreeMap<String, u64>, Option<String>)> {
+    ) -> Result<Loaded> {
         let config = self.pull.config;
         let pool = staging.load_pool(match config.binlog {
             Binlog::Auto => BinlogMode::Auto,
@@ -437,14 +450,15 @@ impl Work<'_> {
             Err(error) => tracing::debug!(%error, "the run is not ended"),
             Ok(()) => {}
         }
-        let rows = fetched?
-            .into_iter()
-            .zip(tables)
-            .map(|((_, rows), table)| (table.target_name.clone(), rows))
-            .collect();
+        let fetched = fetched?;
+        let names = || tables.iter().map(|table| table.target_name.clone());
         let binlog = pool.binlog();
         let state = if binlog.off { "off" } else { "on" };
-        Ok((rows, binlog.why.map(|why| format!("{state} ({why})"))))
+        Ok(Loaded {
+            rows: names().zip(fetched.iter().map(|table| table.rows)).collect(),
+            removed: names().zip(fetched.iter().map(|table| table.removed)).filter(|(_, n)| *n > 0).collect(),
+            binlog: binlog.why.map(|why| format!("{state} ({why})")),
+        })
     }
 
     fn swap(&self, staged: Staged) -> Result<Summary> {
@@ -456,7 +470,7 @@ impl Work<'_> {
         summary.triggers = report.triggers as u64;
         summary.outside_keys = report.outside_keys.into_iter().map(Into::into).collect();
         if let Some(left) = report.left_behind {
-            summary.notes.push(format!("left behind, `backfill cleanup` drops it: {left}"));
+            summary.notes.push(left);
         }
         Ok(summary)
     }
@@ -474,6 +488,15 @@ impl Work<'_> {
             tracing::warn!(%error, "something was left on the target; the next pull or `backfill cleanup` drops it");
         }
     }
+}
+
+/// Says which rows were taken back, if any were.
+fn taken_back(removed: &BTreeMap<String, u64>) -> Option<String> {
+    let all: u64 = removed.values().sum();
+    let tables: Vec<String> = removed.iter().map(|(table, rows)| format!("{rows} of `{table}`")).collect();
+    let rows = if all == 1 { "1 row whose parent" } else { &format!("{all} rows whose parents") };
+    (all > 0)
+        .then(|| format!("{rows} came or went while the tables were read: left out ({})", tables.join(", ")))
 }
 
 fn wanted(selection: &Selection, flavour: Flavour) -> Vec<Wanted> {

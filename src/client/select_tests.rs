@@ -19,6 +19,7 @@ fn entry(name: &str, columns: &[&str]) -> TableEntry {
         table: table(name, columns),
         has_timestamps: false,
         has_limit: false,
+        limited: None,
         has_sanitization: false,
         sanitized_columns: Vec::new(),
         digest: "d".into(),

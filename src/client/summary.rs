@@ -1,8 +1,8 @@
 //! What a pull tells when it is over, and what a dry run tells instead.
 
-use super::select::Selection;
+use super::select::{Pulled, Selection};
 use crate::target::finish::MovedKey;
-use crate::wire::manifest::{Manifest, NotCopied};
+use crate::wire::manifest::{Limited, Manifest, NotCopied};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -38,19 +38,26 @@ pub struct Preview {
     pub notes: Vec<String>,
 }
 
+/// What else there is to say about a table: whether it is new, what it loses, why only some rows come.
+fn note(pulled: &Pulled) -> String {
+    let fate = match (pulled.is_new, pulled.lost_columns.is_empty()) {
+        (true, _) => Some("new".to_owned()),
+        (false, true) => None,
+        (false, false) => Some(format!("without {}", pulled.lost_columns.join(", "))),
+    };
+    let limited = pulled.entry.limited.as_ref().map(Limited::note);
+    fate.into_iter().chain(limited).collect::<Vec<_>>().join("; ")
+}
+
 impl Preview {
     /// Puts a selection into words.
     pub(super) fn new(manifest: &Manifest, target: String, selection: Selection) -> Self {
         let pulled = selection.pulled.into_iter().map(|pulled| PreviewTable {
-            rows_estimate: Some(pulled.entry.table.row_count),
+            note: note(&pulled),
+            rows_estimate: Some(pulled.entry.rows_expected()),
             sanitized: pulled.entry.sanitized_columns,
             limited: pulled.entry.has_limit,
             timestamps: pulled.entry.has_timestamps,
-            note: match (pulled.is_new, pulled.lost_columns.is_empty()) {
-                (true, _) => "new".to_owned(),
-                (false, true) => String::new(),
-                (false, false) => format!("without {}", pulled.lost_columns.join(", ")),
-            },
             table: pulled.target_name,
         });
         let without_rows = |table: String, note: String| PreviewTable {

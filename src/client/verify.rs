@@ -1,9 +1,11 @@
 //! `--verify`: keeps the digest of every row that the target took, to be compared with what it gives back.
 
 use super::fetch::{FetchTable, Sink};
+use super::link::Witness;
 use super::summary::{Partly, Verified};
 use crate::error::Result;
 use crate::sql::digest::{RowHasher, TableDigest};
+use crate::target::load::Removal;
 use crate::target::reread::Compared;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -47,15 +49,18 @@ impl Ledger {
         }
     }
 
-    fn hasher(&self, table: &str) -> RowHasher {
-        let compared = self.compared.iter().find(|compared| compared.table == table);
-        compared.map_or_else(|| RowHasher::new(Vec::new()), Compared::hasher)
+    fn compared(&self, table: &str) -> Option<&Compared> {
+        self.compared.iter().find(|compared| compared.table == table)
     }
 
-    fn keep(&self, table: &str, digest: TableDigest) {
+    fn hasher(&self, table: &str) -> RowHasher {
+        self.compared(table).map_or_else(|| RowHasher::new(Vec::new()), Compared::hasher)
+    }
+
+    fn keep(&self, table: &str, came: TableDigest, went: TableDigest) {
         let mut sent = self.lock();
         let entry = sent.entry(table.to_owned()).or_default();
-        *entry = entry.and(digest);
+        *entry = entry.and(came).without(went);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, TableDigest>> {
@@ -69,24 +74,32 @@ pub(super) struct Recording<S> {
     ledger: Arc<Ledger>,
     /// The open chunk's rows.
     chunk: RowHasher,
+    /// Rows of earlier chunks that the open one takes back.
+    removed: TableDigest,
 }
 
-impl<S: Sink> Recording<S> {
+impl<S: Witness> Recording<S> {
     /// In front of `inner`.
     pub(super) fn new(inner: S, ledger: &Arc<Ledger>) -> Self {
-        Self { inner, ledger: Arc::clone(ledger), chunk: RowHasher::new(Vec::new()) }
+        Self {
+            inner,
+            ledger: Arc::clone(ledger),
+            chunk: RowHasher::new(Vec::new()),
+            removed: TableDigest::default(),
+        }
     }
 
     fn keep(&mut self, table: &FetchTable) {
-        self.ledger.keep(&table.target_name, self.chunk.take());
+        self.ledger.keep(&table.target_name, self.chunk.take(), std::mem::take(&mut self.removed));
     }
 }
 
-impl<S: Sink> Sink for Recording<S> {
+impl<S: Witness> Sink for Recording<S> {
     fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
         let is_new = self.inner.begin(table, chunk)?;
         if is_new {
             self.chunk = self.ledger.hasher(&table.target_name);
+            self.removed = TableDigest::default();
         } else {
             // The commit that seemed to fail had not: the rows of the attempt before are in.
             self.keep(table);
@@ -97,6 +110,12 @@ impl<S: Sink> Sink for Recording<S> {
     fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
         self.inner.load(table, values, rows)?;
         self.chunk.statement(values);
+        Ok(())
+    }
+
+    fn remove(&mut self, table: &FetchTable, removal: &Removal<'_>) -> Result<()> {
+        let compared = self.ledger.compared(&table.target_name);
+        self.removed = self.removed.and(self.inner.remove_compared(table, removal, compared)?);
         Ok(())
     }
 
@@ -132,12 +151,29 @@ mod tests {
             Ok(())
         }
 
+        fn remove(&mut self, table: &FetchTable, removal: &Removal<'_>) -> Result<()> {
+            self.remove_compared(table, removal, None).map(|_| ())
+        }
+
         fn commit(&mut self, _: &FetchTable, _: u32) -> Result<()> {
             if self.commit_fails { Err(Error::new(Kind::Target, "gone").retryable()) } else { Ok(()) }
         }
 
         fn roll_back(&mut self) -> Result<()> {
             Ok(())
+        }
+    }
+
+    impl Witness for Scripted {
+        fn remove_compared(
+            &mut self,
+            _: &FetchTable,
+            removal: &Removal<'_>,
+            _: Option<&Compared>,
+        ) -> Result<TableDigest> {
+            let mut hasher = RowHasher::new(Vec::new());
+            hasher.statement(removal.values.trim_end().trim_end_matches(");"));
+            Ok(hasher.take())
         }
     }
 
@@ -167,6 +203,25 @@ mod tests {
         assert_eq!(rows(&recording), 0, "not before the commit");
         recording.commit(&table(), 0).unwrap();
         assert_eq!(rows(&recording), 3, "rows that were rolled back do not count");
+    }
+
+    #[test]
+    fn rows_that_are_taken_back_leave_the_ledger_with_their_chunk() {
+        let mut recording = Recording::new(Scripted::default(), &Ledger::new(Vec::new()));
+        recording.begin(&table(), 0).unwrap();
+        recording.load(&table(), "(1),\n(2),\n(3);\n", 3).unwrap();
+        recording.commit(&table(), 0).unwrap();
+        let removal = Removal { columns: &["a"], values: "(1),\n(3));\n", rows: 2 };
+        for _ in 0..2 {
+            recording.begin(&table(), 1).unwrap();
+            recording.remove(&table(), &removal).unwrap();
+            assert_eq!(rows(&recording), 3, "not before the commit");
+            recording.roll_back().unwrap();
+        }
+        recording.begin(&table(), 1).unwrap();
+        recording.remove(&table(), &removal).unwrap();
+        recording.commit(&table(), 1).unwrap();
+        assert_eq!(rows(&recording), 1);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! `backfill cleanup`: drops what dead runs and pulls left in the configured database's server.
 
 use super::Context;
-use crate::config::Overrides;
+use crate::commands::serve::workspace_home;
+use crate::config::{Config, Overrides};
 use crate::db::Endpoint;
 use crate::error::Result;
 use crate::source::sweep;
+use crate::source::workspace::{Home, Layout};
 use crate::target::{self, Claimed, Target};
 use crate::ui::format::{duration, plural};
 use crate::ui::prompt::confirm;
@@ -59,15 +61,19 @@ pub fn run(args: &CleanupArgs, context: &Context) -> Result<()> {
 
     let mut report = Report::default();
     if let Some(claimed) = &claimed {
-        report.swaps_finished = claimed.recover()?.len();
+        for recovered in claimed.recover()? {
+            match recovered.left_behind {
+                Some(left) => screen.result(&left)?,
+                None => report.swaps_finished += 1,
+            }
+        }
         if report.swaps_finished > 0 {
             screen
                 .result(&format!("Finished {}.", plural(report.swaps_finished as u64, "interrupted swap")))?;
         }
     }
-    // Only a serving side has this schema; the pulling side's configuration need not be good for serving.
-    let temp_database = config.serve().ok().and_then(|serve| serve.temp_database);
-    let found = find(&endpoint, temp_database.as_deref(), claimed.as_ref(), age_min)?;
+    let home = home(&config, &endpoint)?;
+    let found = find(&home, claimed.as_ref(), age_min)?;
     let leftovers = found.list();
     if leftovers.is_empty() {
         screen.result(&format!("Nothing is left behind that is older than {} minutes.", args.max_age))?;
@@ -79,7 +85,7 @@ pub fn run(args: &CleanupArgs, context: &Context) -> Result<()> {
         screen.result("Nothing was dropped.")?;
         return screen.json(&Report { declined: true, ..report });
     }
-    report.dropped = found.drop_all(&endpoint, claimed.as_ref())?;
+    report.dropped = found.drop_all(&home, claimed.as_ref())?;
     screen.result(&format!("Dropped {}.", plural(report.dropped.len() as u64, "leftover")))?;
     screen.json(&report)
 }
@@ -89,15 +95,19 @@ fn claim(endpoint: &Endpoint) -> Result<Option<Claimed>> {
     if target::exists(endpoint)? { Target::open(endpoint)?.claim().map(Some) } else { Ok(None) }
 }
 
-fn find(
-    endpoint: &Endpoint,
-    temp_database: Option<&str>,
-    claimed: Option<&Claimed>,
-    age_min: Duration,
-) -> Result<Found> {
+/// Where workspaces may be. Only a serving side has a schema or an account for them; the pulling side's configuration
+/// need not be good for serving.
+fn home(config: &Config, endpoint: &Endpoint) -> Result<Home> {
+    match config.serve() {
+        Ok(serve) => workspace_home(&serve),
+        Err(_) => Home::new(endpoint, Layout::Schema, None),
+    }
+}
+
+fn find(home: &Home, claimed: Option<&Claimed>, age_min: Duration) -> Result<Found> {
     let seconds = i64::try_from(age_min.as_secs()).unwrap_or(i64::MAX);
     Ok(Found {
-        workspaces: sweep::list(endpoint, temp_database, seconds)?,
+        workspaces: sweep::list(home, seconds)?,
         stagings: claimed.map(|claimed| claimed.orphans(age_min)).transpose()?.unwrap_or_default(),
     })
 }
@@ -108,10 +118,10 @@ impl Found {
     }
 
     /// Drops everything that still is dead; what came to life meanwhile stays.
-    fn drop_all(&self, endpoint: &Endpoint, claimed: Option<&Claimed>) -> Result<Vec<Leftover>> {
+    fn drop_all(&self, home: &Home, claimed: Option<&Claimed>) -> Result<Vec<Leftover>> {
         let mut dropped = Vec::new();
         for orphan in &self.workspaces {
-            if sweep::drop(endpoint, orphan)? {
+            if sweep::drop(home, orphan)? {
                 dropped.push(workspace(orphan));
             }
         }

@@ -3,6 +3,7 @@
 pub mod cleanup;
 pub mod demo;
 pub mod install;
+pub mod plan;
 pub mod pull;
 mod rules;
 pub mod serve;

@@ -85,6 +85,7 @@ mod tests {
     fn the_rules_of_the_template_are_right() {
         let folder = tempfile::tempdir().unwrap();
         let rules = config::template().split_once("# [sanitize.users]").unwrap().1;
+        let rules = rules.split_once("# [limits]").unwrap().0;
         let rules: String =
             rules.lines().map(|line| format!("{}\n", line.trim_start_matches("# "))).collect();
         let kept = rules

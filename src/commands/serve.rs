@@ -1,15 +1,19 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
-use crate::commands::{Context, rules};
-use crate::config::{Overrides, Policy, ServeConfig};
+use crate::commands::{Context, plan, rules};
+use crate::config::{Overrides, Policy, ServeConfig, TempStrategy};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::plan::reference::Relation;
 use crate::plan::run::MaskAt;
+use crate::plan::subset::{Direction, Limit};
 use crate::random;
+use crate::schema::ForeignKey;
 use crate::server::auth::Access;
 use crate::server::catalog::{Catalog, CatalogSettings};
 use crate::server::encode::Encoder;
+use crate::server::explain::explain;
 use crate::server::gate::GateOptions;
 use crate::server::http::{HttpOptions, Server};
 use crate::server::permits::Permits;
@@ -18,14 +22,14 @@ use crate::server::service::{Endpoints, Service};
 use crate::server::work::Shared;
 use crate::server::{gate, net};
 use crate::source::sweep;
-use crate::source::workspace::Workspace;
+use crate::source::workspace::{Home, Layout, Workspace};
 use clap::Args;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// Options of `serve`.
@@ -37,6 +41,12 @@ pub struct ServeArgs {
     /// Connections to the source over all runs [default: server.threads]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub threads: Option<u16>,
+    /// Show what pulls would do to the source, per table, and end; nothing is written and nobody is served
+    #[arg(long)]
+    pub plan: bool,
+    /// With --plan: the statements too
+    #[arg(long, requires = "plan")]
+    pub sql: bool,
 }
 
 /// Streams may go on for so long after the first signal.
@@ -48,7 +58,7 @@ const REAP_EVERY: Duration = Duration::from_secs(1);
 /// Time between two sweeps of orphaned workspaces.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
-/// Serves until SIGINT or SIGTERM.
+/// Serves until SIGINT or SIGTERM, or shows the plan.
 ///
 /// # Errors
 /// `Config` when the configuration is invalid or does not fit the database; `Source` and `Privilege` when the database
@@ -56,6 +66,11 @@ const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let overrides = Overrides { bind: args.bind, threads: args.threads.map(usize::from), parallel: None };
     let config = context.load(overrides)?.serve()?;
+    if args.plan {
+        let catalog = Catalog::take(&catalog_settings(&config)?)?;
+        let explained = explain(&catalog, workspace_home(&config)?.layout())?;
+        return plan::show(&explained, &config.database.database, args.sql, context);
+    }
     let keeper = LockKeeper::open(&config.database, Role::Workspace)?;
     let settings = catalog_settings(&config)?;
     let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;
@@ -64,16 +79,19 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     for warning in catalog.warnings() {
         tracing::warn!("{warning}");
     }
-    if let Err(error) = sweep::sweep(&config.database, config.temp_database.as_deref()) {
-        tracing::warn!(%error, "orphaned workspaces could not be looked for");
-    }
-    if catalog.has_rules() {
-        Workspace::try_out(&config.database, config.temp_database.as_deref(), &keeper)?;
+    let home = workspace_home(&config)?;
+    let copied = catalog.copied();
+    sweep(&home);
+    // Who only reads needs no right on workspaces.
+    if !copied.is_empty() {
+        Workspace::try_out(&home, &keeper, copied)?;
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
-    let service = Arc::new(service(&config, settings, keeper, catalog.server)?);
+    let service = Arc::new(service(&config, settings, keeper, home, catalog.server.clone())?);
     let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
+    // Before anybody is told that it listens.
+    let stop = listen_for_signals()?;
     context.screen.result(&format!(
         "listening on {}://{}/{} (database `{}`: {tables} tables, {ruled} with rules)",
         if config.tls.is_some() { "https" } else { "http" },
@@ -81,7 +99,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
         config.route_prefix,
         config.database.database
     ))?;
-    let result = wait(&config, &service);
+    let result = wait(&service, &stop);
     tracing::info!("stopping: no new requests, streams have {} s to end", GRACE.as_secs());
     let quiet = server.shutdown(if service.runs.is_empty() { Duration::ZERO } else { grace(&result) });
     service.runs.end_all("the server stops");
@@ -104,6 +122,23 @@ fn check_connections(config: &ServeConfig, catalog: &Catalog) -> Result<()> {
     }
 }
 
+/// Where workspaces are made, and as whom.
+pub(super) fn workspace_home(config: &ServeConfig) -> Result<Home> {
+    let layout = match &config.temp_strategy {
+        TempStrategy::Database => Layout::Schema,
+        TempStrategy::TempDatabase(name) => Layout::Shared { temp_database: name.clone() },
+        TempStrategy::Tables => Layout::Tables,
+    };
+    Home::new(&config.database, layout, config.temp_account.as_ref())
+}
+
+/// Drops what dead runs left; that it cannot be done keeps nobody from serving.
+fn sweep(home: &Home) {
+    if let Err(error) = sweep::sweep(home) {
+        tracing::warn!(%error, "orphaned workspaces could not be looked for");
+    }
+}
+
 /// A server that lost its locks has nothing to wait for.
 fn grace(result: &Result<i32>) -> Duration {
     if result.is_ok() { GRACE } else { Duration::ZERO }
@@ -113,12 +148,13 @@ fn service(
     config: &ServeConfig,
     settings: CatalogSettings,
     keeper: LockKeeper,
+    home: Home,
     server: String,
 ) -> Result<Service> {
     let shared = Shared {
         endpoint: config.database.clone(),
         server,
-        temp_database: config.temp_database.clone(),
+        home,
         keeper,
         permits: Permits::new(config.threads),
         workers_max: config.threads.saturating_sub(config.max_runs.saturating_sub(1)).max(1),
@@ -157,6 +193,9 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),
         rules: rules::planned(&config.rules)?,
+        limits: config.limits.iter().map(limit).collect(),
+        relations: config.relations.iter().enumerate().map(|(at, one)| relation(at + 1, one)).collect(),
+        datetime_timezone: config.datetime_timezone.clone(),
         mask_at: match config.mask_at {
             crate::config::MaskAt::Update => MaskAt::Update,
             crate::config::MaskAt::Copy => MaskAt::Copy,
@@ -166,16 +205,54 @@ fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
     })
 }
 
-/// Waits for a signal, and meanwhile ends idle runs and sweeps. After the first signal the next one ends the process
-/// at once: what it leaves behind is swept by the next start.
-fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
+fn limit(limit: &crate::config::Limit) -> Limit {
+    Limit {
+        table: limit.table.clone(),
+        all: limit.all,
+        max_rows: limit.max_rows,
+        order_by: limit.order_by.clone(),
+        direction: match limit.direction {
+            crate::config::Direction::Asc => Direction::Asc,
+            crate::config::Direction::Desc => Direction::Desc,
+        },
+        keep_days: limit.keep_days,
+        condition: limit.condition.clone(),
+        percent: limit.percent,
+    }
+}
+
+/// The relation of that number, from 1.
+fn relation(number: usize, relation: &crate::config::Relation) -> Relation {
+    Relation {
+        key: ForeignKey {
+            name: format!("relation {number}"),
+            table: relation.table.clone(),
+            columns: relation.columns.clone(),
+            references_schema: None,
+            references: relation.references.clone(),
+            referenced_columns: relation.referenced_columns.clone(),
+            on_delete: "NO ACTION".to_owned(),
+            on_update: "NO ACTION".to_owned(),
+        },
+        when: relation.when.clone(),
+    }
+}
+
+/// Signals from now on. After the first the next one ends the process at once: what it leaves behind is swept by the next
+/// start.
+struct Stop {
+    signals: Receiver<i32>,
+    at_once: Arc<AtomicBool>,
+}
+
+fn listen_for_signals() -> Result<Stop> {
     let listening = |error| Error::internal("listening for signals").source(error);
     let at_once = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&at_once)).map_err(listening)?;
     }
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(listening)?;
-    let (sender, receiver) = channel();
+    let (sender, received) = channel();
     std::thread::Builder::new()
         .name("signals".to_owned())
         .spawn(move || {
@@ -186,11 +263,16 @@ fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
             }
         })
         .map_err(|error| Error::internal("starting the signal thread").source(error))?;
+    Ok(Stop { signals: received, at_once })
+}
+
+/// Waits for a signal, and meanwhile ends idle runs and sweeps.
+fn wait(service: &Service, stop: &Stop) -> Result<i32> {
     let mut swept = Instant::now();
     loop {
-        match receiver.recv_timeout(REAP_EVERY) {
+        match stop.signals.recv_timeout(REAP_EVERY) {
             Ok(signal) => {
-                at_once.store(true, Ordering::Release);
+                stop.at_once.store(true, Ordering::Release);
                 return Ok(signal);
             }
             Err(RecvTimeoutError::Disconnected) => return Err(Error::internal("the signal thread ended")),
@@ -203,9 +285,7 @@ fn wait(config: &ServeConfig, service: &Service) -> Result<i32> {
         service.runs.reap();
         if swept.elapsed() >= SWEEP_EVERY {
             swept = Instant::now();
-            if let Err(error) = sweep::sweep(&config.database, config.temp_database.as_deref()) {
-                tracing::warn!(%error, "orphaned workspaces could not be looked for");
-            }
+            sweep(&service.runs.shared().home);
         }
     }
 }

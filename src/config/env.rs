@@ -16,6 +16,8 @@ pub(super) const ENVIRONMENT: &[&str] = &["BACKFILL_ENV", "APP_ENV", "RAILS_ENV"
 pub(super) const SERVER_ENABLED: &str = "BACKFILL_SERVER_ENABLED";
 pub(super) const TEMP_STRATEGY: &str = "BACKFILL_TEMP_STRATEGY";
 pub(super) const TEMP_DATABASE: &str = "BACKFILL_TEMP_DATABASE";
+pub(super) const TEMP_USERNAME: &str = "BACKFILL_TEMP_USERNAME";
+pub(super) const TEMP_PASSWORD: &str = "BACKFILL_TEMP_PASSWORD";
 pub(super) const SOURCE_URL: &str = "BACKFILL_SOURCE_URL";
 pub(super) const DATABASE_URLS: &[&str] = &["DATABASE_URL", "DB_URL"];
 
@@ -28,6 +30,8 @@ pub const NAMES: &[&str] = &[
     SERVER_ENABLED,
     TEMP_STRATEGY,
     TEMP_DATABASE,
+    TEMP_USERNAME,
+    TEMP_PASSWORD,
     SOURCE_URL,
     DATABASE_URLS[0],
     DATABASE_URLS[1],
@@ -39,15 +43,9 @@ pub const NAMES: &[&str] = &[
     "DB_PASSWORD",
     "DB_SOCKET",
     NOT_YET[0].0,
-    NOT_YET[1].0,
-    NOT_YET[2].0,
 ];
 
-const NOT_YET: [(&str, &NotYet); 3] = [
-    ("BACKFILL_TEMP_USERNAME", &keys::TEMP_ACCOUNT),
-    ("BACKFILL_TEMP_PASSWORD", &keys::TEMP_ACCOUNT),
-    ("BACKFILL_MASK_KEY", &keys::KEYED_MASKS),
-];
+const NOT_YET: [(&str, &NotYet); 1] = [("BACKFILL_MASK_KEY", &keys::KEYED_MASKS)];
 
 /// The variables of one layer that are ours and not empty.
 #[derive(Default)]

@@ -76,17 +76,9 @@ const fn not_yet(path: &'static str, what: &'static NotYet) -> Key {
     Key { path, shape: Shape::Text, status: Status::NotYet(what) }
 }
 
-pub(super) const TEMP_ACCOUNT: NotYet = NotYet {
-    feature: "an account of its own for the workspace",
-    hint: "leave it out: the account of the source database is used, and needs the rights for the workspace",
-};
 const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
-};
-const DATETIME_ZONE: NotYet = NotYet {
-    feature: "time zones of DATETIME columns, which only limits by age need",
-    hint: "leave it out until limits are supported",
 };
 const DELTA: NotYet = NotYet { feature: "delta pulls", hint: "leave it out: every pull is a full pull" };
 pub(super) const KEYED_MASKS: NotYet =
@@ -97,16 +89,10 @@ pub(super) const STRICT: NotYet = NotYet {
 };
 const LEAK_CHECK: NotYet =
     NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
-const LIMITS: NotYet =
-    NotYet { feature: "subsetting", hint: "leave it out, or keep whole tables out with `exclude_tables`" };
-const RELATIONS: NotYet = NotYet {
-    feature: "foreign keys that the schema does not declare",
-    hint: "leave it out: tables are copied whole",
-};
 const HOOKS: NotYet =
     NotYet { feature: "hooks", hint: "run the command after `backfill pull`, by its exit code" };
-pub(super) const STRATEGIES: NotYet = NotYet {
-    feature: "workspaces other than a database of their own",
+pub(super) const SELECT_STRATEGY: NotYet = NotYet {
+    feature: "masking without a workspace",
     hint: "use \"database\" and let the account create a schema, or prepare one and name it in `temp_database`",
 };
 
@@ -124,6 +110,8 @@ pub(super) const KEYS: &[Key] = &[
     built("server.threads", Shape::Integer),
     built("server.temp_strategy", Shape::Text),
     built("server.temp_database", Shape::Text),
+    built("server.temp_username", Shape::Text),
+    built("server.temp_password", Shape::Text),
     built("server.chunk_size", Shape::Integer),
     built("server.allow_ips", Shape::List),
     built("server.max_runs", Shape::Integer),
@@ -133,12 +121,10 @@ pub(super) const KEYS: &[Key] = &[
     built("server.mask_at", Shape::Text),
     built("server.compression_level", Shape::Integer),
     built("server.allow_http", Shape::Boolean),
-    not_yet("server.temp_username", &TEMP_ACCOUNT),
-    not_yet("server.temp_password", &TEMP_ACCOUNT),
     built("server.tls_cert", Shape::Text),
     built("server.tls_key", Shape::Text),
     not_yet("server.snapshot_lock", &SNAPSHOT_LOCK),
-    not_yet("server.datetime_timezone", &DATETIME_ZONE),
+    built("server.datetime_timezone", Shape::Text),
     built("client.source_url", Shape::Text),
     built("client.allowed_environments", Shape::List),
     built("client.timeout", Shape::Integer),
@@ -162,9 +148,22 @@ pub(super) const TABLES: &[&str] = &["database", "server", "client", "privacy"];
 /// The table of rules; its keys are names of tables and columns.
 pub(super) const SANITIZE: &str = "sanitize";
 
+/// The table of limits; its keys are names of tables.
+pub(super) const LIMITS: &str = "limits";
+
+/// The list of relations.
+pub(super) const RELATIONS: &str = "relations";
+
+/// What an entry of [`LIMITS`] may say.
+pub(super) const LIMIT_OPTIONS: &[&str] =
+    &["max_rows", "order_by", "direction", "keep_days", "where", "percent", "all"];
+
+/// What an entry of [`RELATIONS`] may say; all but the last are required.
+pub(super) const RELATION_OPTIONS: &[&str] =
+    &["table", "columns", "references", "referenced_columns", "when"];
+
 /// Tables that only the design knows.
-pub(super) const TABLES_NOT_YET: &[(&str, &NotYet)] =
-    &[("limits", &LIMITS), ("relations", &RELATIONS), ("hooks", &HOOKS)];
+pub(super) const TABLES_NOT_YET: &[(&str, &NotYet)] = &[("hooks", &HOOKS)];
 
 /// The key at `path`.
 pub(super) fn find(table: &str, name: &str) -> Option<&'static Key> {
@@ -191,8 +190,14 @@ pub(super) fn advice(table: &str, name: &str) -> String {
 
 /// Where a key or table of that exact name belongs.
 pub(super) fn home_of(name: &str) -> Option<String> {
+    if name == RELATIONS {
+        return Some("[[relations]] stands on a line of its own, not in another table".to_owned());
+    }
     if all_tables().any(|table| table == name) {
         return Some(format!("[{name}] is a table of its own, not part of another one"));
+    }
+    if LIMIT_OPTIONS.contains(&name) {
+        return Some(format!("`{name}` belongs to a table in [limits]: TABLE = {{ {name} = … }}"));
     }
     let homes: Vec<&str> = KEYS.iter().filter(|key| key.name() == name).map(Key::table).collect();
     match homes.as_slice() {
@@ -211,7 +216,7 @@ pub(super) fn is_top_level(name: &str) -> bool {
 }
 
 fn all_tables() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().copied().chain([SANITIZE])
+    TABLES.iter().copied().chain([SANITIZE, LIMITS, RELATIONS])
 }
 
 fn names_of(table: &str) -> Vec<&'static str> {
@@ -258,12 +263,15 @@ mod tests {
             ("", "sanitise", "did you mean `sanitize`?"),
             ("", "treads", "perhaps: `threads` belongs in [server]"),
             ("database", "paralel", "perhaps: `parallel` belongs in [client]"),
+            ("server", "relations", "[[relations]] stands on a line of its own, not in another table"),
+            ("", "limit", "did you mean `limits`?"),
+            ("server", "max_rows", "`max_rows` belongs to a table in [limits]: TABLE = { max_rows = … }"),
             ("database", "hostname", "valid in [database]: url, tls, ca"),
             (
                 "",
                 "quux",
                 "valid at the top of the file: token, environment, exclude_tables, database, server, client, \
-                 privacy, sanitize",
+                 privacy, sanitize, limits, relations",
             ),
         ];
         for (place, name, expected) in table {

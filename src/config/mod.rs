@@ -8,12 +8,15 @@
 //! or variable, the file and the line.
 
 mod database;
+mod entry;
 mod env;
 mod file;
 mod keys;
 mod layers;
+mod limits;
 mod parse;
 mod pull;
+mod relations;
 mod rules;
 mod serve;
 mod template;
@@ -23,7 +26,9 @@ mod values;
 
 pub use env::NAMES as ENVIRONMENT_NAMES;
 pub use file::{CONFIG_NAME, ENV_NAME};
+pub use limits::{Direction, Limit};
 pub use pull::{Binlog, Environment, PullConfig};
+pub use relations::Relation;
 pub use rules::{Rule, RuleOption, RuleValue};
 pub use serve::{MaskAt, Policy, ServeConfig, TempStrategy, TlsFiles};
 pub use template::template;
@@ -278,6 +283,8 @@ impl fmt::Debug for Config {
             .field("dot_env", &self.layers.dot_env.names().collect::<Vec<_>>())
             .field("keys", &self.layers.file.values.keys().collect::<Vec<_>>())
             .field("rules", &self.layers.file.rules.len())
+            .field("limits", &self.layers.file.limits.len())
+            .field("relations", &self.layers.file.relations.len())
             .finish()
     }
 }

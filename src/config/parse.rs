@@ -4,6 +4,8 @@
 //! show the source line or the value ("invalid type: string \"…\""), and that value may be the token.
 
 use super::keys::{self, Key, NotYet, Shape, Status};
+use super::limits::{self, Limit};
+use super::relations::{self, Relation};
 use super::rules::{self, Rule};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -33,6 +35,10 @@ pub(super) struct FileSettings {
     pub values: BTreeMap<&'static str, (Raw, usize)>,
     /// From `[sanitize]`, in the order of the file.
     pub rules: Vec<Rule>,
+    /// From `[limits]`, in the order of the file.
+    pub limits: Vec<Limit>,
+    /// From `[[relations]]`, in the order of the file.
+    pub relations: Vec<Relation>,
 }
 
 /// Reads `text`; `file` is only for messages.
@@ -44,6 +50,7 @@ pub(super) fn parse(text: &str, file: PathBuf) -> Result<FileSettings> {
         Err(error) => walker.syntax(&error),
     }
     settings.rules.sort_by_key(|rule| rule.line);
+    settings.limits.sort_by_key(|limit| limit.line);
     settings.rules.iter_mut().for_each(|rule| rule.file.clone_from(&settings.file));
     match walker.first_problem(&settings.file) {
         Some(error) => Err(error),
@@ -110,6 +117,10 @@ impl Walker<'_> {
                 self.refuse_not_yet(at, &format!("`{table}`"), lacking);
             } else if name == keys::SANITIZE {
                 rules::read(self, at, value.get_ref(), &mut settings.rules);
+            } else if name == keys::LIMITS {
+                limits::read(self, at, value.get_ref(), &mut settings.limits);
+            } else if name == keys::RELATIONS {
+                relations::read(self, at, value.get_ref(), &mut settings.relations);
             } else if let Some(section) = keys::TABLES.iter().find(|table| **table == name) {
                 match value.get_ref() {
                     DeValue::Table(inner) => self.section(section, inner, settings),
@@ -215,7 +226,7 @@ impl Walker<'_> {
     }
 }
 
-fn integer(number: &DeInteger<'_>) -> Option<i64> {
+pub(super) fn integer(number: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 

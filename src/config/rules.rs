@@ -2,15 +2,13 @@
 //! whether table and column exist, and whether results fit, is the sanitize planner's to say. What it finds wrong
 //! comes back through [`Rule::refuse`], which knows file and line.
 
-use super::keys;
+use super::entry::{misplaced, shown};
 use super::parse::{Walker, kind_of};
 use crate::error::Error;
 use crate::secret::Secret;
 use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 
-/// The longest name of a table or column that either server knows, in characters.
-const NAME_MAX: usize = 64;
 /// How deep tables and lists of options may be nested.
 const DEPTH_MAX: usize = 4;
 
@@ -197,15 +195,4 @@ fn read_value(
 
 fn name_of(table: &str, column: &str) -> String {
     format!("`sanitize.{}.{}`", shown(table), shown(column))
-}
-
-/// A key of the top of the file, written below a `[sanitize.…]` header, looks like a table or column.
-fn misplaced(name: &str) -> Option<String> {
-    if keys::is_top_level(name) { keys::home_of(name) } else { None }
-}
-
-/// A name of a table or column, made fit for a message.
-fn shown(name: &str) -> &str {
-    let fits = name.chars().count() <= NAME_MAX && !name.chars().any(char::is_control);
-    if fits { name } else { "…" }
 }

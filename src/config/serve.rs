@@ -2,8 +2,9 @@
 
 use super::keys;
 use super::layers::{Choice, Setting};
-use super::{Config, IpRange, Patterns, Rule, env};
-use crate::db::Endpoint;
+use super::values;
+use super::{Config, IpRange, Limit, Patterns, Relation, Rule, env};
+use crate::db::{Account, Endpoint};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,6 +30,12 @@ pub struct ServeConfig {
     pub exclude_tables: Patterns,
     /// How columns are masked, in the order of the file; checked in shape only.
     pub rules: Vec<Rule>,
+    /// Which rows are wanted, in the order of the file; checked in shape only.
+    pub limits: Vec<Limit>,
+    /// Foreign keys that the schema does not declare, in the order of the file; checked in shape only.
+    pub relations: Vec<Relation>,
+    /// The time zone of DATETIME columns, as an offset: `+00:00`.
+    pub datetime_timezone: String,
     /// What happens to columns without a rule.
     pub policy: Policy,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
@@ -39,8 +46,8 @@ pub struct ServeConfig {
     pub threads: usize,
     /// Where copies are kept.
     pub temp_strategy: TempStrategy,
-    /// This schema instead of a new one; never the source.
-    pub temp_database: Option<String>,
+    /// Who makes them; none: the source's own account.
+    pub temp_account: Option<Account>,
     /// Most rows of one batch.
     pub chunk_size: u32,
     /// Who may ask; empty: anybody. See [`ServeConfig::allows`].
@@ -87,11 +94,22 @@ pub enum Policy {
     Warn,
 }
 
-/// `server.temp_strategy`: where the copies of a run are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// `server.temp_strategy` and `server.temp_database`: where the copies of a run are kept on the source's server.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TempStrategy {
-    /// In a schema of their own on the source's server.
+    /// In a schema of their own.
     Database,
+    /// In this schema, never the source.
+    TempDatabase(String),
+    /// Beside the source's tables.
+    Tables,
+}
+
+/// What [`TempStrategy`] is spelled as.
+#[derive(Clone, Copy)]
+enum Word {
+    Database,
+    Tables,
 }
 
 /// `server.mask_at`: when columns are masked.
@@ -118,8 +136,7 @@ impl Config {
         let policy = self.policy()?;
         let database = self.database()?;
         let tls = self.tls_files()?;
-        let temp_strategy = self.temp_strategy()?;
-        let temp_database = self.temp_database(&database)?;
+        let temp_strategy = self.temp_strategy(&database)?;
         let layers = &self.layers;
         let seconds = |path, default| self.seconds(path, default);
         let mask_words = [("update", MaskAt::Update), ("copy", MaskAt::Copy)];
@@ -127,6 +144,9 @@ impl Config {
             tokens,
             exclude_tables: self.exclude_tables()?,
             rules: self.rules().to_vec(),
+            limits: self.layers.file.limits.clone(),
+            relations: self.layers.file.relations.clone(),
+            datetime_timezone: self.datetime_timezone()?,
             policy,
             bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
@@ -137,7 +157,7 @@ impl Config {
                 1..=256,
             )?,
             temp_strategy,
-            temp_database,
+            temp_account: self.temp_account()?,
             database,
             chunk_size: layers.number(None, "server.chunk_size", 5000, 1..=1_000_000)?,
             allow_ips: self.allow_ips()?,
@@ -173,39 +193,57 @@ impl Config {
         Ok(policy)
     }
 
-    fn temp_strategy(&self) -> Result<TempStrategy> {
-        let words = [
-            ("database", Choice::Built(TempStrategy::Database)),
-            ("tables", Choice::NotYet(&keys::STRATEGIES)),
-            ("select", Choice::NotYet(&keys::STRATEGIES)),
-        ];
-        let strategy = self.layers.choice_built(&[env::TEMP_STRATEGY], "server.temp_strategy", &words)?;
-        Ok(strategy.unwrap_or(TempStrategy::Database))
+    fn datetime_timezone(&self) -> Result<String> {
+        match self.layers.text(&[], "server.datetime_timezone")? {
+            None => Ok("+00:00".to_owned()),
+            Some(Setting { value, origin }) => values::offset(value.expose().trim()).ok_or_else(|| {
+                origin
+                    .error("must be an offset from UTC, from -12:59 to +14:00")
+                    .hint("such as \"+00:00\" or \"-05:00\"; names of time zones are not understood, but for \"UTC\"")
+            }),
+        }
     }
 
-    fn temp_database(&self, source: &Endpoint) -> Result<Option<String>> {
-        let setting = self.layers.text(&[env::TEMP_DATABASE], "server.temp_database")?;
-        let Some(Setting { value, origin }) = setting else { return Ok(None) };
-        let name = value.expose().trim();
-        let lower = name.to_lowercase();
-        let wrong = |what: &str| {
-            Err(origin
-                .error(what)
-                .hint("name a schema that is for nothing else, or leave it out: one is made per run"))
-        };
-        if name.is_empty() {
-            wrong("must not be empty")
-        } else if lower == source.database.to_lowercase() {
-            // Schema names differ by case on some servers and not on others; the source is never written to.
-            wrong("is the source database, which is never written to")
-        } else if SYSTEM_SCHEMAS.contains(&lower.as_str()) {
-            wrong("is a schema of the server itself")
-        } else if lower.starts_with("_backfill_") {
-            wrong("begins with `_backfill_`, and such schemas are dropped as leftovers")
-        } else if name.chars().count() > SCHEMA_NAME_MAX || name.chars().any(char::is_control) {
-            wrong("is not a name that a schema can have")
-        } else {
-            Ok(Some(name.to_owned()))
+    fn temp_strategy(&self, source: &Endpoint) -> Result<TempStrategy> {
+        let words = [
+            ("database", Choice::Built(Word::Database)),
+            ("tables", Choice::Built(Word::Tables)),
+            ("select", Choice::NotYet(&keys::SELECT_STRATEGY)),
+        ];
+        let word = self.layers.choice_built(&[env::TEMP_STRATEGY], "server.temp_strategy", &words)?;
+        let temp_database = self.layers.text(&[env::TEMP_DATABASE], "server.temp_database")?;
+        match (word.unwrap_or(Word::Database), temp_database) {
+            (Word::Database, None) => Ok(TempStrategy::Database),
+            (Word::Database, Some(setting)) => {
+                temp_database_name(&setting, source).map(TempStrategy::TempDatabase)
+            }
+            (Word::Tables, None) => Ok(TempStrategy::Tables),
+            (Word::Tables, Some(setting)) => Err(setting
+                .origin
+                .error(
+                    "has no effect: with temp_strategy = \"tables\" copies are kept in the source database",
+                )
+                .hint("leave one of the two out of [server]")),
+        }
+    }
+
+    /// Both or neither.
+    fn temp_account(&self) -> Result<Option<Account>> {
+        let username = self.layers.text(&[env::TEMP_USERNAME], "server.temp_username")?;
+        let password = self.layers.text(&[env::TEMP_PASSWORD], "server.temp_password")?;
+        match (username, password) {
+            (None, None) => Ok(None),
+            (Some(username), _) if username.value.expose().trim().is_empty() => {
+                Err(username.origin.error("must not be empty").hint("name the account, or leave both out"))
+            }
+            (Some(username), Some(password)) => Ok(Some(Account {
+                user: username.value.expose().trim().to_owned(),
+                password: password.value,
+            })),
+            (Some(one), None) | (None, Some(one)) => Err(one
+                .origin
+                .error("is only half of an account: `server.temp_username` and `server.temp_password` go together")
+                .hint("set BACKFILL_TEMP_USERNAME and BACKFILL_TEMP_PASSWORD, best in .env, or leave both out")),
         }
     }
 
@@ -262,5 +300,31 @@ impl Config {
             })
         };
         value.iter().enumerate().map(parse).collect()
+    }
+}
+
+/// A schema that may be written to and whose tables of ours may be dropped.
+fn temp_database_name(setting: &Setting<Secret>, source: &Endpoint) -> Result<String> {
+    let Setting { value, origin } = setting;
+    let name = value.expose().trim();
+    let lower = name.to_lowercase();
+    let wrong = |what: &str| {
+        Err(origin
+            .error(what)
+            .hint("name a schema that is for nothing else, or leave it out: one is made per run"))
+    };
+    if name.is_empty() {
+        wrong("must not be empty")
+    } else if lower == source.database.to_lowercase() {
+        // Schema names differ by case on some servers and not on others; the source is never written to.
+        wrong("is the source database, which is never written to")
+    } else if SYSTEM_SCHEMAS.contains(&lower.as_str()) {
+        wrong("is a schema of the server itself")
+    } else if lower.starts_with("_backfill_") {
+        wrong("begins with `_backfill_`, and such schemas are dropped as leftovers")
+    } else if name.chars().count() > SCHEMA_NAME_MAX || name.chars().any(char::is_control) {
+        wrong("is not a name that a schema can have")
+    } else {
+        Ok(name.to_owned())
     }
 }

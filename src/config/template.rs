@@ -54,11 +54,16 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # Connections to the source in use over all runs.
 # threads = 8
 
-# Where the copies of a run are kept: a schema of their own. BACKFILL_TEMP_STRATEGY.
+# Where the copies of a run are kept. database: in a schema of their own; tables: in the source database, under names
+# that begin with _backfill_temp_, for accounts that cannot have another one. BACKFILL_TEMP_STRATEGY.
 # temp_strategy = "database"
 
 # This schema instead of a new one: created when missing, never dropped. BACKFILL_TEMP_DATABASE.
 # temp_database = "backfill_work"
+
+# Another account for the copies, so that the one above needs SELECT alone. BACKFILL_TEMP_USERNAME, _PASSWORD.
+# temp_username = "backfill_temp"
+# temp_password = "..."
 
 # Rows per batch.
 # chunk_size = 5000
@@ -80,6 +85,9 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 
 # update: mask by UPDATE on the copy; copy: mask while copying.
 # mask_at = "update"
+
+# How DATETIME columns are to be read where limits count days: their offset from UTC.
+# datetime_timezone = "+00:00"
 
 # zstd level, 1 to 19.
 # compression_level = 1
@@ -140,4 +148,20 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # By column name in any table; a rule of the table itself wins.
 # [sanitize."*"]
 # remember_token = "null"
+
+# Which rows are wanted of a table; the rows that they reference come along, and tables below lose the rows whose
+# parents are not kept. The newest max_rows by order_by (default: the primary key; direction: "desc" or "asc");
+# keep_days: by order_by or created_at; where: an SQL condition; percent; all: every row and every parent it needs.
+# [limits]
+# activity_log = { max_rows = 1000, order_by = "created_at" }
+# notifications = { keep_days = 30, max_rows = 2000 }
+# cars = { all = true }
+
+# A foreign key that the schema does not declare, for the rows that have the values of `when` (default: all).
+# [[relations]]
+# table = "comments"
+# columns = ["commentable_id"]
+# references = "posts"
+# referenced_columns = ["id"]
+# when = { commentable_type = "App\\Models\\Post" }
 "##;

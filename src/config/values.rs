@@ -145,6 +145,26 @@ pub(super) fn route_prefix(text: &str) -> Option<String> {
     trimmed.split('/').all(good).then(|| trimmed.to_owned())
 }
 
+/// An offset from UTC as both servers write it, `+05:30`; none if `text` is no such offset. `UTC` is `+00:00`.
+pub(super) fn offset(text: &str) -> Option<String> {
+    if text == "UTC" {
+        return Some("+00:00".to_owned());
+    }
+    let (sign, rest) = text.split_at_checked(1)?;
+    let (hours, minutes) = rest.split_once(':')?;
+    let number = |digits: &str| {
+        let two = digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if two { digits.parse::<u32>().ok() } else { None }
+    };
+    let (hours, minutes) = (number(hours)?, number(minutes)?);
+    let most = match sign {
+        "+" => 14 * 60,
+        "-" => 12 * 60 + 59,
+        _ => return None,
+    };
+    (minutes < 60 && hours * 60 + minutes <= most).then(|| text.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -245,6 +265,33 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(route_prefix(text).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn offsets_are_signed_hours_and_minutes() {
+        for good in ["+00:00", "-00:00", "+05:30", "+14:00", "-12:59", "-05:00"] {
+            assert_eq!(offset(good).as_deref(), Some(good));
+        }
+        assert_eq!(offset("UTC").as_deref(), Some("+00:00"));
+        for bad in [
+            "",
+            "+",
+            "0:00",
+            "00:00",
+            "+0:00",
+            "+1:00",
+            "+14:01",
+            "-13:00",
+            "+01:60",
+            "+01:0",
+            "+01:000",
+            "Europe/Paris",
+            "é1:00",
+            "+1a:00",
+            "++1:00",
+        ] {
+            assert_eq!(offset(bad), None, "{bad}");
         }
     }
 

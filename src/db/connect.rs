@@ -1,7 +1,9 @@
 //! Opening a connection and running statements on it.
 
+use super::deadline;
 use super::endpoint::{Endpoint, TlsMode};
 use super::error::{from_mysql, server_code};
+use super::identify::{identify, server_name};
 use super::rows::Rows;
 use super::session::{self, Role};
 use crate::error::{Context, Error, Kind, Result};
@@ -13,6 +15,9 @@ use std::time::Duration;
 
 /// How long one address may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may be silent at a time until a connection is set up. A database that a cloud has put to sleep
+/// takes about half of that to wake.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long sent bytes may stay unacknowledged before the connection counts as dead.
 const UNACKNOWLEDGED_MS_MAX: u32 = 60_000;
 /// Result rows may be larger than the server's own packet limit.
@@ -82,14 +87,36 @@ impl Connection {
     /// # Errors
     /// As [`Connection::open`].
     pub fn open_in(endpoint: &Endpoint, role: Role, schema: Option<&str>) -> Result<Self> {
-        let kind = kind_of(role);
-        let mut conn = connect(endpoint, schema)
-            .map_err(|error| connect_error(error, endpoint, kind))
+        Self::open_within(endpoint, role, schema, SETUP_TIMEOUT)
+    }
+
+    /// As [`Connection::open_in`], with another limit on the server's silence while the connection is set up: after
+    /// accepting it, in the handshake, in TLS, in the first settings. Statements afterwards have no limit.
+    ///
+    /// # Errors
+    /// As [`Connection::open`]; the error for silence is retryable.
+    pub fn open_within(
+        endpoint: &Endpoint,
+        role: Role,
+        schema: Option<&str>,
+        silence_max: Duration,
+    ) -> Result<Self> {
+        let explain = |error| deadline::explain(error, silence_max);
+        let conn = connect(endpoint, schema, silence_max)
+            .map_err(|error| explain(connect_error(error, endpoint, kind_of(role))))
             .context(|| format!("connecting to {}", endpoint.describe()))?;
+        Self::set_up(conn, role)
+            .map_err(explain)
+            .context(|| format!("setting up a session on {}", endpoint.describe()))
+    }
+
+    fn set_up(mut conn: Conn, role: Role) -> Result<Self> {
+        let kind = kind_of(role);
         let (flavour, version) = identify(&mut conn, kind)?;
         let server = server_name(&mut conn, kind)?;
         let mut connection = Self { conn, role, flavour, version, server, tag: "/* backfill */ ".to_owned() };
-        connection.apply_settings().context(|| format!("setting up a session on {}", endpoint.describe()))?;
+        connection.apply_settings()?;
+        deadline::lift(&connection.conn)?;
         Ok(connection)
     }
 
@@ -236,20 +263,20 @@ fn kind_of(role: Role) -> Kind {
     }
 }
 
-fn connect(endpoint: &Endpoint, schema: Option<&str>) -> Result<Conn, mysql::Error> {
+fn connect(endpoint: &Endpoint, schema: Option<&str>, silence_max: Duration) -> Result<Conn, mysql::Error> {
+    let options =
+        |ssl| options(endpoint, schema, ssl).read_timeout(Some(silence_max)).write_timeout(Some(silence_max));
     let loopback = endpoint.socket.is_some() || is_loopback(&endpoint.host);
     match endpoint.tls.mode {
-        TlsMode::Disable => Conn::new(options(endpoint, schema, None)),
+        TlsMode::Disable => Conn::new(options(None)),
         // Nobody listens in on loopback, and TLS there costs a quarter of the throughput.
-        TlsMode::Prefer if loopback => Conn::new(options(endpoint, schema, None)),
-        TlsMode::Prefer => match Conn::new(options(endpoint, schema, Some(ssl(endpoint)))) {
-            Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) => {
-                Conn::new(options(endpoint, schema, None))
-            }
+        TlsMode::Prefer if loopback => Conn::new(options(None)),
+        TlsMode::Prefer => match Conn::new(options(Some(ssl(endpoint)))) {
+            Err(mysql::Error::DriverError(mysql::DriverError::TlsNotSupported)) => Conn::new(options(None)),
             other => other,
         },
         TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyIdentity => {
-            Conn::new(options(endpoint, schema, Some(ssl(endpoint))))
+            Conn::new(options(Some(ssl(endpoint))))
         }
     }
 }
@@ -317,46 +344,6 @@ fn connect_error(error: mysql::Error, endpoint: &Endpoint, kind: Kind) -> Error 
     }
 }
 
-/// Which server it is, by its own word.
-fn server_name(conn: &mut Conn, kind: Kind) -> Result<String> {
-    let name: Option<String> = conn
-        .query_first("SELECT CONCAT(@@hostname, ':', @@port, ' (server id ', @@server_id, ')')")
-        .map_err(|error| from_mysql(error, kind))?;
-    Ok(name.unwrap_or_default())
-}
-
-/// Which family and version the server is, by its own word.
-fn identify(conn: &mut Conn, kind: Kind) -> Result<(Flavour, Version)> {
-    let row: Option<(String, String)> =
-        conn.query_first("SELECT @@version, @@version_comment").map_err(|error| from_mysql(error, kind))?;
-    let (version, comment) = row.ok_or_else(|| Error::new(kind, "the server does not tell its version"))?;
-    let known = parse_version(&version, &comment);
-    known.ok_or_else(|| {
-        Error::new(
-            kind,
-            format!("the server is neither MySQL nor MariaDB (it says `{version}`, `{comment}`)"),
-        )
-        .hint("backfill reads and writes MySQL 5.7 or newer and MariaDB 10.3 or newer")
-    })
-}
-
-/// Servers that speak the protocol without being MySQL or MariaDB, by what their version strings contain.
-const OTHERS: &[&str] =
-    &["tidb", "vitess", "planetscale", "clickhouse", "oceanbase", "starrocks", "doris", "singlestore"];
-
-fn parse_version(version: &str, comment: &str) -> Option<(Flavour, Version)> {
-    let both = format!("{version} {comment}").to_lowercase();
-    if OTHERS.iter().any(|name| both.contains(name)) {
-        return None;
-    }
-    let flavour = if both.contains("mariadb") { Flavour::Mariadb } else { Flavour::Mysql };
-    // Old MariaDB servers hide behind `5.5.5-` where replication of MySQL would choke on a higher number.
-    let plain = version.strip_prefix("5.5.5-").unwrap_or(version);
-    let mut numbers = plain.split(['.', '-']).map(|part| part.parse::<u16>().ok());
-    let version = Version(numbers.next()??, numbers.next()??, numbers.next().flatten().unwrap_or(0));
-    Some((flavour, version))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -365,20 +352,5 @@ mod tests {
     fn a_warning_gives_away_its_column_and_nothing_else() {
         assert_eq!(named_column("Data truncated for column 'a'b' at row 7"), Some("a'b"));
         assert_eq!(named_column("Incorrect integer value: 'x'"), None);
-    }
-
-    #[test]
-    fn servers_are_told_apart_by_their_own_word() {
-        let table = [
-            ("9.7.0", "MySQL Community Server - GPL", Some((Flavour::Mysql, Version(9, 7, 0)))),
-            ("8.0.36-28", "Percona Server (GPL)", Some((Flavour::Mysql, Version(8, 0, 36)))),
-            ("10.11.6-MariaDB-0+deb12u1", "Debian 12", Some((Flavour::Mariadb, Version(10, 11, 6)))),
-            ("5.5.5-10.3.39-MariaDB", "", Some((Flavour::Mariadb, Version(10, 3, 39)))),
-            ("8.0.11-TiDB-v7.5.0", "TiDB Server", None),
-            ("rubbish", "", None),
-        ];
-        for (version, comment, expected) in table {
-            assert_eq!(parse_version(version, comment), expected, "{version}");
-        }
     }
 }

@@ -22,7 +22,23 @@ pub struct Endpoint {
     pub tls: Tls,
 }
 
+/// Who we are on a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The account's name.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+}
+
 impl Endpoint {
+    /// The same place reached by another account.
+    #[must_use]
+    pub fn with_account(&self, account: &Account) -> Self {
+        let Account { user, password } = account.clone();
+        Self { user, password, ..self.clone() }
+    }
+
     /// `host:port/database` or `socket/database`, for messages; never the account's password.
     #[must_use]
     pub fn describe(&self) -> String {

@@ -84,11 +84,14 @@ const RETRYABLE: &[u16] = &[1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213, 1927
 pub fn from_mysql(error: mysql::Error, kind: Kind) -> Error {
     match error {
         mysql::Error::MySqlError(error) => from_server(error.code, &error.state, &error.message, kind),
-        mysql::Error::IoError(error) => {
-            Error::new(kind, "the database connection broke").source(error).retryable()
-        }
+        mysql::Error::IoError(error) => broken(error, kind),
         mysql::Error::CodecError(error) => {
-            Error::new(kind, format!("the database sent what the driver cannot read ({error})")).retryable()
+            match std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<std::io::Error>()) {
+                // In the middle of an exchange the driver wraps what the socket says.
+                Some(cause) => broken(std::io::Error::new(cause.kind(), cause.to_string()), kind),
+                None => Error::new(kind, format!("the database sent what the driver cannot read ({error})"))
+                    .retryable(),
+            }
         }
         mysql::Error::DriverError(error) => {
             Error::new(kind, format!("the database connection failed ({error})")).retryable()
@@ -101,6 +104,10 @@ pub fn from_mysql(error: mysql::Error, kind: Kind) -> Error {
             Error::internal("the database answered a query with a type that was not expected")
         }
     }
+}
+
+fn broken(error: std::io::Error, kind: Kind) -> Error {
+    Error::new(kind, "the database connection broke").source(error).retryable()
 }
 
 fn from_server(code: u16, state: &str, message: &str, kind: Kind) -> Error {

@@ -15,7 +15,14 @@ const NO_SUCH_CONNECTION: u16 = 1094;
 /// # Errors
 /// Connection failures; `Privilege` when the connection belongs to another account.
 pub fn kill_query(endpoint: &Endpoint, role: Role, id: u32) -> Result<bool> {
-    let mut conn = Connection::open_in(endpoint, role, None)?;
+    kill_query_over(&mut Connection::open_in(endpoint, role, None)?, id)
+}
+
+/// As [`kill_query`], over a connection that is open; both must be on one server.
+///
+/// # Errors
+/// As [`kill_query`].
+pub fn kill_query_over(conn: &mut Connection, id: u32) -> Result<bool> {
     match conn.execute(&format!("KILL QUERY {id}")) {
         Ok(_) => Ok(true),
         Err(error) if server_code(&error) == Some(NO_SUCH_CONNECTION) => Ok(false),

@@ -4,9 +4,11 @@
 //! [`crate::source`] and [`crate::target`].
 
 mod connect;
+mod deadline;
 mod endpoint;
 pub mod error;
 pub mod flavour;
+mod identify;
 pub mod introspect;
 pub mod kill;
 pub mod lock;
@@ -14,6 +16,6 @@ mod rows;
 mod session;
 
 pub use connect::{Connection, Done, Warning};
-pub use endpoint::{Endpoint, Tls, TlsMode};
+pub use endpoint::{Account, Endpoint, Tls, TlsMode};
 pub use rows::{RowCells, Rows};
 pub use session::Role;

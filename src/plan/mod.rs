@@ -1,6 +1,9 @@
 //! Pure decisions, made before anything is written.
 
+pub mod checked;
 pub mod load;
+mod nearest;
+mod problem;
 pub mod reference;
 pub mod run;
 pub mod sanitize;

@@ -38,6 +38,8 @@ pub struct TablePlan {
     pub route: Route,
     /// What masks them; none for a table without rules.
     pub masks: Option<TableMasks>,
+    /// Whether limits keep only some of its rows.
+    pub restricted: bool,
     /// What each column looked like when the plan was made; a stored one that looks otherwise after the rows were read
     /// ends the run.
     pub columns_seen: BTreeMap<String, String>,
@@ -52,7 +54,7 @@ pub enum Route {
     Copy(MaskAt),
 }
 
-/// Proof that a table has no rule and may be read straight from the source.
+/// Proof that a table has no rule, is whole, and may be read straight from the source.
 #[derive(Debug, Clone, Copy)]
 pub struct Unruled<'a> {
     plan: &'a TablePlan,
@@ -75,23 +77,24 @@ impl TablePlan {
         table: &Table,
         columns: Option<&[String]>,
         masks: Option<&TableMasks>,
+        restricted: bool,
         mask_at: MaskAt,
         columns_seen: BTreeMap<String, String>,
     ) -> Result<Self> {
         // Copies have no generated columns, so none to walk by.
-        let walk =
-            walk_key(table).filter(|key| masks.is_none() || key.columns.iter().all(|n| is_stored(table, n)));
-        let keyless_and_large = walk.is_none() && table.bytes > KEYLESS_BYTES_MAX;
-        let route = if masks.is_some() || keyless_and_large {
-            Route::Copy(mask_at_for(table, masks, mask_at))
-        } else {
-            Route::Direct
+        let copied = masks.is_some() || restricted;
+        let walk = walk_key(table).filter(|key| !copied || key.columns.iter().all(|n| is_stored(table, n)));
+        let route = match copied || is_copied_unruled(table) {
+            true if restricted => Route::Copy(MaskAt::Copy),
+            true => Route::Copy(mask_at_for(table, masks, mask_at)),
+            false => Route::Direct,
         };
         Ok(Self {
             columns: planned_columns(table, columns)?,
             walk,
             route,
             masks: masks.cloned(),
+            restricted,
             table: table.clone(),
             columns_seen,
         })
@@ -107,10 +110,10 @@ impl TablePlan {
         })
     }
 
-    /// The proof that the table may be read directly; none if it has rules.
+    /// The proof that the table may be read directly; none if it has rules or is restricted.
     #[must_use]
     pub fn unruled(&self) -> Option<Unruled<'_>> {
-        (self.masks.is_none()).then_some(Unruled { plan: self })
+        (self.masks.is_none() && !self.restricted).then_some(Unruled { plan: self })
     }
 
     /// Whether the copy needs a number of its own to be walked by.
@@ -164,6 +167,13 @@ fn planned_columns(table: &Table, wanted: Option<&[String]>) -> Result<Vec<(Stri
         columns.push(planned(column)?);
     }
     Ok(columns)
+}
+
+/// Whether a table is copied into the workspace although it has no rule: it is large, and there is no key to read it by
+/// in short pieces.
+#[must_use]
+pub fn is_copied_unruled(table: &Table) -> bool {
+    table.bytes > KEYLESS_BYTES_MAX && walk_key(table).is_none()
 }
 
 /// Why a table is not served; none if it is.
@@ -241,12 +251,15 @@ mod tests {
             pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
         };
         let then = seen(&[("id", "int"), ("f", "float")]);
-        let plan = TablePlan::new(&table, None, None, MaskAt::Update, then.clone()).unwrap();
+        let plan = TablePlan::new(&table, None, None, false, MaskAt::Update, then.clone()).unwrap();
         assert!(plan.fits(&then));
         assert!(plan.fits(&seen(&[("id", "int"), ("f", "float"), ("more", "int")])));
         assert!(!plan.fits(&seen(&[("id", "int"), ("f", "double")])));
         assert!(!plan.fits(&seen(&[("id", "int")])));
-        let unseen = TablePlan::new(&table, None, None, MaskAt::Update, BTreeMap::new()).unwrap();
+        assert!(plan.unruled().is_some());
+        let cut = TablePlan::new(&table, None, None, true, MaskAt::Update, then.clone()).unwrap();
+        assert!(cut.unruled().is_none() && cut.route == Route::Copy(MaskAt::Copy));
+        let unseen = TablePlan::new(&table, None, None, false, MaskAt::Update, BTreeMap::new()).unwrap();
         assert!(!unseen.fits(&BTreeMap::new()), "nothing seen is nothing known");
     }
 }

@@ -17,17 +17,17 @@ const KEY_BYTES_MAX: u64 = 3072;
 pub fn walk_key(table: &Table) -> Option<WalkKey> {
     let primary = (!table.primary_key.is_empty())
         .then(|| WalkKey { index: "PRIMARY".to_owned(), columns: table.primary_key.clone() });
-    let unique =
-        table.indexes.iter().filter(|index| index.unique && index.kind == IndexKind::Btree).filter_map(
-            |index| {
-                let columns = index
-                    .parts
-                    .iter()
-                    .map(|part| if part.prefix.is_none() { part.column.clone() } else { None })
-                    .collect::<Option<Vec<_>>>()?;
-                Some(WalkKey { index: index.name.clone(), columns })
-            },
-        );
+    let unique = table
+        .usable_indexes()
+        .filter(|index| index.unique && index.kind == IndexKind::Btree)
+        .filter_map(|index| {
+            let columns = index
+                .parts
+                .iter()
+                .map(|part| if part.prefix.is_none() { part.column.clone() } else { None })
+                .collect::<Option<Vec<_>>>()?;
+            Some(WalkKey { index: index.name.clone(), columns })
+        });
     primary.into_iter().chain(unique).find(|key| {
         let columns: Vec<&Column> = key.columns.iter().filter_map(|name| table.column(name)).collect();
         columns.len() == key.columns.len()
@@ -47,7 +47,9 @@ fn key_bytes(column: &Column) -> u64 {
     column.max_length.map_or(0, |length| length.saturating_mul(of_character))
 }
 
-fn sorts_as_it_compares(column: &Column) -> bool {
+/// Whether a literal of this column compares as the column sorts, so that a position in an order can be written down.
+#[must_use]
+pub fn sorts_as_it_compares(column: &Column) -> bool {
     column.is_integer()
         || matches!(
             column.data_type.as_str(),

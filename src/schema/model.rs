@@ -87,6 +87,9 @@ pub struct Table {
     pub primary_key: Vec<String>,
     /// All indexes but the primary key: unique ones first, then by name.
     pub indexes: Vec<Index>,
+    /// Names of indexes that the optimizer does not see (`INVISIBLE`, `IGNORED`): a statement that asks for one fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden_indexes: Vec<String>,
     /// CHECK constraints, table and column level. MariaDB's automatic `json_valid` checks are here too.
     pub checks: Vec<Check>,
     /// Rows as the server estimates them.
@@ -114,6 +117,7 @@ impl Table {
             columns,
             primary_key: Vec::new(),
             indexes: Vec::new(),
+            hidden_indexes: Vec::new(),
             checks: Vec::new(),
             row_count: 0,
             bytes: 0,
@@ -134,6 +138,11 @@ impl Table {
     /// Columns that rows are read from and written to: all but generated ones, invisible ones included.
     pub fn stored_columns(&self) -> impl Iterator<Item = &Column> {
         self.columns.iter().filter(|column| column.generated == Generated::No)
+    }
+
+    /// The indexes that a statement may ask for.
+    pub fn usable_indexes(&self) -> impl Iterator<Item = &Index> {
+        self.indexes.iter().filter(|index| !self.hidden_indexes.contains(&index.name))
     }
 
     /// Whether the table has both `created_at` and `updated_at` (any case), temporal.

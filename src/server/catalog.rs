@@ -5,17 +5,22 @@ use crate::config::Patterns;
 use crate::db::Endpoint;
 use crate::db::introspect::Signature;
 use crate::error::{Error, Result};
-use crate::plan::run::{MaskAt, Selection, TablePlan};
+use crate::plan::reference::Relation;
+use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
+use crate::plan::subset::Limit;
+use crate::plan::subset::check::{Ground, check};
 use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
+use crate::server::digest::digest;
+use crate::server::limits::CheckedLimits;
+use crate::server::run::RunPlan;
 use crate::source::survey::Survey;
+use crate::source::workspace::read_hint;
 use crate::wire::PROTOCOL;
 use crate::wire::api::{RunRequest, RunTable};
 use crate::wire::manifest::{LeftOut, Manifest, NotCopied, SourceIdentity, TableEntry};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `max_allowed_packet` where a server does not tell it: the smallest default of any version.
@@ -30,6 +35,12 @@ pub struct CatalogSettings {
     pub exclude: Patterns,
     /// The rules.
     pub rules: Vec<Rule>,
+    /// Which rows are wanted, at most one limit per table.
+    pub limits: Vec<Limit>,
+    /// Foreign keys that the schema does not declare.
+    pub relations: Vec<Relation>,
+    /// The time zone that DATETIME columns are written in, for `keep_days`: an offset such as `+00:00`.
+    pub datetime_timezone: String,
     /// When masks are set.
     pub mask_at: MaskAt,
     /// Whether unruled columns that look sensitive are named.
@@ -44,6 +55,7 @@ pub struct Catalog {
     schema: Schema,
     selection: Selection,
     sanitize: SanitizePlan,
+    limits: CheckedLimits,
     signatures: BTreeMap<String, Signature>,
     identity: SourceIdentity,
     server_time: String,
@@ -63,6 +75,10 @@ impl Catalog {
     /// # Errors
     /// `Config` when a rule does not fit (any more); the source's.
     pub fn take(settings: &CatalogSettings) -> Result<Self> {
+        Self::look(settings).map_err(|error| read_hint(error, &settings.endpoint))
+    }
+
+    fn look(settings: &CatalogSettings) -> Result<Self> {
         let mut survey = Survey::take(&settings.endpoint)?;
         let folds = survey.facts.folds_table_names();
         let is_excluded = |name: &str| match folds {
@@ -80,15 +96,27 @@ impl Catalog {
         let widest = survey.widest_ids(selection.served.values().filter(is_ruled))?;
         let excluded = settings.rules.iter().map(|rule| &rule.table).filter(|name| is_excluded(name));
         let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
+        let relations: Vec<ForeignKey> =
+            settings.relations.iter().map(|relation| relation.key.clone()).collect();
         let facts = Facts {
             salt: &salt,
             widest_id_digits: widest,
             excluded,
-            relations: &[],
+            relations: &relations,
             by_update: settings.mask_at == MaskAt::Update,
         };
         let sanitize = plan(&settings.rules, &survey.schema, &facts)?;
+        let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
+        let checked = check(&settings.limits, &settings.relations, ground)?;
         survey.probe_masks(&sanitize)?;
+        survey.try_conditions(&settings.endpoint, &checked)?;
+        let limits = CheckedLimits::new(
+            checked,
+            &selection.served,
+            &survey.schema.foreign_keys,
+            &survey.server_time,
+            &settings.datetime_timezone,
+        )?;
         Ok(Self {
             identity: survey.facts.identity(&settings.nonce),
             server: survey.server().to_owned(),
@@ -99,15 +127,20 @@ impl Catalog {
             signatures: survey.signatures,
             selection,
             sanitize,
+            limits,
             mask_at: settings.mask_at,
             warn: settings.warn,
         })
     }
 
-    /// Whether a table has rules, so that a workspace will be needed.
+    /// The served tables that runs copy into a workspace as things are now.
     #[must_use]
-    pub fn has_rules(&self) -> bool {
-        self.sanitize.tables().next().is_some()
+    pub fn copied(&self) -> Vec<&str> {
+        let copied = |table: &&Table| {
+            let (masks, limited) = (self.sanitize.for_table(&table.name), self.limits.restrict(&table.name));
+            masks.is_some() || limited || is_copied_unruled(table)
+        };
+        self.selection.served.values().filter(copied).map(|table| table.name.as_str()).collect()
     }
 
     /// What the operator should know.
@@ -124,23 +157,21 @@ impl Catalog {
                 .map(|(name, reason)| format!("table `{name}` is not served: {reason}")),
         );
         warnings.extend(self.foreign_keys().iter().filter_map(|key| self.not_followed(key)));
+        warnings.extend(self.limits.warnings().iter().cloned());
         warnings
     }
 
     fn not_followed(&self, key: &ForeignKey) -> Option<String> {
-        if let Some(schema) = &key.references_schema {
-            return Some(format!(
-                "foreign key `{}` of `{}` leads into database `{schema}` and is left out",
-                key.name, key.table
-            ));
-        }
-        let left = !self.selection.served.contains_key(&key.references);
-        left.then(|| {
-            format!(
-                "foreign key `{}` of `{}` leads to `{}`, which is not served",
-                key.name, key.table, key.references
-            )
-        })
+        let left = match &key.references_schema {
+            Some(schema) => format!("leads into database `{schema}` and is left out"),
+            None if self.selection.served.contains_key(&key.references) => return None,
+            None => format!("leads to `{}`, which is not served", key.references),
+        };
+        let limits = match self.limits.are_given() {
+            false => "",
+            true => ": it neither restricts rows nor pulls any in",
+        };
+        Some(format!("foreign key `{}` of `{}` {left}{limits}", key.name, key.table))
     }
 
     fn foreign_keys(&self) -> Vec<ForeignKey> {
@@ -201,12 +232,14 @@ impl Catalog {
             .unwrap_or_default();
         TableEntry {
             has_timestamps: table.has_timestamps(),
-            has_limit: false,
+            has_limit: self.limits.restrict(&table.name),
+            limited: self.limits.limited(&table.name),
             has_sanitization: masks.is_some(),
             digest: digest(
                 table,
                 &sanitized_columns,
                 masks.map(|masks| masks.columns.as_slice()).unwrap_or_default(),
+                &self.limits.text_for(&table.name),
             ),
             sanitized_columns,
             table: table.clone(),
@@ -217,108 +250,31 @@ impl Catalog {
     ///
     /// # Errors
     /// `Usage` for an unknown table or column, `Guard` for an excluded one, `Schema` for what cannot be sent.
-    pub fn plan_run(&self, request: &RunRequest) -> Result<Vec<TablePlan>> {
+    pub fn plan_run(&self, request: &RunRequest) -> Result<RunPlan> {
         if request.tables.is_empty() {
             return Err(Error::usage("a run needs at least one table"));
         }
         let mut seen = BTreeSet::new();
-        request
-            .tables
-            .iter()
-            .map(|wanted| {
-                if !seen.insert(&wanted.name) {
-                    return Err(Error::usage(format!("table `{}` is asked for twice", wanted.name)));
-                }
-                self.plan_table(wanted)
-            })
-            .collect()
+        let mut tables = Vec::with_capacity(request.tables.len());
+        for wanted in &request.tables {
+            if !seen.insert(wanted.name.clone()) {
+                return Err(Error::usage(format!("table `{}` is asked for twice", wanted.name)));
+            }
+            tables.push(self.plan_table(wanted)?);
+        }
+        let (checks, unchecked) = self.limits.checks(&tables);
+        if !unchecked.is_empty() {
+            tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
+        }
+        let subset = self.limits.plan(&self.selection.served, &seen, &self.sanitize)?;
+        Ok(RunPlan { tables, subset, checks })
     }
 
     fn plan_table(&self, wanted: &RunTable) -> Result<TablePlan> {
         let table = self.selection.table(&wanted.name)?;
         let masks = self.sanitize.for_table(&table.name);
         let signature = self.signatures.get(&table.name).cloned().unwrap_or_default();
-        TablePlan::new(table, wanted.columns.as_deref(), masks, self.mask_at, signature)
-    }
-}
-
-/// Changes whenever a delta of the table could not be trusted: with its columns, keys or rules.
-fn digest(table: &Table, sanitized: &[String], masks: &[crate::plan::sanitize::MaskedColumn]) -> String {
-    #[derive(Serialize)]
-    struct Digested<'a> {
-        columns: &'a [crate::schema::Column],
-        primary_key: &'a [String],
-        indexes: &'a [crate::schema::Index],
-        rules: Vec<(&'a str, String, Vec<&'a str>)>,
-    }
-    // Not by the masks' names: options of theirs make other values.
-    let rules = sanitized
-        .iter()
-        .zip(masks)
-        .map(|(name, masked)| (name.as_str(), masked.fingerprint(), masked.exclude().collect()));
-    let digested = Digested {
-        columns: &table.columns,
-        primary_key: &table.primary_key,
-        indexes: &table.indexes,
-        rules: rules.collect(),
-    };
-    // Plain structures of text and numbers always serialize.
-    let json = serde_json::to_vec(&digested).unwrap_or_default();
-    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::sanitize::Mask;
-    use crate::schema::{Column, Flavour, Version};
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn a_digest_tells_every_rule_from_every_other() {
-        let text = Column { nullable: true, ..Column::new("secret", "varchar(99)") };
-        let text = Column {
-            charset: Some("utf8mb4".into()),
-            collation: Some("utf8mb4_bin".into()),
-            max_length: Some(99),
-            ..text
-        };
-        let table = Table::new("t", vec![Column::new("id", "int"), text]);
-        let schema = Schema {
-            database: "app".into(),
-            flavour: Flavour::Mariadb,
-            version: Version(10, 11, 0),
-            tables: BTreeMap::from([("t".to_owned(), table.clone())]),
-            foreign_keys: Vec::new(),
-            triggers: Vec::new(),
-            views: 0,
-            routines: 0,
-            events: 0,
-        };
-        let facts = Facts { salt: "5a17", ..Facts::default() };
-        let digest_of = |mask: Option<Mask>, exclude: &[&str]| {
-            let rule = |mask| Rule {
-                table: "t".into(),
-                column: "secret".into(),
-                mask,
-                exclude: exclude.iter().map(ToString::to_string).collect(),
-                condition: None,
-            };
-            let rules: Vec<Rule> = mask.map(rule).into_iter().collect();
-            let plan = plan(&rules, &schema, &facts).unwrap();
-            let masks = plan.for_table("t").map(|masks| masks.columns.as_slice()).unwrap_or_default();
-            let names: Vec<String> = masks.iter().map(|masked| masked.name.clone()).collect();
-            digest(&table, &names, masks)
-        };
-        let all: BTreeSet<String> = [
-            digest_of(None, &[]),
-            digest_of(Some(Mask::Null), &[]),
-            digest_of(Some(Mask::Null), &["a*"]),
-            digest_of(Some(Mask::Hash { unusable: false }), &[]),
-            digest_of(Some(Mask::Hash { unusable: true }), &[]),
-        ]
-        .into();
-        assert_eq!(all.len(), 5);
-        assert_eq!(digest_of(Some(Mask::Null), &[]), digest_of(Some(Mask::Null), &[]));
+        let restricted = self.limits.restrict(&table.name);
+        TablePlan::new(table, wanted.columns.as_deref(), masks, restricted, self.mask_at, signature)
     }
 }

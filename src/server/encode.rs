@@ -7,6 +7,7 @@
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::{TablePlan, Unruled};
 use crate::schema::Table;
+use crate::server::references::Recorder;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::{Chunk, ChunkWriter};
 use crate::source::reader::{Pace, READ_GOAL, Reader};
@@ -103,6 +104,7 @@ struct Dump<'a> {
     list: Vec<String>,
     walk: Option<Walk>,
     batch: InsertBatch,
+    recorder: Recorder<'a>,
     open: Option<OpenChunk>,
     chunks: u32,
     rows: u64,
@@ -128,13 +130,14 @@ impl<'a> Dump<'a> {
     ) -> Result<Self> {
         let mut list = select_list(&plan.table, &plan.columns)?;
         let walk = what.walk(plan).map(|key| Walk::new(key, plan, &mut list)).transpose()?;
+        let recorder = Recorder::new(&run.references, at, &plan.columns, &mut list);
         if list.is_empty() {
             // A table whose columns are all generated: its rows are counted.
             list.push("1".to_owned());
         }
         let batch = InsertBatch::new(Verb::Insert, &plan.table.name, &plan.columns, limits(run.batch));
         let from = what.name().clone();
-        Ok(Self { encoder, run, at, plan, from, list, walk, batch, open: None, chunks: 0, rows: 0 })
+        Ok(Self { encoder, run, at, plan, from, list, walk, batch, recorder, open: None, chunks: 0, rows: 0 })
     }
 
     /// Does one read; says whether there may be more rows.
@@ -161,13 +164,14 @@ impl<'a> Dump<'a> {
 
     fn read_all(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
         let select = Select::all(self.from.clone(), self.list.clone());
-        let Self { batch, encoder, plan, rows, run, .. } = self;
+        let Self { batch, recorder, encoder, plan, rows, run, .. } = self;
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
                 if run.is_cancelled() {
                     return Err(Run::cancelled_error());
                 }
                 *rows += 1;
+                recorder.row(&row)?;
                 if let Some(full) = push(batch, plan, &row)? {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
@@ -177,7 +181,7 @@ impl<'a> Dump<'a> {
     }
 
     fn read_step(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { batch, encoder, plan, rows, walk, list, from, .. } = self;
+        let Self { batch, recorder, encoder, plan, rows, walk, list, from, .. } = self;
         let Some(walk) = walk else { return Ok(false) };
         let asked = walk.pace.rows();
         let select = Select::step(from.clone(), list.clone(), &walk.key, walk.range.clone(), asked);
@@ -186,6 +190,7 @@ impl<'a> Dump<'a> {
             let (mut count, mut last) = (0, None);
             while let Some(row) = result.next_row()? {
                 count += 1;
+                recorder.row(&row)?;
                 if let Some(full) = push(batch, plan, &row)? {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
@@ -217,10 +222,10 @@ impl<'a> Dump<'a> {
     }
 
     fn finish(mut self) -> Result<()> {
-        match self.open.take() {
-            Some(open) => self.seal(open),
-            None => Ok(()),
+        if let Some(open) = self.open.take() {
+            self.seal(open)?;
         }
+        self.recorder.finish()
     }
 }
 
@@ -247,7 +252,8 @@ impl Walk {
     }
 }
 
-fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>> {
+/// How the columns that are sent are read.
+pub(super) fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>> {
     columns
         .iter()
         .map(|(name, _)| {
@@ -258,7 +264,8 @@ fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>>
         .collect()
 }
 
-fn limits(size: BatchSize) -> BatchLimits {
+/// The limits of a run's statements.
+pub(super) fn limits(size: BatchSize) -> BatchLimits {
     BatchLimits {
         rows_max: size.rows_max,
         bytes_max: BATCH_BYTES_GOAL.min(size.statement_bytes_max),

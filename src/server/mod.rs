@@ -8,16 +8,24 @@
 //! The endpoints and the work behind them:
 //! - [`service`]: which request gets which answer. [`catalog`]: what there is and what the rules make of it.
 //! - [`runs`], [`run`]: which runs are alive, how far each is. [`work`]: copies and reads, on [`permits`].
+//!   `limits`: which rows of a table. `order`: what of a run comes when.
+//! - [`references`]: whether the rows fit together.
 //! - [`encode`]: rows to frames. [`spool`]: where frames wait. [`stream`]: sends them.
 
 mod answer;
 pub mod auth;
 pub mod catalog;
+mod copies;
+mod digest;
 pub mod encode;
+pub mod explain;
 pub mod gate;
 pub mod http;
+mod limits;
 pub mod net;
+mod order;
 pub mod permits;
+pub mod references;
 pub mod run;
 pub mod runs;
 pub mod service;

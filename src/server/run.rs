@@ -2,8 +2,12 @@
 //! requests and streams read from it and wait on it.
 
 use crate::error::{Error, Kind, Result};
+use crate::plan::checked::Checks;
 use crate::plan::run::TablePlan;
+use crate::plan::subset::SubsetPlan;
+use crate::server::references::References;
 use crate::server::spool::{Chunk, Spool};
+use crate::source::watch::Statements;
 use crate::wire::api::{Code, ErrorBody, RunPhase, RunStatus, TablePhase, TableStatus};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,6 +22,26 @@ pub struct BatchSize {
     pub statement_bytes_max: usize,
 }
 
+/// What a run does.
+#[derive(Debug)]
+pub struct RunPlan {
+    /// Its tables in the order in which they were asked for.
+    pub tables: Vec<TablePlan>,
+    /// Which rows the restricted ones keep.
+    pub subset: RunSubset,
+    /// What is checked at its end.
+    pub checks: Checks,
+}
+
+/// How the kept rows of a run's restricted tables are found.
+#[derive(Debug, Default)]
+pub struct RunSubset {
+    /// The plan; empty for a run without restricted tables.
+    pub plan: SubsetPlan,
+    /// Columns with rules whose values the plan writes into the workspace: they must not be logged.
+    pub ruled: Vec<String>,
+}
+
 /// A run.
 #[derive(Debug)]
 pub struct Run {
@@ -27,10 +51,16 @@ pub struct Run {
     pub peer: String,
     /// Its tables in the order in which they were asked for.
     pub tables: Vec<TablePlan>,
+    /// Which rows its restricted tables keep.
+    pub subset: RunSubset,
+    /// What its rows reference.
+    pub references: References,
     /// How batches are cut.
     pub batch: BatchSize,
     /// Where frames wait.
     pub spool: Arc<Spool>,
+    /// What its connections are running.
+    pub statements: Arc<Statements>,
     begun: Instant,
     state: Mutex<State>,
     changed: Condvar,
@@ -70,13 +100,8 @@ pub enum Next {
 impl Run {
     /// A run about to begin.
     #[must_use]
-    pub fn new(
-        id: String,
-        peer: String,
-        tables: Vec<TablePlan>,
-        batch: BatchSize,
-        spool: Arc<Spool>,
-    ) -> Self {
+    pub fn new(id: String, peer: String, plan: RunPlan, batch: BatchSize, spool: Arc<Spool>) -> Self {
+        let RunPlan { tables, subset, checks } = plan;
         let states = tables
             .iter()
             .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new() })
@@ -84,9 +109,12 @@ impl Run {
         Self {
             id,
             peer,
+            references: References::new(checks, tables.len()),
             tables,
+            subset,
             batch,
             spool,
+            statements: Arc::default(),
             begun: Instant::now(),
             state: Mutex::new(State {
                 version: 1,
@@ -139,6 +167,12 @@ impl Run {
         });
     }
 
+    /// How many chunks of a table are known.
+    #[must_use]
+    pub fn chunks(&self, table: usize) -> u32 {
+        u32::try_from(self.lock().tables[table].chunks.len()).unwrap_or(u32::MAX)
+    }
+
     /// All tables are done.
     pub fn complete(&self) {
         self.change(|state| state.phase = RunPhase::Complete);
@@ -169,9 +203,10 @@ impl Run {
         Error::new(Kind::Busy, "the run has ended")
     }
 
-    /// Asks workers to stop at the next read.
+    /// Asks workers to stop at the next read; what they have running on the source is ended.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
+        self.statements.end();
         self.spool.close();
         self.changed.notify_all();
     }
@@ -210,6 +245,10 @@ impl Run {
             name: plan.table.name.clone(),
             phase: table.phase,
             rows: table.rows,
+            removed: match table.phase {
+                TablePhase::Done => table.chunks.iter().map(|chunk| chunk.removed()).sum(),
+                _ => 0,
+            },
             chunks: u32::try_from(table.chunks.len()).unwrap_or(u32::MAX),
         });
         RunStatus {

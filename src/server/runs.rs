@@ -1,9 +1,8 @@
 //! All runs of a server: who may begin one, which are alive, which are forgotten.
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::run::TablePlan;
 use crate::random;
-use crate::server::run::{BatchSize, Run};
+use crate::server::run::{BatchSize, Run, RunPlan};
 use crate::server::spool::Spool;
 use crate::server::work::{self, Shared};
 use std::collections::HashMap;
@@ -62,7 +61,7 @@ impl Registry {
     ///
     /// # Errors
     /// `Busy` when too many are alive.
-    pub fn begin(&self, peer: String, tables: Vec<TablePlan>, batch: BatchSize) -> Result<Arc<Run>> {
+    pub fn begin(&self, peer: String, plan: RunPlan, batch: BatchSize) -> Result<Arc<Run>> {
         self.end_abandoned();
         let mut runs = self.lock();
         // A failed run only waits for its client to hear of it.
@@ -73,7 +72,7 @@ impl Registry {
         }
         let share = u64::try_from(self.limits.runs_max.max(1)).unwrap_or(1);
         let spool = Spool::new(self.limits.spool_bytes_max / share, SPOOL_MEMORY_BYTES / share);
-        let run = Arc::new(Run::new(random::hex(16)?, peer, tables, batch, spool));
+        let run = Arc::new(Run::new(random::hex(16)?, peer, plan, batch, spool));
         let thread = std::thread::Builder::new()
             .name(format!("run-{}", &run.id[..8]))
             .spawn({

@@ -127,9 +127,9 @@ impl Service {
 
     fn start(&self, wanted: &RunRequest, request: &Request) -> Result<Arc<Run>, Refusal> {
         let catalog = self.look()?;
-        let tables = catalog.plan_run(wanted).map_err(|error| Refusal::of_plan(&error))?;
+        let plan = catalog.plan_run(wanted).map_err(|error| Refusal::of_plan(&error))?;
         let batch = self.batch_size(wanted, catalog.packet_bytes_max)?;
-        self.runs.begin(request.peer.to_string(), tables, batch).map_err(|error| match error.kind() {
+        self.runs.begin(request.peer.to_string(), plan, batch).map_err(|error| match error.kind() {
             Kind::Busy => Refusal { code: Code::TooManyRuns, message: error.what().to_owned() },
             _ => error.into(),
         })

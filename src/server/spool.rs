@@ -47,6 +47,8 @@ pub struct Chunk {
 pub struct FrameSummary {
     /// Rows in the frame.
     pub rows: u64,
+    /// Rows that it takes back.
+    pub removed: u64,
     /// The frame's digest (see [`crate::wire::frame`]).
     pub digest: [u8; 32],
 }
@@ -158,7 +160,7 @@ impl ChunkWriter {
         let len = frame.bytes.len();
         let bytes = len as u64;
         self.bytes += bytes;
-        self.summary.push(FrameSummary { rows: frame.rows, digest: frame.digest });
+        self.summary.push(FrameSummary { rows: frame.rows, removed: frame.removed, digest: frame.digest });
         if self.spool.book(bytes) {
             self.memory += bytes;
             self.frames.push(Stored::Memory(Arc::new(frame.bytes)));
@@ -221,6 +223,12 @@ impl Chunk {
         self.summary.iter().map(|frame| frame.rows).sum()
     }
 
+    /// Rows of earlier chunks that this one takes back.
+    #[must_use]
+    pub fn removed(&self) -> u64 {
+        self.summary.iter().map(|frame| frame.removed).sum()
+    }
+
     /// Bytes of all frames as they go over the wire.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -280,7 +288,13 @@ mod tests {
     use super::*;
 
     fn frame(byte: u8, len: usize) -> EncodedFrame {
-        EncodedFrame { bytes: vec![byte; len], rows: 1, digest: [byte; 32], raw_bytes: len as u64 }
+        EncodedFrame {
+            bytes: vec![byte; len],
+            rows: 1,
+            removed: 0,
+            digest: [byte; 32],
+            raw_bytes: len as u64,
+        }
     }
 
     fn contents(chunk: &Chunk) -> Vec<u8> {

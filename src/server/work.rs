@@ -4,22 +4,27 @@
 use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::run::{MaskAt, ROW_NUMBER_COLUMN, Route, TablePlan};
-use crate::schema::ddl::{self, WorkspaceOptions};
+use crate::fault::phase;
+use crate::plan::run::{Route, TablePlan};
 use crate::schema::diff::is_transactional;
-use crate::schema::{Check, Column, Flavour, Generated};
+use crate::server::copies;
 use crate::server::encode::{Dumpable, Encoder};
+use crate::server::order::{Job, Jobs};
 use crate::server::permits::Permits;
-use crate::server::run::Run;
+use crate::server::references::References;
+use crate::server::run::{Run, RunSubset};
 use crate::source::reader::{Reader, is_schema_change};
-use crate::source::workspace::{CopyOrder, Logging, Sanitized, Workspace, Writer, copy_table, is_unmasked};
-use crate::sql::TableName;
-use crate::sql::select::WalkKey;
+use crate::source::watch;
+use crate::source::workspace::subset::{self, KeyTables};
+use crate::source::workspace::{
+    Home, Logging, Sanitized, Workspace, Writer, copy_table, is_unmasked, read_hint,
+};
+use crate::sql::{TableName, WorkspaceTable};
 use crate::wire::api::{Code, TablePhase};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Why a run ends when a migration comes between.
 const SCHEMA_CHANGED: &str = "a table changed its definition while it was read";
@@ -31,8 +36,8 @@ pub struct Shared {
     pub endpoint: Endpoint,
     /// The source server's own name: all connections of a run must reach it.
     pub server: String,
-    /// Where workspaces go instead of schemas of their own.
-    pub temp_database: Option<String>,
+    /// Where workspaces are made.
+    pub home: Home,
     /// Holds the locks that say which workspaces are alive.
     pub keeper: LockKeeper,
     /// Source connections in use over all runs.
@@ -67,6 +72,9 @@ fn for_caller(error: &Error) -> (Code, String) {
     if is_schema_change(error) || (error.kind() == Kind::Schema && error.is_retryable()) {
         return (Code::SchemaChanged, format!("{SCHEMA_CHANGED}; pull again"));
     }
+    if watch::gave_way(error) {
+        return (Code::SourceUnavailable, hinted(error));
+    }
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
         Kind::Integrity if is_unmasked(error) => (Code::MasksFailed, error.to_string()),
@@ -80,18 +88,21 @@ fn for_caller(error: &Error) -> (Code, String) {
     }
 }
 
+/// An error of our own words with what to do about it.
+fn hinted(error: &Error) -> String {
+    match error.hint_text() {
+        Some(hint) => format!("{error}; {hint}"),
+        None => error.to_string(),
+    }
+}
+
 fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
     let copies = run.tables.iter().any(|plan| matches!(plan.route, Route::Copy(_)));
     let workspace = match copies {
-        true => Some(Workspace::create(
-            &shared.endpoint,
-            shared.temp_database.as_deref(),
-            &shared.keeper,
-            &run.id,
-        )?),
+        true => Some(Workspace::create(&shared.home, &shared.keeper, &run.id)?),
         false => None,
     };
-    let result = run_workers(shared, run, workspace);
+    let result = watch::during(&run.statements, || run_workers(shared, run, workspace));
     if result.is_err() {
         run.cancel();
     }
@@ -101,28 +112,34 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
 /// A run's workspace and the places of its copies; workers share it.
 struct Places {
     workspace: Option<Workspace>,
-    by_table: HashMap<usize, TableName>,
+    by_table: HashMap<usize, WorkspaceTable>,
+    /// Where the lists of kept rows go.
+    lists: subset::Places,
+    /// The kept rows of restricted tables, once they are known.
+    kept: OnceLock<KeyTables>,
     /// Whether the log says already that there are no snapshots.
     warned: AtomicBool,
 }
 
 fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>) -> Result<()> {
     let mut by_table = HashMap::new();
+    let mut lists = subset::Places::default();
     if let Some(workspace) = &mut workspace {
+        lists = subset::place(workspace, &run.subset.plan);
         for (at, plan) in run.tables.iter().enumerate() {
             if matches!(plan.route, Route::Copy(_)) {
                 by_table.insert(at, workspace.place(&plan.table.name));
             }
         }
     }
-    let places = Places { workspace, by_table, warned: AtomicBool::new(false) };
-    let queue = Mutex::new(queue(&run.tables));
+    let places = Places { workspace, by_table, lists, kept: OnceLock::new(), warned: AtomicBool::new(false) };
+    let jobs = Jobs::new(&run.tables);
     let workers = shared.workers_max.min(run.tables.len()).max(1);
     let first_error = Mutex::new(None);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                let worked = catch_unwind(AssertUnwindSafe(|| work_off(shared, run, &places, &queue)));
+                let worked = catch_unwind(AssertUnwindSafe(|| work_off(shared, run, &places, &jobs)));
                 let result = worked.unwrap_or_else(|_| Err(Error::internal("a worker panicked")));
                 if let Err(error) = result {
                     first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
@@ -136,41 +153,103 @@ fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>
     }
     match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
-        None => Ok(()),
+        // Workers that found no permit left tables undone.
+        None if run.is_cancelled() => Err(Run::cancelled_error()),
+        None => check_references(shared, run),
     }
 }
 
-/// Positions of tables, last first to be worked on: the largest begin first, copies before what is read directly.
-fn queue(tables: &[TablePlan]) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..tables.len()).collect();
-    order.sort_by_key(|at| (matches!(tables[*at].route, Route::Copy(_)), tables[*at].table.bytes));
-    order
-}
-
-fn work_off(shared: &Shared, run: &Arc<Run>, places: &Places, queue: &Mutex<Vec<usize>>) -> Result<()> {
-    loop {
-        let permit = shared.permits.acquire(|| run.is_cancelled());
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let (Some(_permit), Some(table)) = (permit, next) else {
-            return Ok(());
-        };
+fn work_off(shared: &Shared, run: &Arc<Run>, places: &Places, jobs: &Jobs) -> Result<()> {
+    while let Some(job) = jobs.next(|| run.is_cancelled()) {
+        let Some(_permit) = shared.permits.acquire(|| run.is_cancelled()) else { break };
         if run.is_cancelled() {
             return Err(Run::cancelled_error());
         }
-        let plan = &run.tables[table];
-        work_on(shared, run, places, table).context(|| format!("table `{}`", plan.table.name))?;
-        run.finish_table(table);
+        match job {
+            Job::Subset => {
+                find_kept_rows(shared, run, places).map_err(|error| shared.home.hint(error))?;
+                jobs.subset_done();
+            }
+            Job::Table(table) => {
+                let plan = &run.tables[table];
+                work_on(shared, run, places, table)
+                    .map_err(|error| hint(shared, plan, error))
+                    .context(|| format!("table `{}`", plan.table.name))?;
+                phase("table.read");
+                if run.references.has_child(table) {
+                    run.enter(table, TablePhase::Check);
+                } else {
+                    run.finish_table(table);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Takes rows back whose parents came or went while the tables were read; then every table is done.
+fn check_references(shared: &Shared, run: &Arc<Run>) -> Result<()> {
+    let mut permit = None;
+    let open = || {
+        permit = shared.permits.acquire(|| run.is_cancelled());
+        open_reader(shared, run)
+    };
+    let rows = References::check(run, &shared.endpoint.database, open)?;
+    if rows > 0 {
+        tracing::info!(run = run.id, rows, "took back rows whose parents came or went while they were read");
+    }
+    (0..run.tables.len()).filter(|at| run.references.has_child(*at)).for_each(|at| run.finish_table(at));
+    Ok(())
+}
+
+/// Finds out which rows the restricted tables keep.
+fn find_kept_rows(shared: &Shared, run: &Arc<Run>, places: &Places) -> Result<()> {
+    for (at, _) in run.tables.iter().enumerate().filter(|(_, plan)| plan.restricted) {
+        run.enter(at, TablePhase::Copy);
+    }
+    let workspace = places.workspace.as_ref();
+    let workspace = workspace.ok_or_else(|| Error::internal("limits were planned without a workspace"))?;
+    let mut writer = Writer::open(workspace, &run.id, &run.statements)?;
+    check_server(shared, writer.server())?;
+    refuse_logged(&run.subset, writer.logging())?;
+    let database = &shared.endpoint.database;
+    let go_on = || !run.is_cancelled();
+    let kept = subset::fill(&mut writer, places.lists.clone(), database, &run.subset.plan, go_on)?;
+    places.kept.set(kept).map_err(|_| Error::internal("the kept rows were found twice"))
+}
+
+/// Lists of rows hold keys, and what limits order by. A ruled column's values must not be logged on the way.
+fn refuse_logged(subset: &RunSubset, logging: Logging) -> Result<()> {
+    if logging == Logging::Off || subset.ruled.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "limits need the values of {} in the workspace, which have a rule, and the server logs what is written there",
+        subset.ruled.join(", ")
+    );
+    Err(Error::config(what).hint(
+        "GRANT the right to set sql_log_bin (MariaDB: BINLOG ADMIN; MySQL: SESSION_VARIABLES_ADMIN) to the account, or \
+         order the limit by another column",
+    ))
+}
+
+/// A right may be taken away while a server runs.
+fn hint(shared: &Shared, plan: &TablePlan, error: Error) -> Error {
+    match plan.route {
+        Route::Copy(_) => shared.home.hint(error),
+        Route::Direct => read_hint(error, &shared.endpoint),
     }
 }
 
 fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Result<()> {
     let plan = &run.tables[at];
     match (plan.route, &places.workspace, places.by_table.get(&at)) {
-        (Route::Copy(mask_at), Some(workspace), Some(place)) => {
+        (Route::Copy(_), Some(workspace), Some(place)) => {
             run.enter(at, TablePhase::Copy);
-            let sanitized = copy(shared, run, workspace, place, at, mask_at)?;
+            let sanitized = copy(shared, run, workspace, place, places.kept.get(), at)?;
             run.enter(at, TablePhase::Dump);
-            let mut reader = open_reader(shared, run)?;
+            let mut reader = shared.home.open_reader(&run.id, &run.statements)?;
+            check_server(shared, reader.server())?;
             check_definition(shared, &mut reader, plan)?;
             shared.encoder.dump(&mut reader, &Dumpable::Copied(&sanitized), run, at)
         }
@@ -200,7 +279,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
 }
 
 fn open_reader(shared: &Shared, run: &Run) -> Result<Reader> {
-    let reader = Reader::open(&shared.endpoint, &run.id)?;
+    let reader = Reader::open(&shared.endpoint, &run.id, &run.statements)?;
     check_server(shared, reader.server())?;
     Ok(reader)
 }
@@ -233,59 +312,18 @@ fn copy(
     shared: &Shared,
     run: &Run,
     workspace: &Workspace,
-    place: &TableName,
+    place: &WorkspaceTable,
+    kept: Option<&KeyTables>,
     at: usize,
-    mask_at: MaskAt,
 ) -> Result<Sanitized> {
     let plan = &run.tables[at];
-    let mut writer = Writer::open(&shared.endpoint, workspace, &run.id)?;
+    let mut writer = Writer::open(workspace, &run.id, &run.statements)?;
     check_server(shared, writer.server())?;
-    // A raw value that is written to a logged workspace is on every replica and in every backup.
-    let mask_at = if writer.logging() == Logging::On { MaskAt::Copy } else { mask_at };
-    writer.create_table(&workspace_ddl(plan, place, writer.flavour())?)?;
-    let order = CopyOrder {
-        table: &plan.table,
-        from: TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str()),
-        into: place.clone(),
-        columns: plan.table.stored_columns().collect(),
-        masks: plan.masks.as_ref(),
-        mask_at,
-        walk: unlogged_walk(plan, writer.logging()),
-        copy_walk: plan.copy_walk(),
-    };
+    writer.create_table(&copies::workspace_ddl(plan, place, writer.flavour())?)?;
+    let order = copies::order(plan, &shared.endpoint.database, place, writer.logging(), kept)?;
+    let order = order.ok_or_else(|| Error::internal("a table that is read directly was to be copied"))?;
     copy_table(&mut writer, &order, |rows| {
         run.progress(at, rows);
         !run.is_cancelled()
     })
-}
-
-/// The key to copy by, unless its values must not be written down: a statement that copies a range names the range's
-/// ends, and the binlog may keep the text of statements beside their rows (`binlog_annotate_row_events`,
-/// `binlog_rows_query_log_events`). Then the table is copied by one statement.
-fn unlogged_walk(plan: &TablePlan, logging: Logging) -> Option<WalkKey> {
-    let is_ruled = |name: &String| plan.masks.as_ref().is_some_and(|masks| masks.column(name).is_some());
-    plan.walk.clone().filter(|key| logging == Logging::Off || !key.columns.iter().any(is_ruled))
-}
-
-fn workspace_ddl(plan: &TablePlan, place: &TableName, flavour: Flavour) -> Result<String> {
-    let walk = plan.copy_walk();
-    let checks = checks_of_copy(plan);
-    let options = WorkspaceOptions {
-        key: Some(if plan.needs_row_number() { &[] } else { walk.columns.as_slice() }),
-        checks: &checks,
-        row_number: plan.needs_row_number().then_some(ROW_NUMBER_COLUMN),
-        ..WorkspaceOptions::default()
-    };
-    ddl::workspace_table(&plan.table, place, flavour, &options)
-}
-
-/// The CHECKs that masked values have to pass in the copy. Generated columns are not copied, so what mentions one can
-/// only be checked by the target.
-fn checks_of_copy(plan: &TablePlan) -> Vec<&str> {
-    let Some(masks) = &plan.masks else { return Vec::new() };
-    let computed = |column: &&Column| column.generated != Generated::No;
-    let computed: Vec<&str> =
-        plan.table.columns.iter().filter(computed).map(|column| column.name.as_str()).collect();
-    let checkable = |check: &&Check| !computed.iter().any(|name| check.expression.contains(name));
-    masks.checks.iter().filter(checkable).map(|check| check.name.as_str()).collect()
 }

@@ -1,10 +1,11 @@
 //! The production side: a read-only half ([`reader`]), and the [`workspace`], the only writer on the source server.
 //!
 //! [`reader::Reader`] can only run a [`crate::sql::select::Select`]. [`workspace::Writer`] can only be opened for a
-//! [`workspace::Workspace`], and the only statement of its that names a source table is
-//! [`crate::sql::select::InsertSelect`]: every other kind locks rows of the tables that it reads.
+//! [`workspace::Workspace`] and write to a [`crate::sql::WorkspaceTable`], and the only statement of its that names a
+//! source table is [`crate::sql::select::InsertSelect`]: every other kind locks rows of the tables that it reads.
 
 pub mod reader;
 pub mod survey;
 pub mod sweep;
+pub mod watch;
 pub mod workspace;

@@ -4,8 +4,11 @@ use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows};
 use crate::error::{Error, Result};
 use crate::schema::Flavour;
+use crate::source::watch::{Seat, Statements};
 use crate::sql::TableName;
+use crate::sql::lookup::Lookup;
 use crate::sql::select::Select;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long one read should take: whoever alters the table waits for it, and everybody behind them.
@@ -15,18 +18,20 @@ pub const READ_GOAL: Duration = Duration::from_millis(40);
 #[derive(Debug)]
 pub struct Reader {
     conn: Connection,
+    seat: Seat,
     in_snapshot: bool,
 }
 
 impl Reader {
-    /// Connects; statements carry the run's id.
+    /// Connects; statements carry the run's id, and are in `statements` while they run.
     ///
     /// # Errors
     /// As [`Connection::open`].
-    pub fn open(endpoint: &Endpoint, run: &str) -> Result<Self> {
+    pub fn open(endpoint: &Endpoint, run: &str, statements: &Arc<Statements>) -> Result<Self> {
         let mut conn = Connection::open(endpoint, Role::Source)?;
         conn.set_run(run);
-        Ok(Self { conn, in_snapshot: false })
+        let seat = Seat::new(statements, endpoint, conn.server(), conn.id());
+        Ok(Self { conn, seat, in_snapshot: false })
     }
 
     /// The server's own name.
@@ -86,21 +91,42 @@ impl Reader {
     /// table's metadata lock is given back right after, the snapshot is kept.
     ///
     /// # Errors
-    /// The server's, and what `consume` says. After an error inside a snapshot the snapshot must be given up.
+    /// The server's, and what `consume` says; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`]
+    /// knows when the read took long and somebody waited for the table. After an error inside a snapshot the snapshot
+    /// must be given up.
     pub fn read<T>(
         &mut self,
         select: &Select,
         consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
-        if !self.in_snapshot {
-            return consume(&mut self.conn.stream(&select.to_string())?);
+        let Self { conn, seat, in_snapshot } = self;
+        seat.run(Some(&select.from), || {
+            if !*in_snapshot {
+                return consume(&mut conn.stream(&select.to_string())?);
+            }
+            conn.execute("SAVEPOINT backfill_read")?;
+            let read = conn.stream(&select.to_string()).and_then(|mut rows| consume(&mut rows));
+            let released = conn.execute("ROLLBACK TO SAVEPOINT backfill_read");
+            let value = read?;
+            released?;
+            Ok(value)
+        })
+    }
+
+    /// As [`Reader::read`], for rows that are looked up beside their parents. Never inside a snapshot: what is true now
+    /// is wanted.
+    ///
+    /// # Errors
+    /// As there; `Internal` inside a snapshot.
+    pub fn look_up<T>(
+        &mut self,
+        lookup: &Lookup,
+        consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if self.in_snapshot {
+            return Err(Error::internal("a snapshot does not say what is true now"));
         }
-        self.conn.execute("SAVEPOINT backfill_read")?;
-        let read = self.conn.stream(&select.to_string()).and_then(|mut rows| consume(&mut rows));
-        let released = self.conn.execute("ROLLBACK TO SAVEPOINT backfill_read");
-        let value = read?;
-        released?;
-        Ok(value)
+        consume(&mut self.conn.stream(&lookup.to_string())?)
     }
 }
 
@@ -124,6 +150,12 @@ impl Pace {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Asks for no more than `rows` rows at a time.
+    pub fn at_most(&mut self, rows: u64) {
+        self.rows_max = self.rows_max.min(rows.max(1));
+        self.rows = self.rows.min(self.rows_max);
     }
 
     /// Learns from a read of `rows` rows begun at `begun`.

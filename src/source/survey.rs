@@ -4,8 +4,11 @@ use crate::db::flavour::ServerFacts;
 use crate::db::introspect::{Signature, load_schema, signatures};
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Context, Error, Kind, Result};
+use crate::plan::reference::Relation;
 use crate::plan::sanitize::{SanitizePlan, TableMasks, measured_column};
-use crate::schema::{Check, Schema, Table};
+use crate::plan::subset::check::Checked;
+use crate::schema::{Check, Column, Index, IndexKind, Schema, Table};
+use crate::sql::ident::string_literal;
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
 
@@ -45,7 +48,8 @@ impl Survey {
     }
 
     /// Characters of the widest identity in use, for each of `tables` whose identity is a number: masks are as long as
-    /// that. Two index dives each.
+    /// that. Two index dives each; where no index begins with the number nothing is said, for that would read the whole
+    /// table.
     ///
     /// # Errors
     /// The server's.
@@ -55,7 +59,9 @@ impl Survey {
     ) -> Result<BTreeMap<String, u64>> {
         let mut widest = BTreeMap::new();
         for table in tables {
-            let Some(column) = measured_column(table) else { continue };
+            let Some(column) = measured_column(table).filter(|column| leads_an_index(table, column)) else {
+                continue;
+            };
             let (name, id) = (self.name(&table.name), Ident::new(column.name.as_str()));
             let (least, greatest): (Option<u64>, Option<u64>) = self
                 .conn
@@ -94,6 +100,37 @@ impl Survey {
         Ok(())
     }
 
+    /// Tries every condition of limits and relations on the source, without reading a row: whether the server
+    /// understands it.
+    ///
+    /// # Errors
+    /// `Config` naming table and option; the server's.
+    pub fn try_conditions(&self, endpoint: &Endpoint, subset: &Checked) -> Result<()> {
+        let limits = subset.limits.iter().filter_map(|limit| {
+            let place = format!("`where` of [limits] {}", limit.table);
+            Some((&limit.table, limit.condition.clone()?, place))
+        });
+        let relations = subset.relations.iter().filter(|relation| !relation.when.is_empty());
+        let relations = relations.map(|Relation { key, when }| {
+            let equal = |(column, value): &(String, String)| {
+                format!("{} = {}", Ident::new(column.as_str()), string_literal(value))
+            };
+            let condition = when.iter().map(equal).collect::<Vec<_>>().join(" AND ");
+            (&key.table, condition, format!("`when` of {}", key.name))
+        });
+        let all: Vec<_> = limits.chain(relations).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        // As where rows are copied: without a default database, so that no bare name is ever written to.
+        let mut conn = Connection::open_in(endpoint, Role::Source, None)?;
+        for (table, condition, place) in all {
+            let query = format!("SELECT 1 FROM {} WHERE ({condition}) LIMIT 0", self.name(table));
+            conn.query::<mysql::Row>(&query).map_err(|error| refused(error, table, &place))?;
+        }
+        Ok(())
+    }
+
     /// Whether results of expressions fit their columns, as far as some rows say.
     fn probe_fit(&mut self, masks: &TableMasks, name: &TableName) -> Result<()> {
         let Some((probe, faults)) = masks.fit_probe(name) else { return Ok(()) };
@@ -121,6 +158,24 @@ impl Survey {
     }
 }
 
+/// Whether the least and the greatest value of a column are found without reading the table.
+fn leads_an_index(table: &Table, column: &Column) -> bool {
+    let leads = |index: &Index| {
+        index.kind == IndexKind::Btree
+            && index.parts.first().is_some_and(|part| part.column.as_ref() == Some(&column.name))
+    };
+    table.primary_key.first() == Some(&column.name) || table.indexes.iter().any(leads)
+}
+
+fn refused(error: Error, table: &str, place: &str) -> Error {
+    if error.is_retryable() {
+        return error;
+    }
+    error.with_kind(Kind::Config).context(format!("{place} cannot be asked of table `{table}`")).hint(
+        "correct the condition; tables in a subquery are named with their database, and the account must be able to read them",
+    )
+}
+
 fn breaks_check(masks: &TableMasks, check: &Check) -> Error {
     let about: Vec<String> = masks
         .columns
@@ -141,4 +196,39 @@ fn config_unless_lost(error: Error, table: &str) -> Error {
         return error;
     }
     error.with_kind(Kind::Config).hint(format!("choose other types or patterns under [sanitize.{table}]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::IndexPart;
+
+    #[test]
+    fn only_what_an_index_begins_with_is_measured() {
+        let id = Column::new("id", "int");
+        let part = |name: &str| IndexPart {
+            column: Some(name.to_owned()),
+            expression: None,
+            prefix: None,
+            descending: false,
+        };
+        let index = |kind, columns: &[&str]| Index {
+            name: "k".to_owned(),
+            unique: false,
+            kind,
+            parts: columns.iter().map(|name| part(name)).collect(),
+        };
+        let mut table = Table::new("t", vec![id.clone(), Column::new("a", "int")]);
+        assert!(!leads_an_index(&table, &id));
+        for (kind, columns, leads) in [
+            (IndexKind::Btree, &["id", "a"][..], true),
+            (IndexKind::Btree, &["a", "id"], false),
+            (IndexKind::Fulltext, &["id"], false),
+        ] {
+            table.indexes = vec![index(kind, columns)];
+            assert_eq!(leads_an_index(&table, &id), leads, "{columns:?}");
+        }
+        table.primary_key = vec!["id".to_owned()];
+        assert!(leads_an_index(&table, &id));
+    }
 }

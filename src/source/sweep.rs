@@ -1,10 +1,11 @@
 //! Removing what dead runs left behind. A workspace is dead when nobody holds its lock.
 
-use crate::db::{Connection, Endpoint, Role, lock};
+use crate::db::{Connection, lock};
 use crate::error::{Context, Result};
-use crate::source::workspace::{WorkspaceName, drop_schema};
-use crate::sql::TableName;
+use crate::source::workspace::{Home, Layout, drop_tables};
 use crate::sql::ident::string_literal;
+use crate::sql::workspace::drop_schema;
+use crate::sql::{WorkspaceName, WorkspaceTable};
 use std::collections::BTreeMap;
 
 /// A workspace without a live run.
@@ -14,80 +15,99 @@ pub struct Orphan {
     pub name: WorkspaceName,
     /// Its age in seconds by the database's clock.
     pub age: i64,
-    /// Its tables inside `temp_database`; empty when it is a schema of its own.
-    tables: Vec<TableName>,
+    remains: Remains,
+}
+
+/// What is left of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Remains {
+    /// A schema of its own.
+    Schema,
+    /// Numbered tables of one schema.
+    Tables { schema: String, tables: Vec<WorkspaceTable> },
 }
 
 impl Orphan {
-    /// What it is, for a list: the schema, or so many tables of `temp_database`.
+    /// What it is, for a list: the schema, or so many tables of another one.
     #[must_use]
     pub fn describe(&self) -> String {
-        match self.tables.first().and_then(TableName::schema) {
-            Some(schema) => format!("{} ({} tables in {schema})", self.name, self.tables.len()),
-            None => self.name.to_string(),
+        match &self.remains {
+            Remains::Schema => self.name.to_string(),
+            Remains::Tables { schema, tables } => {
+                format!("{} ({} tables in {schema})", self.name, tables.len())
+            }
         }
     }
 }
 
-/// Dead workspaces older than `age_min` seconds.
+/// Dead workspaces older than `age_min` seconds, of whatever layout: the configuration may have been another one when
+/// they were made.
 ///
 /// # Errors
 /// The server's.
-pub fn list(endpoint: &Endpoint, temp_database: Option<&str>, age_min: i64) -> Result<Vec<Orphan>> {
-    let mut conn = Connection::open_in(endpoint, Role::Workspace, None)?;
+pub fn list(home: &Home, age_min: i64) -> Result<Vec<Orphan>> {
+    let mut conn = home.connect()?;
     let now: i64 = conn.query_one("SELECT UNIX_TIMESTAMP()")?;
-    let mut found: BTreeMap<WorkspaceName, Vec<TableName>> = BTreeMap::new();
     let schemas: Vec<String> = conn.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")?;
-    for schema in &schemas {
-        if let Some(name) = WorkspaceName::parse(schema) {
-            found.entry(name).or_default();
-        }
-    }
-    if let Some(schema) = temp_database {
-        let literal = string_literal(schema);
-        let tables: Vec<String> = conn.query(&format!(
-            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {literal}"
-        ))?;
-        for table in tables {
-            if let Some(name) = WorkspaceName::parse_table(&table) {
-                found.entry(name).or_default().push(TableName::qualified(schema, table));
-            }
-        }
+    let mut found: Vec<(WorkspaceName, Remains)> = schemas
+        .iter()
+        .filter_map(|schema| WorkspaceName::parse(schema))
+        .map(|name| (name, Remains::Schema))
+        .collect();
+    found.extend(tables_in(&mut conn, home.source())?);
+    if let Layout::Shared { temp_database } = home.layout() {
+        found.extend(tables_in(&mut conn, temp_database)?);
     }
     let mut orphans = Vec::new();
-    for (name, tables) in found {
+    for (name, remains) in found {
         let age = now - name.created();
         if age >= age_min && lock::is_used(&mut conn, &name.lock())?.is_none() {
-            orphans.push(Orphan { name, age, tables });
+            orphans.push(Orphan { name, age, remains });
         }
     }
     Ok(orphans)
+}
+
+/// Workspaces whose tables are in `schema`.
+fn tables_in(conn: &mut Connection, schema: &str) -> Result<Vec<(WorkspaceName, Remains)>> {
+    let names: Vec<String> = conn.query(&format!(
+        "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {}",
+        string_literal(schema)
+    ))?;
+    let mut found: BTreeMap<WorkspaceName, Vec<WorkspaceTable>> = BTreeMap::new();
+    for (name, table) in names.iter().filter_map(|table| WorkspaceTable::recognise(schema, table)) {
+        found.entry(name).or_default().push(table);
+    }
+    let remains = |tables| Remains::Tables { schema: schema.to_owned(), tables };
+    Ok(found.into_iter().map(|(name, tables)| (name, remains(tables))).collect())
 }
 
 /// Drops a dead workspace; looks again first whether it still is dead. Says whether it was dropped.
 ///
 /// # Errors
 /// The server's.
-pub fn drop(endpoint: &Endpoint, orphan: &Orphan) -> Result<bool> {
+pub fn drop(home: &Home, orphan: &Orphan) -> Result<bool> {
     // The binlog stays on: what a logged run made must go from replicas too.
-    let mut conn = Connection::open_in(endpoint, Role::Workspace, None)?;
+    let mut conn = home.connect()?;
     if lock::is_used(&mut conn, &orphan.name.lock())?.is_some() {
         return Ok(false);
     }
-    if orphan.tables.is_empty() {
-        drop_schema(&mut conn, &orphan.name).context(|| format!("dropping {}", orphan.name))?;
-    }
-    for table in &orphan.tables {
-        conn.execute(&format!("DROP TABLE IF EXISTS {table}")).context(|| format!("dropping {table}"))?;
-    }
+    let dropped = match &orphan.remains {
+        Remains::Schema => conn.execute(&drop_schema(&orphan.name)).map(|_| ()),
+        Remains::Tables { tables, .. } => drop_tables(&mut conn, tables),
+    };
+    dropped.map_err(|error| home.hint(error)).context(|| format!("dropping {}", orphan.name))?;
     Ok(true)
 }
 
 /// Drops all dead workspaces of any age; failures are logged, since a sweep must not keep a server from starting.
-pub fn sweep(endpoint: &Endpoint, temp_database: Option<&str>) -> Result<usize> {
+///
+/// # Errors
+/// The server's, if it cannot even be asked what there is.
+pub fn sweep(home: &Home) -> Result<usize> {
     let mut dropped = 0;
-    for orphan in list(endpoint, temp_database, 0)? {
-        match drop(endpoint, &orphan) {
+    for orphan in list(home, 0)? {
+        match drop(home, &orphan) {
             Ok(true) => {
                 tracing::info!(workspace = %orphan.name, age_s = orphan.age, "dropped an orphaned workspace");
                 dropped += 1;

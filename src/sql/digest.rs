@@ -63,7 +63,7 @@ impl Canon {
     }
 
     /// Brings the value at the end of `row`, which begins at `from`, to this form. What is not of the type stays.
-    fn apply(self, row: &mut Vec<u8>, from: usize) {
+    pub fn apply(self, row: &mut Vec<u8>, from: usize) {
         match self {
             Self::Number => number(row, from),
             Self::Single => float(row, from, |number| u64::from((number as f32 + 0.0).to_bits())),
@@ -188,6 +188,12 @@ impl TableDigest {
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self { rows: self.rows + other.rows, sum: self.sum.wrapping_add(other.sum) }
+    }
+
+    /// The digest without these rows, which were among them.
+    #[must_use]
+    pub fn without(self, other: Self) -> Self {
+        Self { rows: self.rows.wrapping_sub(other.rows), sum: self.sum.wrapping_sub(other.sum) }
     }
 }
 

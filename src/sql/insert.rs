@@ -1,4 +1,5 @@
-//! Rows become multi-row `INSERT` or `REPLACE` statements of bounded size.
+//! Rows become multi-row `INSERT` or `REPLACE` statements of bounded size; keys of rows that are to go become `DELETE`
+//! statements of the same build.
 //!
 //! The text is canonical (one spelling, always a column list, one row a line), so the reader in [`super::scan`]
 //! compares the head as a whole and walks the rows without a parser:
@@ -7,12 +8,14 @@
 //! INSERT INTO `users` (`id`,`name`) VALUES
 //! (1,'a'),
 //! (2,NULL);
+//! DELETE FROM `users` WHERE (`id`) IN (
+//! (1),
+//! (2));
 //! ```
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::literal::Form;
 use crate::sql::{Ident, TableName};
-use std::fmt;
 
 /// Session settings under which statements of this module store what was read. They are the first frame of every
 /// dump stream, so that `zstd -d | mysql` works; a client of ours compares this frame with its own copy of the
@@ -26,29 +29,39 @@ pub fn session_preamble() -> &'static str {
      SESSION foreign_key_checks=0,SESSION time_zone='+00:00';\n"
 }
 
-/// What a statement does with a row whose key is taken.
+/// What a statement does with its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verb {
-    /// `INSERT`: it fails.
+    /// `INSERT`: adds them; fails where a key is taken.
     Insert,
-    /// `REPLACE`: the row there is removed first.
+    /// `REPLACE`: adds them; a row whose key is taken is removed first.
     Replace,
+    /// `DELETE`: removes every row that has these values.
+    Delete,
 }
 
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Insert => "INSERT",
-            Self::Replace => "REPLACE",
-        })
+impl Verb {
+    /// What closes a statement.
+    #[must_use]
+    pub fn tail(self) -> &'static [u8] {
+        match self {
+            Self::Insert | Self::Replace => b";\n",
+            Self::Delete => b");\n",
+        }
     }
 }
 
-/// Everything of a statement that stands before the first row: ``INSERT INTO `t` (`a`,`b`) VALUES`` and a line break.
+/// Everything of a statement that stands before the first row: ``INSERT INTO `t` (`a`,`b`) VALUES`` or
+/// ``DELETE FROM `t` WHERE (`a`,`b`) IN (``, and a line break.
 pub fn head<S: AsRef<str>>(verb: Verb, table: &TableName, columns: impl IntoIterator<Item = S>) -> String {
     let columns: Vec<String> =
         columns.into_iter().map(|name| Ident::new(name.as_ref()).to_string()).collect();
-    format!("{verb} INTO {table} ({}) VALUES\n", columns.join(","))
+    let columns = columns.join(",");
+    match verb {
+        Verb::Insert => format!("INSERT INTO {table} ({columns}) VALUES\n"),
+        Verb::Replace => format!("REPLACE INTO {table} ({columns}) VALUES\n"),
+        Verb::Delete => format!("DELETE FROM {table} WHERE ({columns}) IN (\n"),
+    }
 }
 
 /// How large a batch may get.
@@ -99,6 +112,7 @@ impl From<RowError> for Error {
 /// Collects rows and hands out a [`Batch`] whenever one is full.
 #[derive(Debug)]
 pub struct InsertBatch {
+    verb: Verb,
     table: String,
     columns: Vec<(String, Form)>,
     limits: BatchLimits,
@@ -109,8 +123,6 @@ pub struct InsertBatch {
     spare: Vec<u8>,
 }
 
-/// What closes a statement.
-const TAIL: &[u8] = b";\n";
 /// What stands between two rows.
 const BETWEEN: &[u8] = b",\n";
 
@@ -121,6 +133,7 @@ impl InsertBatch {
     pub fn new(verb: Verb, table: &str, columns: &[(String, Form)], limits: BatchLimits) -> Self {
         let head = head(verb, &TableName::bare(table), columns.iter().map(|(name, _)| name)).into_bytes();
         Self {
+            verb,
             table: table.to_owned(),
             columns: columns.to_vec(),
             limits,
@@ -140,7 +153,7 @@ impl InsertBatch {
         let before = self.text.len();
         self.write_row(&cell).inspect_err(|_| self.text.truncate(before))?;
         let goal = self.limits.bytes_max.min(self.limits.statement_bytes_max);
-        if self.rows > 0 && self.text.len() + TAIL.len() > goal {
+        if self.rows > 0 && self.text.len() + self.verb.tail().len() > goal {
             let mut next = std::mem::take(&mut self.spare);
             next.extend_from_slice(&self.head);
             next.extend_from_slice(&self.text[before + BETWEEN.len()..]);
@@ -173,7 +186,7 @@ impl InsertBatch {
 
     /// Ends the statement in `text` and goes on with `next`, which has no rows yet.
     fn close(&mut self, next: Vec<u8>) -> Batch {
-        self.text.extend_from_slice(TAIL);
+        self.text.extend_from_slice(self.verb.tail());
         Batch { sql: std::mem::replace(&mut self.text, next), rows: std::mem::take(&mut self.rows) }
     }
 
@@ -201,7 +214,7 @@ impl InsertBatch {
 
     /// Whether the row that begins at `from` fits into a statement of its own with `more` bytes added.
     fn check_size(&self, from: usize, more: usize) -> Result<(), RowError> {
-        let bytes = self.head.len() + (self.text.len() - from) + more + TAIL.len();
+        let bytes = self.head.len() + (self.text.len() - from) + more + self.verb.tail().len();
         if bytes > self.limits.statement_bytes_max { Err(RowError::TooLarge { bytes }) } else { Ok(()) }
     }
 }
@@ -247,6 +260,18 @@ mod tests {
             assert!(builder.push(|_| None).unwrap().is_none());
         }
         assert_eq!(text(builder.finish()), "REPLACE INTO `t` () VALUES\n(),\n();\n");
+    }
+
+    #[test]
+    fn keys_of_rows_that_go_are_one_statement_too() {
+        let mut builder = InsertBatch::new(Verb::Delete, "t", &columns(), WIDE);
+        assert!(builder.push(row(&[Some("1"), Some("a")])).unwrap().is_none());
+        assert!(builder.push(row(&[Some("2"), Some("b")])).unwrap().is_none());
+        let text = text(builder.finish());
+        assert_eq!(text, "DELETE FROM `t` WHERE (`id`,`na``me`) IN (\n(1,'a'),\n(2,'b'));\n");
+        let expected = Expected::new(Verb::Delete, "t", ["id", "na`me"]);
+        let scanned = scan_insert(text.as_bytes(), &expected).unwrap();
+        assert_eq!((scanned.rows, scanned.values), (2, "(1,'a'),\n(2,'b'));\n"));
     }
 
     #[test]

@@ -5,7 +5,10 @@ pub mod digest;
 pub mod ident;
 pub mod insert;
 pub mod literal;
+pub mod lookup;
 pub mod scan;
 pub mod select;
+pub mod workspace;
 
 pub use ident::{Ident, TableName};
+pub use workspace::{WorkspaceName, WorkspaceTable};

@@ -17,6 +17,7 @@ use memchr::{memchr, memchr2};
 /// What a statement has to be. Made once per table.
 #[derive(Debug, Clone)]
 pub struct Expected {
+    verb: Verb,
     head: Vec<u8>,
     columns: usize,
 }
@@ -26,7 +27,7 @@ impl Expected {
     pub fn new<S: AsRef<str>>(verb: Verb, table: &str, columns: impl IntoIterator<Item = S>) -> Self {
         let mut count = 0;
         let head = head(verb, &TableName::bare(table), columns.into_iter().inspect(|_| count += 1));
-        Self { head: head.into_bytes(), columns: count }
+        Self { verb, head: head.into_bytes(), columns: count }
     }
 }
 
@@ -35,7 +36,8 @@ impl Expected {
 pub struct Scanned<'a> {
     /// How many rows it has, at least one.
     pub rows: u64,
-    /// The rows with the end of the statement, `(1,'a'),…;` and a line break: what comes after `VALUES`.
+    /// The rows with the end of the statement, `(1,'a'),…;` and a line break: what comes after `VALUES`, or after `IN (`
+    /// with the parenthesis that closes it.
     pub values: &'a str,
 }
 
@@ -63,7 +65,7 @@ pub fn scan_insert<'a>(statement: &'a [u8], expected: &Expected) -> Result<Scann
             _ => break,
         }
     }
-    scan.expect(b";\n", "a row or the end of the statement")?;
+    scan.expect(expected.verb.tail(), "a row or the end of the statement")?;
     if scan.at < statement.len() {
         return Err(refused(scan.at, "nothing after the statement"));
     }
@@ -222,6 +224,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_to_go_is_named_by_literals_alone() {
+        let expected = Expected::new(Verb::Delete, "t", ["a", "b"]);
+        let scan = |text: &str| scan_insert(text.as_bytes(), &expected).map(|scanned| scanned.rows).ok();
+        let head = "DELETE FROM `t` WHERE (`a`,`b`) IN (\n";
+        assert_eq!(scan(&format!("{head}(1,'x'),\n(2,x'00'));\n")), Some(2));
+        for rest in [
+            "(1,2);\n",
+            ");\n",
+            "(1,2)) OR (1=1);\n",
+            "(1,2)) OR 1;\n",
+            "(SELECT 1,2));\n",
+            "(1,`b`));\n",
+            "(1,2));\nDELETE FROM `t`;\n",
+        ] {
+            assert_eq!(scan(&format!("{head}{rest}")), None, "{rest}");
+        }
+        assert_eq!(scan("DELETE FROM `u` WHERE (`a`,`b`) IN (\n(1,2));\n"), None);
+        assert_eq!(scan("DELETE FROM `t` WHERE (`a`) IN (\n(1));\n"), None);
+    }
+
+    #[test]
     fn the_values_follow_the_head() {
         let text = format!("{HEAD}(1,2);\n");
         assert_eq!(scan_insert(text.as_bytes(), &expected()).unwrap().values, "(1,2);\n");
@@ -271,6 +294,7 @@ mod tests {
             "(1,NULLIF(1,1));\n",
             "(1,null);\n",
             "(1,n'a');\n",
+            "(1,2));\n",
         ] {
             let error = scan(rows).unwrap_err();
             assert_eq!(error.kind(), Kind::Integrity, "{rows:?}");

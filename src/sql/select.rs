@@ -2,6 +2,7 @@
 //! a table lock its rows even at READ COMMITTED, so there is no way to render one for a source table.
 
 use super::ident::{Ident, TableName, column_list};
+use super::workspace::{WorkspaceTable, is_workspace_table};
 use std::fmt;
 
 /// A position in a key: one SQL literal for each key column.
@@ -30,8 +31,16 @@ impl WalkKey {
     /// The condition that a row lies in `range`; none when the range is open on both ends.
     #[must_use]
     pub fn condition(&self, range: &Range) -> Option<String> {
-        let after = range.after.as_ref().map(|bound| self.compare(bound, ">", ">"));
-        let up_to = range.up_to.as_ref().map(|bound| self.compare(bound, "<", "<="));
+        self.render(range, None, false)
+    }
+
+    /// As [`WalkKey::condition`], with columns of `alias`, and for a walk that begins at the key's end: what lies
+    /// behind a position then is smaller.
+    fn render(&self, range: &Range, alias: Option<&str>, descending: bool) -> Option<String> {
+        let (behind, before) = if descending { ("<", ">") } else { (">", "<") };
+        let after = range.after.as_ref().map(|bound| self.compare(bound, alias, behind, behind));
+        let up_to =
+            range.up_to.as_ref().map(|bound| self.compare(bound, alias, before, &format!("{before}=")));
         match (after, up_to) {
             (Some(after), Some(up_to)) => Some(format!("({after}) AND ({up_to})")),
             (Some(one), None) | (None, Some(one)) => Some(one),
@@ -40,42 +49,103 @@ impl WalkKey {
     }
 
     /// Row comparison spelled out: neither server uses an index for `(a, b) > (x, y)`.
-    fn compare(&self, bound: &Bound, strict: &str, last: &str) -> String {
+    fn compare(&self, bound: &Bound, alias: Option<&str>, strict: &str, last: &str) -> String {
         let mut terms = Vec::with_capacity(self.columns.len());
         for at in 0..self.columns.len() {
             let mut term = String::new();
             for (column, literal) in self.columns.iter().zip(&bound.0).take(at) {
-                term.push_str(&format!("{} = {literal} AND ", Ident::new(column.as_str())));
+                term.push_str(&format!("{} = {literal} AND ", column_of(alias, column)));
             }
             let operator = if at + 1 == self.columns.len() { last } else { strict };
             if let (Some(column), Some(literal)) = (self.columns.get(at), bound.0.get(at)) {
-                term.push_str(&format!("{} {operator} {literal}", Ident::new(column.as_str())));
+                term.push_str(&format!("{} {operator} {literal}", column_of(alias, column)));
             }
             terms.push(if self.columns.len() > 1 { format!("({term})") } else { term });
         }
         terms.join(" OR ")
     }
 
-    /// `` ORDER BY `a`, `b` ``, or all descending.
-    fn order(&self, descending: bool) -> String {
+    /// `` `a`, `b` ``, or all descending.
+    fn order(&self, alias: Option<&str>, descending: bool) -> String {
         let direction = if descending { " DESC" } else { "" };
         let list: Vec<String> =
-            self.columns.iter().map(|column| format!("{}{direction}", Ident::new(column.as_str()))).collect();
-        format!(" ORDER BY {}", list.join(", "))
+            self.columns.iter().map(|column| format!("{}{direction}", column_of(alias, column))).collect();
+        list.join(", ")
     }
 }
 
-/// A plain `SELECT` over one table. `Display` renders it.
+/// `` `alias`.`column` ``, or the column alone.
+#[must_use]
+pub fn column_of(alias: Option<&str>, column: &str) -> String {
+    match alias {
+        Some(alias) => format!("{}.{}", Ident::new(alias), Ident::new(column)),
+        None => Ident::new(column).to_string(),
+    }
+}
+
+/// How another table is joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    /// Its matching rows, looked up for each row so far, whatever the optimizer thinks.
+    Straight,
+    /// Its matching rows, or NULLs.
+    Left,
+}
+
+/// Another table of a [`Select`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// How.
+    pub kind: JoinKind,
+    /// The table.
+    pub table: TableName,
+    /// What it is called in the statement.
+    pub alias: String,
+    /// The index that its rows are looked up by.
+    pub index: Option<String>,
+    /// Rendered conditions, all of which a match fulfils.
+    pub on: Vec<String>,
+    /// A table that is joined to this one first; only with [`JoinKind::Left`].
+    pub inner: Option<Box<Join>>,
+}
+
+impl fmt::Display for Join {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            JoinKind::Straight => " STRAIGHT_JOIN ",
+            JoinKind::Left => " LEFT JOIN ",
+        })?;
+        let open = if self.inner.is_some() { "(" } else { "" };
+        write!(f, "{open}{} AS {}", self.table, Ident::new(self.alias.as_str()))?;
+        if let Some(index) = &self.index {
+            write!(f, " FORCE INDEX ({})", Ident::new(index.as_str()))?;
+        }
+        if let Some(inner) = &self.inner {
+            write!(f, "{inner})")?;
+        }
+        write!(f, " ON {}", self.on.join(" AND "))
+    }
+}
+
+/// A plain `SELECT` over one table, or over a table and others that are joined to it. `Display` renders it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Select {
     /// The table.
     pub from: TableName,
+    /// What it is called in the statement; needed where others are joined.
+    pub alias: Option<String>,
+    /// Other tables.
+    pub joins: Vec<Join>,
     /// The SELECT list: expressions, rendered.
     pub list: Vec<String>,
+    /// Conditions, rendered, all of which a row fulfils.
+    pub conditions: Vec<String>,
     /// The key that the rows are walked along, with the range wanted.
     pub walk: Option<(WalkKey, Range)>,
     /// From the key's end instead of its beginning.
     pub descending: bool,
+    /// What the rows are ordered by, rendered; empty: the key.
+    pub order_by: Vec<String>,
     /// Most rows.
     pub limit: Option<u64>,
     /// Rows to pass over first.
@@ -83,10 +153,30 @@ pub struct Select {
 }
 
 impl Select {
+    /// The table of `schema` that is read, workspace tables aside; none if only those are.
+    #[must_use]
+    pub fn source_table(&self, schema: &str) -> Option<&TableName> {
+        let joined = self.joins.iter().map(|join| &join.table);
+        std::iter::once(&self.from)
+            .chain(joined)
+            .find(|table| table.schema() == Some(schema) && !is_workspace_table(table.table()))
+    }
+
     /// All rows of `from`.
     #[must_use]
     pub fn all(from: TableName, list: Vec<String>) -> Self {
-        Self { from, list, walk: None, descending: false, limit: None, offset: 0 }
+        Self {
+            from,
+            alias: None,
+            joins: Vec::new(),
+            list,
+            conditions: Vec::new(),
+            walk: None,
+            descending: false,
+            order_by: Vec::new(),
+            limit: None,
+            offset: 0,
+        }
     }
 
     /// The next `limit` rows of a walk.
@@ -94,18 +184,38 @@ impl Select {
     pub fn step(from: TableName, list: Vec<String>, key: &WalkKey, range: Range, limit: u64) -> Self {
         Self { walk: Some((key.clone(), range)), limit: Some(limit), ..Self::all(from, list) }
     }
+
+    fn write_conditions(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alias = self.alias.as_deref();
+        let walked = self.walk.as_ref().and_then(|(key, range)| key.render(range, alias, self.descending));
+        if let ([], Some(walked)) = (self.conditions.as_slice(), &walked) {
+            return write!(f, " WHERE {walked}");
+        }
+        for (at, condition) in walked.iter().chain(&self.conditions).enumerate() {
+            write!(f, "{} ({condition})", if at == 0 { " WHERE" } else { " AND" })?;
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Select {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SELECT {} FROM {}", self.list.join(", "), self.from)?;
-        if let Some((key, range)) = &self.walk {
+        if let Some(alias) = &self.alias {
+            write!(f, " AS {}", Ident::new(alias.as_str()))?;
+        }
+        if let Some((key, _)) = &self.walk {
             // Left alone, the optimizer may pick another index and sort.
             write!(f, " FORCE INDEX ({})", Ident::new(key.index.as_str()))?;
-            if let Some(condition) = key.condition(range) {
-                write!(f, " WHERE {condition}")?;
-            }
-            f.write_str(&key.order(self.descending))?;
+        }
+        for join in &self.joins {
+            write!(f, "{join}")?;
+        }
+        self.write_conditions(f)?;
+        if !self.order_by.is_empty() {
+            write!(f, " ORDER BY {}", self.order_by.join(", "))?;
+        } else if let Some((key, _)) = &self.walk {
+            write!(f, " ORDER BY {}", key.order(self.alias.as_deref(), self.descending))?;
         }
         if let Some(limit) = self.limit {
             write!(f, " LIMIT {limit}")?;
@@ -121,16 +231,19 @@ impl fmt::Display for Select {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InsertSelect {
     /// Where to.
-    pub into: TableName,
+    pub into: WorkspaceTable,
     /// The columns filled, as many as `select` lists.
     pub columns: Vec<String>,
     /// Where from.
     pub select: Select,
+    /// Whether rows that are there already are passed over.
+    pub ignore: bool,
 }
 
 impl fmt::Display for InsertSelect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "INSERT INTO {} ({}) {}", self.into, column_list(&self.columns), self.select)
+        let ignore = if self.ignore { " IGNORE" } else { "" };
+        write!(f, "INSERT{ignore} INTO {} ({}) {}", self.into, column_list(&self.columns), self.select)
     }
 }
 
@@ -139,7 +252,7 @@ impl fmt::Display for InsertSelect {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Compare {
     /// The workspace table.
-    pub copy: TableName,
+    pub copy: WorkspaceTable,
     /// The columns of it that conditions read.
     pub read: Vec<String>,
     /// The key to walk it by, and the range.
@@ -174,7 +287,7 @@ impl fmt::Display for Compare {
         list.extend(self.read.iter().filter(|name| !key.columns.contains(name)).cloned());
         let list = list.iter().map(|name| Ident::new(name.as_str()).to_string()).collect();
         // LIMIT keeps the rows of the copy a table of their own: few of them, looked up one by one in the source.
-        let rows = Select::step(self.copy.clone(), list, key, range.clone(), self.limit);
+        let rows = Select::step(self.copy.name().clone(), list, key, range.clone(), self.limit);
         let by: Vec<String> = key
             .columns
             .iter()
@@ -195,6 +308,7 @@ impl fmt::Display for Compare {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::WorkspaceName;
 
     fn key(columns: &[&str]) -> WalkKey {
         WalkKey { index: "PRIMARY".into(), columns: columns.iter().map(ToString::to_string).collect() }
@@ -237,10 +351,69 @@ mod tests {
             "SELECT `a`, `f`*1e0 FROM `app`.`t` FORCE INDEX (`PRIMARY`) WHERE `a` > 7 ORDER BY `a` LIMIT 10";
         assert_eq!(step.to_string(), text);
         let copy = InsertSelect {
-            into: TableName::qualified("ws", "t"),
+            into: WorkspaceTable::inside(&WorkspaceName::new(7, 1), "t"),
             columns: vec!["a".into(), "f".into()],
             select: step,
+            ignore: false,
         };
-        assert_eq!(copy.to_string(), format!("INSERT INTO `ws`.`t` (`a`, `f`) {text}"));
+        let into = "INTO `_backfill_temp_7_00000001`.`t` (`a`, `f`)";
+        assert_eq!(copy.to_string(), format!("INSERT {into} {text}"));
+        let ignoring = InsertSelect { ignore: true, ..copy };
+        assert_eq!(ignoring.to_string(), format!("INSERT IGNORE {into} {text}"));
+    }
+
+    #[test]
+    fn walks_from_the_end_turn_the_comparison_around() {
+        let select = Select {
+            descending: true,
+            conditions: vec!["`t`.`b` IS NOT NULL".into(), "x = 1 OR y = 1".into()],
+            alias: Some("t".into()),
+            ..Select::step(
+                TableName::qualified("app", "t"),
+                vec!["1".into()],
+                &key(&["b", "a"]),
+                Range { after: bound(&["7", "8"]), up_to: bound(&["1", "2"]) },
+                3,
+            )
+        };
+        assert_eq!(
+            select.to_string(),
+            "SELECT 1 FROM `app`.`t` AS `t` FORCE INDEX (`PRIMARY`) WHERE \
+             (((`t`.`b` < 7) OR (`t`.`b` = 7 AND `t`.`a` < 8)) AND ((`t`.`b` > 1) OR (`t`.`b` = 1 AND `t`.`a` >= 2))) \
+             AND (`t`.`b` IS NOT NULL) AND (x = 1 OR y = 1) ORDER BY `t`.`b` DESC, `t`.`a` DESC LIMIT 3"
+        );
+    }
+
+    #[test]
+    fn joins_render_inside_out() {
+        let inner = Join {
+            kind: JoinKind::Left,
+            table: TableName::bare("r"),
+            alias: "r".into(),
+            index: None,
+            on: vec!["r.a = o.a".into()],
+            inner: None,
+        };
+        let outer = Join {
+            table: TableName::bare("o"),
+            alias: "o".into(),
+            index: Some("i".into()),
+            on: vec!["o.x = t.x".into(), "r.a IS NULL".into()],
+            inner: Some(Box::new(inner.clone())),
+            ..inner
+        };
+        let straight = Join {
+            kind: JoinKind::Straight,
+            alias: "p".into(),
+            index: None,
+            inner: None,
+            on: vec!["1".into()],
+            ..outer.clone()
+        };
+        assert_eq!(
+            outer.to_string(),
+            " LEFT JOIN (`o` AS `o` FORCE INDEX (`i`) LEFT JOIN `r` AS `r` ON r.a = o.a) ON o.x = t.x AND r.a IS NULL"
+        );
+        assert_eq!(straight.to_string(), " STRAIGHT_JOIN `o` AS `p` ON 1");
     }
 }

@@ -1,12 +1,12 @@
 //! Finishing a swap: the same code whether it follows the `RENAME` at once or a pull that comes after a crash.
 //! Every step asks the server first whether it is done, so all of them can be repeated.
 
-use super::journal::{Found, Journal, Progress, rename};
+use super::journal::{Found, Journal, Move, Progress, rename};
 use super::names::{Ladder, Purpose};
 use super::site::Site;
 use super::staging::{self, drop_schema, drop_tables, of_layout};
 use super::trigger::TriggerRecord;
-use super::{doc, keys, names};
+use super::{doc, keys, names, outside};
 use crate::db::Connection;
 use crate::db::error::server_code;
 use crate::error::{Context, Error, Result};
@@ -291,15 +291,7 @@ fn dangling_query(outside: &OutsideKey, layout: &names::Layout) -> String {
 /// Drops the old tables. Only called when every new table is in its place. Foreign keys are checked meanwhile: what
 /// still leads to an old table belongs to somebody whom the account does not see, and must not be left without parent.
 fn drop_old(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
-    let layout = &journal.layout;
-    let there = site.tables(conn, &layout.schema(Purpose::Old))?;
-    let olds: Vec<TableName> = journal
-        .moves
-        .iter()
-        .filter(|step| step.replaces)
-        .map(|step| layout.old(step.number, &step.table))
-        .filter(|old| there.contains(&site.fold(old.table())))
-        .collect();
+    let olds: Vec<TableName> = old_tables(site, conn, journal)?.into_iter().map(|(old, _)| old).collect();
     if olds.is_empty() {
         return Ok(());
     }
@@ -319,7 +311,7 @@ fn drop_old(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()>
             "the new tables are in place; tables that this account does not see have foreign keys to the old ones, \
              which are kept for them",
         )
-        .hint("grant the account ALTER and SELECT on them, and run `backfill cleanup`"),
+        .hint("grant the account ALTER, REFERENCES and SELECT on them; the next pull or `backfill cleanup` then does the rest"),
         _ => error.context("dropping the old tables"),
     })
 }
@@ -385,12 +377,45 @@ pub(super) fn settle(site: &Site, conn: &mut Connection, journal: &Journal) -> R
 /// After [`settle`] said `true`: removes what is left of the swap. Staging goes first, while the journal still says
 /// that it was swapped: on its own its record would say that there is something complete to swap. The journal goes
 /// last.
-pub(super) fn tidy(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
+///
+/// Says what could not be removed, why and what to do: the work is done, so that is no reason to fail.
+pub(super) fn tidy_up(site: &Site, conn: &mut Connection, journal: &Journal) -> Option<String> {
+    let error = tidy(site, conn, journal).err()?;
+    let hint = error.hint_text().unwrap_or("the next pull or `backfill cleanup` drops it");
+    Some(format!("{} is left behind: {error}; {hint}", journal.layout.base(Purpose::Old)))
+}
+
+fn tidy(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
+    let mut journal = Journal { tidying: true, ..journal.clone() };
+    journal.outside.extend(late_keys(site, conn, &journal)?);
     // Old tables do not go all at once on every server: half of them gone would look like a swap without a way out.
-    doc::write(conn, &journal.layout.journal(), &Journal { tidying: true, ..journal.clone() })?;
+    doc::write(conn, &journal.layout.journal(), &journal)?;
+    lead_outside_keys(site, conn, &journal)?;
     staging::remove(site, conn, &journal.layout)?;
     phase("swap.staging_dropped");
-    drop_old(site, conn, journal)?;
+    drop_old(site, conn, &journal)?;
     phase("swap.old_dropped");
-    drop_journal(site, conn, journal)
+    drop_journal(site, conn, &journal)
+}
+
+/// Keys that still lead to old tables: their tables were out of the account's sight when the journal was written.
+fn late_keys(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<Vec<OutsideKey>> {
+    let olds: Vec<(TableName, String)> =
+        old_tables(site, conn, journal)?.into_iter().map(|(old, step)| (old, step.table.clone())).collect();
+    let mut late = outside::to_old_tables(conn, &journal.layout.database, &olds)?;
+    late.retain(|found| !journal.outside.contains(found));
+    Ok(late)
+}
+
+/// The old tables that are still there.
+fn old_tables<'a>(
+    site: &Site,
+    conn: &mut Connection,
+    journal: &'a Journal,
+) -> Result<Vec<(TableName, &'a Move)>> {
+    let layout = &journal.layout;
+    let there = site.tables(conn, &layout.schema(Purpose::Old))?;
+    let olds = journal.moves.iter().filter(|step| step.replaces);
+    let olds = olds.map(|step| (layout.old(step.number, &step.table), step));
+    Ok(olds.filter(|(old, _)| there.contains(&site.fold(old.table()))).collect())
 }

@@ -4,12 +4,14 @@
 //! here. Every batch must report exactly its rows and no warning: a warning is a value that was changed.
 
 use super::names::Layout;
+use super::reread::Compared;
 use super::site::{Site, unless_code};
 use super::staging::{Empty, Staging, numbers};
 use crate::db::{Connection, Done, Warning};
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
 use crate::schema::Flavour;
+use crate::sql::digest::TableDigest;
 use crate::sql::ident::column_list;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -192,6 +194,17 @@ pub(super) fn batch_bytes_max(site: &Site) -> u64 {
     packet.saturating_sub(HEAD_BYTES).max(packet / 2)
 }
 
+/// Rows that are taken back.
+#[derive(Debug, Clone, Copy)]
+pub struct Removal<'a> {
+    /// The columns whose values name them, as the target spells them.
+    pub columns: &'a [&'a str],
+    /// What stands after `IN (` in one statement, scanned to be literals for `columns`.
+    pub values: &'a str,
+    /// How many rows have these values.
+    pub rows: u64,
+}
+
 /// Writes rows into staging tables, chunk by chunk, over one connection.
 pub struct Loader {
     conn: Connection,
@@ -269,6 +282,36 @@ impl Loader {
         Ok(())
     }
 
+    /// Takes rows of a staging table back. With `compared`, their digest as they stood there.
+    ///
+    /// # Errors
+    /// `Integrity` when there was another number of such rows; the server's.
+    pub fn remove(
+        &mut self,
+        table: &str,
+        removal: &Removal<'_>,
+        compared: Option<&Compared>,
+    ) -> Result<TableDigest> {
+        let number = self.number(table)?;
+        let staged = self.pool.layout.staged(number, table);
+        let condition =
+            format!("FROM {staged} WHERE ({}) IN ({}", column_list(removal.columns), removal.values);
+        let context = || format!("taking rows of table `{table}` back");
+        let digest = match compared {
+            Some(compared) => compared.digest_of(&mut self.conn, &condition).context(context)?,
+            None => TableDigest::default(),
+        };
+        let done = self.conn.execute_batch(&format!("DELETE {condition}")).context(context)?;
+        if done.affected != removal.rows {
+            return Err(Error::integrity(format!(
+                "table `{table}`: {} rows were to be taken back, and the target had {}",
+                removal.rows, done.affected
+            ))
+            .hint("pull again"));
+        }
+        Ok(digest)
+    }
+
     fn check<S: AsRef<str>>(&mut self, table: &str, columns: &[S], rows: u64, done: Done) -> Result<()> {
         if done.warnings > 0 {
             let changed =
@@ -302,8 +345,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Removes what the open chunk loaded. Rows of tables that are not transactional stay: see
-    /// [`Loader::restart_table`].
+    /// Removes what the open chunk loaded. Rows of tables that are not transactional stay.
     ///
     /// # Errors
     /// The server's; the connection's end does the same.
@@ -311,19 +353,6 @@ impl Loader {
         self.in_chunk = false;
         // Also where nothing was begun: a connection that is lost is noticed now.
         self.conn.execute("ROLLBACK").map(|_| ())
-    }
-
-    /// Empties a staging table, for loading it from the start.
-    ///
-    /// # Errors
-    /// The server's.
-    pub fn restart_table(&mut self, table: &str) -> Result<()> {
-        self.rollback_chunk()?;
-        let number = self.number(table)?;
-        let (staged, chunks) = (self.pool.layout.staged(number, table), self.pool.layout.chunks());
-        self.conn.execute(&format!("TRUNCATE TABLE {staged}"))?;
-        self.conn.execute(&format!("DELETE FROM {chunks} WHERE table_number = {number}"))?;
-        Ok(())
     }
 
     /// The server's number of the connection, for ending it from beside.

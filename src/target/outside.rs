@@ -6,6 +6,7 @@ use crate::db::introspect::load_schema;
 use crate::error::Result;
 use crate::plan::load::{LoadPlan, OutsideKey};
 use crate::schema::ForeignKey;
+use crate::sql::TableName;
 use crate::sql::ident::string_literal;
 use std::collections::BTreeMap;
 
@@ -14,13 +15,20 @@ type Row = (String, String, String, String, String, String, String, String);
 
 /// Keys of other schemas' tables to tables of `database`, as far as the account sees them.
 pub(super) fn elsewhere(conn: &mut Connection, database: &str) -> Result<Vec<OutsideKey>> {
-    let literal = string_literal(database);
+    let mut found = by_parent(conn, database)?;
+    found.retain(|outside| outside.schema != database);
+    Ok(found)
+}
+
+/// Keys of all tables to tables of the schema `parent`, as far as the account sees them.
+fn by_parent(conn: &mut Connection, parent: &str) -> Result<Vec<OutsideKey>> {
+    let literal = string_literal(parent);
     let rows: Vec<Row> = conn.query(&format!(
         "SELECT k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, \
          k.REFERENCED_COLUMN_NAME, r.DELETE_RULE, r.UPDATE_RULE FROM information_schema.KEY_COLUMN_USAGE k \
          JOIN information_schema.REFERENTIAL_CONSTRAINTS r ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA \
          AND r.TABLE_NAME = k.TABLE_NAME AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME \
-         WHERE k.REFERENCED_TABLE_SCHEMA = {literal} AND k.TABLE_SCHEMA <> {literal} \
+         WHERE k.REFERENCED_TABLE_SCHEMA = {literal} \
          ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION"
     ))?;
     let mut keys: BTreeMap<(String, String, String), OutsideKey> = BTreeMap::new();
@@ -35,7 +43,7 @@ pub(super) fn elsewhere(conn: &mut Connection, database: &str) -> Result<Vec<Out
                 name,
                 table,
                 columns: Vec::new(),
-                references_schema: Some(database.to_owned()),
+                references_schema: Some(parent.to_owned()),
                 references,
                 referenced_columns: Vec::new(),
                 on_delete,
@@ -46,6 +54,31 @@ pub(super) fn elsewhere(conn: &mut Connection, database: &str) -> Result<Vec<Out
         entry.key.referenced_columns.push(referenced);
     }
     Ok(keys.into_values().collect())
+}
+
+/// Keys that lead to one of `olds` (schema, table, and what the table is called now in `database`), as far as the
+/// account sees them: of tables that came to sight only after the swap.
+pub(super) fn to_old_tables(
+    conn: &mut Connection,
+    database: &str,
+    olds: &[(TableName, String)],
+) -> Result<Vec<OutsideKey>> {
+    let Some(schema) = olds.first().and_then(|(old, _)| old.schema()) else { return Ok(Vec::new()) };
+    let mut found = by_parent(conn, schema)?;
+    found.retain_mut(|outside| {
+        let is = |old: &TableName| old.table().to_lowercase() == outside.key.references.to_lowercase();
+        let Some((_, live)) = olds.iter().find(|(old, _)| is(old)) else { return false };
+        outside.key.references.clone_from(live);
+        outside.key.references_schema = Some(database.to_owned());
+        true
+    });
+    // Keys between the old tables go with them.
+    let is_old = |outside: &OutsideKey| {
+        olds.iter()
+            .any(|(old, _)| old.schema() == Some(outside.schema.as_str()) && old.table() == outside.key.table)
+    };
+    found.retain(|outside| !is_old(outside));
+    Ok(found)
 }
 
 /// The keys as they are now: somebody may have added one since the plan was made.

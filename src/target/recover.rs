@@ -17,6 +17,8 @@ pub struct Recovered {
     pub tables: usize,
     /// Whether the new tables are in place; otherwise the old ones are.
     pub swapped: bool,
+    /// What could not be dropped yet, why, and what to do.
+    pub left_behind: Option<String>,
 }
 
 /// Takes every interrupted swap of this database to its end. The caller holds the pull lock.
@@ -28,7 +30,8 @@ pub(super) fn recover(site: &Site) -> Result<Vec<Recovered>> {
         if let Some(recovered) =
             recover_one(site, &mut conn, &layout).context(|| format!("finishing the swap of `{name}`"))?
         {
-            tracing::warn!(name, swapped = recovered.swapped, "an interrupted swap was taken to its end");
+            let (swapped, left_behind) = (recovered.swapped, recovered.left_behind.as_deref());
+            tracing::warn!(name, swapped, left_behind, "an interrupted swap was taken to its end");
             out.push(recovered);
         }
     }
@@ -51,10 +54,10 @@ fn recover_one(site: &Site, conn: &mut Connection, layout: &Layout) -> Result<Op
     }
     lock::take_swap_lock(conn, site.database())?;
     let swapped = finish::settle(site, conn, &journal)?;
-    if swapped {
-        finish::tidy(site, conn, &journal)?;
-    }
-    Ok(Some(Recovered { name: layout.base(Purpose::Old), tables: journal.moves.len(), swapped }))
+    // With the new tables in place, what cannot be dropped now is no reason to fail.
+    let left_behind = if swapped { finish::tidy_up(site, conn, &journal) } else { None };
+    let (name, tables) = (layout.base(Purpose::Old), journal.moves.len());
+    Ok(Some(Recovered { name, tables, swapped, left_behind }))
 }
 
 /// Where journals are, of both rungs.

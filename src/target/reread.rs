@@ -47,6 +47,20 @@ impl Compared {
         RowHasher::new(self.canons.clone())
     }
 
+    /// The digest of the rows that `condition` (`FROM … WHERE …`) names.
+    pub(super) fn digest_of(&self, conn: &mut Connection, condition: &str) -> Result<TableDigest> {
+        // Text as it is stored, which is what was sent.
+        conn.execute("SET SESSION character_set_results = NULL")?;
+        let mut hasher = self.hasher();
+        let mut rows = conn.stream(&format!("SELECT {} {condition}", self.list.join(", ")))?;
+        while let Some(row) = rows.next_row()? {
+            hasher.row(|at| row.cell(at));
+        }
+        drop(rows);
+        conn.execute("SET SESSION character_set_results = utf8mb4")?;
+        Ok(hasher.take())
+    }
+
     fn new(number: usize, table: &str, columns: &[(String, &Column, Option<&Column>)]) -> Self {
         let mut compared = Self {
             table: table.to_owned(),

@@ -33,7 +33,7 @@ pub struct SwapReport {
     pub triggers: usize,
     /// Keys of other tables that lead to the new tables now.
     pub outside_keys: Vec<MovedKey>,
-    /// What could not be tidied up; a later pull or cleanup does.
+    /// What could not be dropped yet, why, and what to do.
     pub left_behind: Option<String>,
 }
 
@@ -63,11 +63,7 @@ impl Staging<Verified> {
             left_behind: None,
         };
         phase("swap.journal_done");
-        // The work is done; what cannot be dropped now is no reason to fail.
-        let left_behind = finish::tidy(site, &mut conn, &journal).err().map(|error| {
-            tracing::warn!(%error, "old tables are left behind");
-            format!("{} ({error})", journal.layout.base(Purpose::Old))
-        });
+        let left_behind = finish::tidy_up(site, &mut conn, &journal);
         Ok(SwapReport { left_behind, ..report })
     }
 }

@@ -145,6 +145,8 @@ pub enum TablePhase {
     Copy,
     /// Being read into frames.
     Dump,
+    /// Read; which of its rows have lost their parents meanwhile is not known yet.
+    Check,
     /// All its chunks are known.
     Done,
 }
@@ -174,8 +176,16 @@ pub struct TableStatus {
     pub phase: TablePhase,
     /// Rows handled in this phase so far; in `done` the rows of all chunks.
     pub rows: u64,
+    /// How many of the rows sent the last chunks take back, because their parents are not in the result: known in `done`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub removed: u64,
     /// Chunks `0..chunks` can be fetched now.
     pub chunks: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

@@ -48,14 +48,54 @@ pub struct TableEntry {
     pub table: Table,
     /// `created_at` and `updated_at` exist.
     pub has_timestamps: bool,
-    /// A limit restricts it.
+    /// Only some of its rows come.
     pub has_limit: bool,
+    /// Why: its own limit, or those of tables around it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited: Option<Limited>,
     /// At least one column has a rule.
     pub has_sanitization: bool,
     /// Names of the columns with a rule.
     pub sanitized_columns: Vec<String>,
     /// Hex digest over columns, keys and rules: changes when a delta could not be trusted.
     pub digest: String,
+}
+
+impl TableEntry {
+    /// Rows that will come, roughly.
+    #[must_use]
+    pub fn rows_expected(&self) -> u64 {
+        self.limited.as_ref().map_or(self.table.row_count, |limited| limited.rows)
+    }
+}
+
+/// Why only some rows of a table come.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limited {
+    /// Its own limit in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// Parents of which only some rows come: rows that refer to others stay away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub follows: Vec<String>,
+    /// Tables whose rows bring the rows along that they refer to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pulled_in_by: Vec<String>,
+    /// Rows expected, roughly.
+    pub rows: u64,
+}
+
+impl Limited {
+    /// In a line: `1000 rows by created_at desc; pulled in by orders`.
+    #[must_use]
+    pub fn note(&self) -> String {
+        let list = |lead: &str, names: &[String]| {
+            (!names.is_empty()).then(|| format!("{lead} {}", names.join(", ")))
+        };
+        let parts =
+            [self.limit.clone(), list("follows", &self.follows), list("pulled in by", &self.pulled_in_by)];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
 }
 
 /// A table that is not served.
@@ -97,4 +137,21 @@ pub struct SourceIdentity {
     pub hostname: String,
     /// See `hostname`.
     pub port: u16,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_says_why_in_a_line() {
+        let limited = Limited {
+            limit: Some("10 rows by id desc".into()),
+            pulled_in_by: vec!["log".into(), "orders".into()],
+            ..Limited::default()
+        };
+        assert_eq!(limited.note(), "10 rows by id desc; pulled in by log, orders");
+        let follower = Limited { follows: vec!["users".into()], ..Limited::default() };
+        assert_eq!(follower.note(), "follows users");
+    }
 }

@@ -17,7 +17,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     (
         "server",
-        &["random", "config", "db", "error", "plan", "schema", "secret", "source", "sql", "wire", "server"],
+        &[
+            "random", "config", "db", "error", "fault", "plan", "schema", "secret", "source", "sql", "wire",
+            "server",
+        ],
     ),
     (
         "client",

@@ -5,7 +5,7 @@ use crate::cli_common::{expect_equal, expect_tidy, picture, pull, ready};
 use crate::cli_proxy::{Answer, Proxy, Request, Response};
 use crate::harness::{Add, FLAVOURS, Serve, Site, short};
 use backfill::wire::api::Code;
-use backfill::wire::frame::{FrameId, Packer, Totals, abort_frame};
+use backfill::wire::frame::{FrameId, Packer, Removes, Totals, abort_frame};
 use std::sync::{Arc, Mutex};
 
 /// How many sites try cases at the same time.
@@ -13,9 +13,12 @@ const WORKERS: usize = 4;
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
-        for (group, cases) in
-            [("damage", damage as fn() -> Vec<Case>), ("hostile", hostile), ("status", status)]
-        {
+        for (group, cases) in [
+            ("damage", damage as fn() -> Vec<Case>),
+            ("hostile", hostile),
+            ("hostile_removals", hostile_removals),
+            ("status", status),
+        ] {
             add(
                 format!("cli_stream::{group}::{}", short(flavour)),
                 Box::new(move |servers| {
@@ -184,6 +187,54 @@ fn stream(request: &Request, batches: &[(u64, &str)], ends: bool) -> Vec<u8> {
         bytes.extend(totals.end().unwrap());
     }
     bytes
+}
+
+/// A chunk that takes rows back, or something worse.
+fn removal(request: &Request, columns: &[&str], sql: &str) -> Vec<u8> {
+    let table = request.table().unwrap();
+    let mut packer = Packer::new(1).unwrap();
+    let removes = Removes { columns: columns.iter().map(ToString::to_string).collect(), rows: 1 };
+    let id = FrameId { table: &table, chunk: request.chunk(), seq: 1 };
+    let frames = [
+        packer.session(&table, request.chunk()).unwrap(),
+        packer.removal(id, &removes, sql.as_bytes()).unwrap(),
+    ];
+    let mut totals = Totals::new();
+    let mut bytes = Vec::new();
+    for frame in frames {
+        totals.add(frame.rows, &frame.digest);
+        bytes.extend(frame.bytes);
+    }
+    bytes.extend(totals.end().unwrap());
+    bytes
+}
+
+/// Removals of what nobody sent, or that are no removals.
+fn hostile_removals() -> Vec<Case> {
+    let says = |what: &'static str, columns: &'static [&'static str], sql: &'static str| {
+        case(what, &[10], &["`parents`"], move |request, response| {
+            body(response, |bytes| *bytes = removal(request, columns, sql))
+        })
+    };
+    vec![
+        says("rows that never came", &["id"], "DELETE FROM `parents` WHERE (`id`) IN (\n(1));\n"),
+        says("removal of everything", &["id"], "DELETE FROM `parents`;\n"),
+        says("removal from another table", &["id"], "DELETE FROM `tags` WHERE (`id`) IN (\n(1));\n"),
+        says("removal by an expression", &["id"], "DELETE FROM `parents` WHERE (`id`) IN (\n(1) OR 1);\n"),
+        says("removal by a query", &["id"], "DELETE FROM `parents` WHERE (`id`) IN (\n(SELECT 1));\n"),
+        says(
+            "removal and more",
+            &["id"],
+            "DELETE FROM `parents` WHERE (`id`) IN (\n(1));\nDROP TABLE tags;\n",
+        ),
+        says("removal by no column", &["x"], "DELETE FROM `parents` WHERE (`x`) IN (\n(1));\n"),
+        says(
+            "removal by a column twice",
+            &["id", "id"],
+            "DELETE FROM `parents` WHERE (`id`,`id`) IN (\n(1,1));\n",
+        ),
+        says("removal that adds", &["id"], ROW),
+    ]
 }
 
 /// Streams whose every digest is right and whose statements are not what was asked for.

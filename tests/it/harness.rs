@@ -403,6 +403,17 @@ pub fn rustix_pid(id: u32) -> rustix::process::Pid {
     rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap()
 }
 
+/// Whether a process has stopped itself, as it does at a moment that a test named in `HOLD_AT`.
+pub fn is_held(pid: u32) -> bool {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
+/// Lets a process that has stopped itself go on.
+pub fn let_go(pid: u32) {
+    rustix::process::kill_process(rustix_pid(pid), rustix::process::Signal::CONT).unwrap();
+}
+
 /// Waits until `done` says so; panics with `what` after a minute.
 pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);

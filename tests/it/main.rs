@@ -15,10 +15,13 @@ mod cli_bad_input;
 mod cli_common;
 mod cli_kill;
 mod cli_leak;
+mod cli_limits;
 mod cli_memory;
+mod cli_plan;
 mod cli_proxy;
 mod cli_stream;
 mod cli_target;
+mod db_silence;
 mod directions;
 mod fixture;
 mod harness;
@@ -31,14 +34,28 @@ mod review_target;
 mod review_walk;
 mod srv_api;
 mod srv_balancer;
+mod srv_grants;
 mod srv_http;
 mod srv_kill;
 mod srv_leak;
+mod srv_live;
 mod srv_locks;
 mod srv_memory;
+mod srv_replica;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod srv_subset;
+mod srv_tables;
+mod srv_watch;
+mod subset;
+mod subset_by_hand;
+mod subset_cases;
+mod subset_graph;
+mod subset_limits;
+mod subset_model;
+mod subset_random;
+mod subset_shape;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
@@ -74,6 +91,8 @@ fn main() -> ExitCode {
 fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     let mut trials = arch::trials();
     trials.extend(readme::trials());
+    trials.extend(subset_model::trials());
+    trials.extend(subset_random::trials());
     let mut add = |name: String, test: harness::Test| {
         let servers = servers.cloned();
         trials.push(Trial::test(name, move || {
@@ -82,6 +101,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
             Ok(())
         }));
     };
+    db_silence::tests(&mut add);
     directions::tests(&mut add);
     masks::tests(&mut add);
     masks_more::tests(&mut add);
@@ -90,19 +110,30 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
+    srv_grants::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
+    srv_live::tests(&mut add);
     srv_locks::tests(&mut add);
     srv_memory::tests(&mut add);
+    srv_replica::tests(&mut add);
     srv_rights::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
+    srv_tables::tests(&mut add);
+    srv_watch::tests(&mut add);
+    srv_subset::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_kill::tests(&mut add);
     cli_leak::tests(&mut add);
+    cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
+    cli_plan::tests(&mut add);
     cli_target::tests(&mut add);
+    subset_cases::tests(&mut add);
+    subset_random::tests(&mut add);
+    subset::tests(&mut add);
     verify::tests(&mut add);
 
     trials

@@ -6,7 +6,7 @@ use crate::oracle;
 use crate::srv_http::{Http, load};
 use backfill::plan::sanitize::{Facts, Mask, Rule, TableMasks, parse, plan};
 use backfill::sql::select::{Compare, Range, WalkKey};
-use backfill::sql::{Ident, TableName};
+use backfill::sql::{Ident, TableName, WorkspaceName, WorkspaceTable};
 use backfill::wire::api::{Code, RunPhase};
 use mysql::Conn;
 use mysql::prelude::Queryable;
@@ -547,8 +547,9 @@ fn table_masks(site: &Site<'_>, options: &[(&str, &str)]) -> TableMasks {
 /// Counts of a comparison: for each column how many rows had to be masked and how many are not.
 fn counts(conn: &mut Conn, masks: &TableMasks) -> Vec<(u64, u64)> {
     let (proofs, read) = masks.proofs(&Ident::new(Compare::COPY), &Ident::new(Compare::SOURCE));
+    let copy = WorkspaceTable::inside(&WorkspaceName::new(7, 1), "c");
     let compare = Compare {
-        copy: TableName::bare("c"),
+        copy: copy.clone(),
         read,
         walk: (WalkKey { index: "PRIMARY".into(), columns: vec!["a".into(), "b".into()] }, Range::default()),
         limit: 1000,
@@ -556,7 +557,8 @@ fn counts(conn: &mut Conn, masks: &TableMasks) -> Vec<(u64, u64)> {
         index: "PRIMARY".into(),
         conditions: proofs.into_iter().flat_map(|proof| [proof.masked, proof.unmasked]).collect(),
     };
-    let row: mysql::Row = conn.query_first(compare.to_string()).unwrap().unwrap();
+    let row: mysql::Row =
+        conn.query_first(compare.to_string().replace(&copy.to_string(), "c")).unwrap().unwrap();
     let numbers: Vec<u64> = (0..row.len()).map(|at| row.get(at).unwrap()).collect();
     numbers.chunks(2).map(|pair| (pair[0], pair[1])).collect()
 }

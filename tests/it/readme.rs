@@ -2,10 +2,13 @@
 //! grants that errors name are those that it shows.
 
 use backfill::config::template;
-use backfill::error::{Error, Kind};
+use backfill::db::{Account, Endpoint, Tls};
+use backfill::error::Kind;
 use backfill::plan::sanitize::{COMMON, TYPES};
+use backfill::schema::Flavour;
 use backfill::schema::collation::render_table;
-use backfill::source::workspace::{SCHEMA_PATTERN, grant_hint};
+use backfill::secret::Secret;
+use backfill::source::workspace::{Home, Layout};
 use libtest_mimic::Trial;
 
 pub fn trials() -> Vec<Trial> {
@@ -118,9 +121,97 @@ fn collations() {
     assert_eq!(shown, rows, "the table should be:\n{}", rows.join("\n"));
 }
 
+/// The source's schema in the README's grants.
+pub const APP: &str = "app";
+/// The prepared schema for workspaces in the README's grants.
+pub const WORK: &str = "backfill_work";
+/// The account of `database.url` in the README's grants.
+pub const MAIN: &str = "backfill";
+/// The account of `temp_username` in the README's grants.
+pub const TEMP: &str = "backfill_temp";
+
+/// One way of keeping copies and what it takes, as the README has it.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// Whether tables may have rules; without, no copies are made.
+    pub rules: bool,
+    /// Keys of `[server]` and their values.
+    pub keys: Vec<(String, String)>,
+    /// Account and what it is granted: `SELECT ON `app`.*`.
+    pub grants: Vec<(String, String)>,
+}
+
+impl Way {
+    /// The value of a key of `[server]`.
+    pub fn key(&self, name: &str) -> Option<&str> {
+        self.keys.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Every way that the README grants rights for, in its order.
+pub fn ways() -> Vec<Way> {
+    let part = part("grants");
+    let sql = part.split("```").find_map(|block| block.strip_prefix("sql\n")).unwrap();
+    let mut ways: Vec<Way> = Vec::new();
+    for line in sql.lines().filter(|line| !line.is_empty()) {
+        if let Some(title) = line.strip_prefix("-- ") {
+            let pairs = title.split(", ").filter_map(|pair| pair.split_once(" = "));
+            let keys: Vec<_> =
+                pairs.map(|(key, value)| (key.to_owned(), value.trim_matches('"').to_owned())).collect();
+            ways.push(Way { rules: !keys.is_empty(), keys, grants: Vec::new() });
+        } else {
+            ways.last_mut().unwrap().grants.push(grant(line));
+        }
+    }
+    ways
+}
+
+/// What the README grants so that workspaces stay out of the binlog.
+pub fn binlog_grant(flavour: Flavour) -> String {
+    let readme = readme();
+    let line = readme.lines().find(|line| line.contains(&format!("-- {flavour}"))).unwrap();
+    grant(line.split(" --").next().unwrap().trim_end()).1
+}
+
+/// Account and rights of `GRANT rights TO 'account'@'localhost';`.
+fn grant(line: &str) -> (String, String) {
+    let (rights, account) = line.strip_prefix("GRANT ").unwrap().split_once(" TO '").unwrap();
+    (account.strip_suffix("'@'localhost';").unwrap().to_owned(), rights.to_owned())
+}
+
+/// Errors name the grants that the README shows, no more and no less.
 fn grants() {
-    let error = grant_hint(Error::new(Kind::Privilege, "denied"), SCHEMA_PATTERN);
-    let hint = error.hint_text().unwrap();
-    let grant = &hint[hint.find("GRANT").unwrap()..];
-    assert!(readme().contains(&format!("{grant} TO ")), "{grant} is not in the README");
+    let source = Endpoint {
+        host: String::new(),
+        port: 0,
+        socket: None,
+        user: MAIN.to_owned(),
+        password: Secret::new(""),
+        database: APP.to_owned(),
+        tls: Tls::default(),
+    };
+    let ways = ways();
+    assert!(ways.len() > 4 && !ways[0].rules, "{ways:?}");
+    for way in ways.iter().filter(|way| way.rules) {
+        let layout = match (way.key("temp_strategy"), way.key("temp_database")) {
+            (Some("database"), None) => Layout::Schema,
+            (Some("database"), Some(name)) => Layout::Shared { temp_database: name.to_owned() },
+            (Some("tables"), None) => Layout::Tables,
+            _ => panic!("{way:?}"),
+        };
+        let writer = way.key("temp_username").unwrap_or(MAIN);
+        let account = Account { user: writer.to_owned(), password: source.password.clone() };
+        let home = Home::new(&source, layout, Some(&account)).unwrap();
+        let shown: Vec<String> = way
+            .grants
+            .iter()
+            .filter(|(account, _)| account == writer)
+            .map(|(_, rights)| format!("GRANT {rights}"))
+            .collect();
+        assert_eq!(shown, home.grants(), "{way:?}");
+        if writer != MAIN {
+            let main = way.grants.iter().find(|(account, _)| account == MAIN).unwrap();
+            assert_eq!(main.1, ways[0].grants[0].1, "{way:?}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
-//! What a server that dies leaves half dropped does not keep later pulls from working.
+//! What a server that dies leaves half dropped does not keep later pulls from working; what somebody else's tables
+//! still need is not dropped.
 
+use crate::cli_common::{account, run};
 use crate::harness::{Add, FLAVOURS, Site, both, exec, short};
 use backfill::fault::KILL_AT;
 use mysql::prelude::Queryable;
@@ -9,6 +11,10 @@ pub fn tests(add: &mut Add<'_>) {
         add(
             format!("review_target::old_tables_dropped_in_part::{}", short(flavour)),
             Box::new(move |servers| old_tables_dropped_in_part(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("review_target::children_that_the_account_does_not_see::{}", short(flavour)),
+            Box::new(move |servers| unseen_children(&Site::new(servers, flavour, flavour))),
         );
     }
 }
@@ -43,6 +49,45 @@ fn old_tables_dropped_in_part(site: &Site<'_>) {
             assert_eq!(schemas_with(&mut target, name), Vec::<String>::new(), "left behind");
         }
     }
+}
+
+/// A table of another schema refers to a pulled one, and the account does not see it: its parent is not dropped under
+/// it. With the rights to it, the next pull leads its key to the new table and drops what was kept.
+fn unseen_children(site: &Site<'_>) {
+    let parents = format!("parents_of_{}", site.source_db);
+    let mut source = site.source_conn();
+    exec(&mut source, &format!("CREATE TABLE {parents} (id INT PRIMARY KEY)"));
+    exec(&mut source, &format!("INSERT INTO {parents} VALUES (1), (2)"));
+    let serve = site.serve();
+    site.pull(&serve);
+    let (mut target, other) = (site.target_conn(), format!("other_{}", site.target_db));
+    exec(&mut target, &format!("CREATE DATABASE {other}"));
+    exec(
+        &mut target,
+        &format!(
+            "CREATE TABLE {other}.child (parent INT, CONSTRAINT child_of_{other} FOREIGN KEY (parent) \
+             REFERENCES {}.{parents} (id))",
+            site.target_db
+        ),
+    );
+    exec(&mut target, &format!("INSERT INTO {other}.child VALUES (2)"));
+    let grants = [format!("ALL ON {}.*", site.target_db), "ALL ON `\\_backfill\\_%`.*".to_owned()];
+    let url = account(site, "blind", &grants);
+    let pull = || run(site.pull_command(&serve.url, &["--yes"]).env("DATABASE_URL", &url));
+    exec(&mut source, &format!("INSERT INTO {parents} VALUES (3)"));
+    let out = pull().good("with a child unseen");
+    assert!(out.stdout.contains("does not see") && out.stdout.contains("grant the account"), "{}", out.all());
+    let rows = |conn: &mut mysql::Conn| conn.query_first(format!("SELECT COUNT(*) FROM {parents}")).unwrap();
+    assert_eq!(rows(&mut target), Some(3));
+    assert_eq!(schemas_with(&mut target, &parents).len(), 1, "the parent of the unseen child was dropped");
+    let refused = target.query_drop(format!("INSERT INTO {other}.child VALUES (77)"));
+    assert!(refused.is_err(), "the child was left without its key");
+
+    site.pull(&serve);
+    assert_eq!(schemas_with(&mut target, &parents), Vec::<String>::new(), "left behind");
+    exec(&mut target, &format!("INSERT INTO {other}.child VALUES (3)"));
+    assert_eq!(rows(&mut target), Some(3));
+    exec(&mut target, &format!("DROP DATABASE {other}"));
 }
 
 /// Schemas of ours with a table of that name.

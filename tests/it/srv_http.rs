@@ -179,6 +179,8 @@ pub struct Dump {
     /// Each batch: its chunk and its statement.
     pub batches: Vec<(u32, String)>,
     pub rows: u64,
+    /// Rows that the last batches take back.
+    pub removed: u64,
 }
 
 /// Reads a stream with every check that a client makes.
@@ -186,13 +188,18 @@ pub fn decode(table: &str, scope: Scope, bytes: &[u8]) -> Result<Dump, Error> {
     let caps = Caps { batch_bytes_max: 128 << 20, header_bytes_max: HEADER_BYTES_MAX };
     let mut reader = FrameReader::new(bytes, table, scope, caps)?;
     let mut batches = Vec::new();
+    let mut removed = 0;
     loop {
         match reader.next_event()? {
             Event::Batch { chunk, sql, .. } => {
                 batches.push((chunk, String::from_utf8(sql.to_vec()).unwrap()));
             }
+            Event::Removal { chunk, removes, sql } => {
+                removed += removes.rows;
+                batches.push((chunk, String::from_utf8(sql.to_vec()).unwrap()));
+            }
             Event::Wait(_) => {}
-            Event::End { rows, .. } => return Ok(Dump { batches, rows }),
+            Event::End { rows, .. } => return Ok(Dump { batches, rows, removed }),
         }
     }
 }

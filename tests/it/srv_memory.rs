@@ -17,7 +17,33 @@ pub fn tests(add: &mut Add<'_>) {
             format!("srv_memory::a_million_rows_and_large_ones::{}", short(flavour)),
             Box::new(move |servers| a_million_rows(&Site::new(servers, flavour, flavour))),
         );
+        add(
+            format!("srv_memory::many_references::{}", short(flavour)),
+            Box::new(move |servers| many_references(&Site::new(servers, flavour, flavour))),
+        );
     }
+}
+
+/// Half a million rows reference as many others, and a quarter of them dangles and is looked up.
+fn many_references(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(&mut conn, "SET SESSION unique_checks = 0, foreign_key_checks = 0, sql_log_bin = 0");
+    exec(
+        &mut conn,
+        "CREATE TABLE nodes (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, up INT NULL, \
+         FOREIGN KEY (up) REFERENCES nodes (id)) ENGINE=InnoDB",
+    );
+    exec(&mut conn, "INSERT INTO nodes (up) VALUES (1)");
+    for _ in 0..19 {
+        exec(&mut conn, "INSERT INTO nodes (up) SELECT id + 100000000 * (id % 4 = 0) FROM nodes");
+    }
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let run = http.begin(&["nodes"]);
+    let status = http.complete(&run);
+    assert_eq!((status.tables[0].rows, status.tables[0].removed), (1 << 19, 0));
+    let peak = peak_kib(&serve);
+    assert!(peak <= PEAK_KIB_MAX, "the server used {peak} KiB");
 }
 
 fn fill(conn: &mut Conn) {

@@ -18,10 +18,12 @@ const OPEN: &str = "[privacy]\npolicy = \"open\"\n";
 
 pub fn tests(add: &mut Add<'_>) {
     type Case = fn(&Site<'_>);
-    let cases: [(&str, Case); 6] = [
+    let cases: [(&str, Case); 8] = [
         ("documented_grants_are_enough", documented_grants_are_enough),
         ("reading_needs_select_alone", reading_needs_select_alone),
         ("a_missing_right_is_named", a_missing_right_is_named),
+        ("a_right_that_is_taken_away_later_is_named", a_right_that_is_taken_away_later_is_named),
+        ("a_wrong_account_for_copies_is_named", a_wrong_account_for_copies_is_named),
         ("temp_database_needs_rights_on_itself", temp_database_needs_rights_on_itself),
         ("wrong_accounts_and_databases_are_named", wrong_accounts_and_databases_are_named),
         ("other_programs_are_no_database", other_programs_are_no_database),
@@ -43,6 +45,15 @@ pub fn tests(add: &mut Add<'_>) {
             );
         }
     }
+    add(
+        "srv_rights::literal_patterns_are_named::mysql".to_owned(),
+        Box::new(|servers| {
+            let options =
+                Options { arguments: vec!["--partial-revokes=ON".to_owned()], ..Options::default() };
+            let source = Server::start(Flavour::Mysql, &options).unwrap();
+            literal_patterns(&Site::between(&source, servers.target(Flavour::Mysql)));
+        }),
+    );
     for flavour in FLAVOURS {
         add(
             format!("srv_rights::a_read_only_server_is_refused_for_rules_only::{}", short(flavour)),
@@ -107,6 +118,42 @@ fn a_missing_right_is_named(site: &Site<'_>) {
     }
 }
 
+fn a_right_that_is_taken_away_later_is_named(site: &Site<'_>) {
+    let (main, temp) = (site.account(&[READ]), site.account(&[READ, WORKSPACE]));
+    let server = format!("temp_username = \"{0}\"\ntemp_password = \"pw-{0}\"", temp.user);
+    site.configure_server_as(&main.url(&site.source_db), &server, RULES);
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let mut conn = site.source_conn();
+    let workspace = WORKSPACE.split_once(" ON ").unwrap().1;
+    exec(&mut conn, &format!("REVOKE INSERT ON {workspace} FROM {}@'%'", temp.user));
+    let run = http.begin(&["users"]);
+    let failed = http.finished(&run).error.unwrap();
+    assert!(failed.error.contains("lacks a right") && !failed.error.contains(&temp.user), "{failed:?}");
+    let named = |user: &str, grant: &str| {
+        let account = format!("the account `{user}` of");
+        serve.log().lines().any(|line| line.contains(&account) && line.contains(&format!("GRANT {grant}")))
+    };
+    wait_for("the grant in the log", || named(&temp.user, WORKSPACE));
+    exec(&mut conn, &format!("REVOKE SELECT ON {}.* FROM {}@'%'", site.source_db, main.user));
+    exec(&mut conn, &format!("GRANT INSERT ON {}.* TO {}@'%'", site.source_db, main.user));
+    let refused = http.post("runs", &serde_json::json!({"tables": [{"name": "users"}]}));
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    wait_for("the grant in the log", || named(&main.user, &format!("SELECT ON `{}`.*", site.source_db)));
+}
+
+fn a_wrong_account_for_copies_is_named(site: &Site<'_>) {
+    let (main, temp) = (site.account(&[READ]), site.account(&[READ, WORKSPACE]));
+    let url = main.url(&site.source_db);
+    let server = format!("temp_username = \"{}\"\ntemp_password = \"wrong-pw-x\"", temp.user);
+    let words = ["hint", "server.temp_username", "BACKFILL_TEMP_PASSWORD", &temp.user];
+    refused(site, &url, &server, RULES, 7, &words);
+    let server = "temp_username = \"nobody_here\"\ntemp_password = \"wrong-pw-x\"";
+    refused(site, &url, server, RULES, 7, &["hint", "server.temp_username", "nobody_here"]);
+    // Without rules it is not needed.
+    pulls(site, &main, server, OPEN);
+}
+
 fn temp_database_needs_rights_on_itself(site: &Site<'_>) {
     let mut conn = site.source_conn();
     let temp = format!("temp_of_{}", site.source_db);
@@ -145,6 +192,17 @@ fn other_programs_are_no_database(site: &Site<'_>) {
         refused(site, &url, "", RULES, 5, &["127.0.0.1", "hint"]);
         answering.join().unwrap();
     }
+}
+
+fn literal_patterns(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(&mut conn, "CREATE TABLE users (id INT PRIMARY KEY, mail VARCHAR(90)) ENGINE=InnoDB");
+    exec(&mut conn, "INSERT INTO users VALUES (1, 'a@b.c'), (2, NULL)");
+    let account = site.account(&[READ, WORKSPACE]);
+    let rights = "SELECT, INSERT, UPDATE, CREATE, DROP ON `backfill_work`.*";
+    let words = ["partial_revokes", "server.temp_database", &format!("GRANT {rights}"), &account.user];
+    refused(site, &account.url(&site.source_db), "", RULES, 7, &words);
+    pulls(site, &site.account(&[READ, rights]), "temp_database = \"backfill_work\"", RULES);
 }
 
 fn read_only(site: &Site<'_>) {

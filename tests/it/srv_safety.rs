@@ -15,7 +15,7 @@ const MORE_RULES: &str = "\n[sanitize.part_a]\nnote = \"text\"\n[sanitize.old_st
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
-        for way in ["update", "copy", "temp_database"] {
+        for way in ["update", "copy", "temp_database", "tables"] {
             add(
                 format!("srv_safety::production_stays_as_it_is::{way}_{}", short(flavour)),
                 Box::new(move |servers| {
@@ -69,6 +69,7 @@ fn production_stays_as_it_is(site: &Site<'_>, way: &str) {
     let temp = format!("temp_of_{}", site.source_db);
     let server = match way {
         "copy" => "mask_at = \"copy\"".to_owned(),
+        "tables" => "temp_strategy = \"tables\"".to_owned(),
         "temp_database" => format!("temp_database = \"{temp}\""),
         _ => String::new(),
     };

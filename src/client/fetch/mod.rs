@@ -14,12 +14,14 @@ use super::{Interrupt, Progress, failure};
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::insert::Verb;
 use crate::sql::scan::Expected;
+use crate::target::load::Removal;
 use crate::wire::api::{RunPhase, RunStatus, TablePhase};
-use schedule::{Job, Schedule};
+use schedule::{Job, Loaded, Schedule};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use stream::{Part, Wanted};
 
 /// How often one chunk or one status request is tried.
 const ATTEMPTS_MAX: u32 = 3;
@@ -64,6 +66,12 @@ pub trait Sink: Send {
     /// The target's; a warning or another number of rows is an error too.
     fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()>;
 
+    /// Takes rows of earlier chunks back.
+    ///
+    /// # Errors
+    /// The target's; `Integrity` when it has another number of such rows.
+    fn remove(&mut self, table: &FetchTable, removal: &Removal<'_>) -> Result<()>;
+
     /// Keeps the chunk.
     ///
     /// # Errors
@@ -94,6 +102,25 @@ pub struct FetchTable {
     pub transactional: bool,
 }
 
+impl FetchTable {
+    /// A column as the target spells it.
+    fn target_column(&self, column: &str) -> Option<&str> {
+        let at = self.columns.iter().position(|own| own == column)?;
+        self.target_columns.get(at).map(String::as_str)
+    }
+}
+
+/// What came of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Its name at the source.
+    pub name: String,
+    /// Rows that are there now.
+    pub rows: u64,
+    /// Rows that were loaded and taken back, because the server found their parents missing at the end.
+    pub removed: u64,
+}
+
 /// What a fetch works with.
 #[derive(Clone, Copy)]
 pub struct Fetch<'a> {
@@ -109,12 +136,12 @@ pub struct Fetch<'a> {
     pub interrupt: &'a Interrupt,
 }
 
-/// Loads every chunk of a run and gives the rows per table, in the run's order. One worker per sink.
+/// Loads every chunk of a run and tells what is there of each table, in the run's order. One worker per sink.
 ///
 /// # Errors
 /// The first failure that repeating did not cure: the server's, the stream's (`Integrity`), the target's, or
 /// `Interrupted`. Nothing is at work any more then.
-pub fn fetch(fetch: Fetch<'_>, sinks: Vec<Box<dyn Sink>>) -> Result<Vec<(String, u64)>> {
+pub fn fetch(fetch: Fetch<'_>, sinks: Vec<Box<dyn Sink>>) -> Result<Vec<Fetched>> {
     let tables = fetch.tables;
     let schedule = Schedule::new(tables.iter().map(|table| (table.name.clone(), table.bytes_estimate)));
     let shared = Shared {
@@ -272,8 +299,8 @@ impl Shared<'_> {
     /// A worker: loads chunks until there are none left.
     fn work(&self, sink: &mut dyn Sink) -> Result<()> {
         while let Some(job) = self.next() {
-            let rows = self.load(sink, job)?;
-            let done = self.lock().schedule.loaded(job, rows);
+            let loaded = self.load(sink, job)?;
+            let done = self.lock().schedule.loaded(job, loaded);
             self.changed.notify_all();
             if let Some(rows) = done {
                 self.fetch.progress.table_done(&self.table(job).name, rows);
@@ -301,14 +328,14 @@ impl Shared<'_> {
     }
 
     /// Loads a chunk, again where that may help.
-    fn load(&self, sink: &mut dyn Sink, job: Job) -> Result<u64> {
+    fn load(&self, sink: &mut dyn Sink, job: Job) -> Result<Loaded> {
         let table = self.table(job);
         let mut attempt = 1;
-        let mut rows = 0;
+        let mut loaded = Loaded::default();
         loop {
             let mut refused = false;
-            let error = match self.load_once(sink, job, &mut rows, &mut refused) {
-                Ok(()) => return Ok(rows),
+            let error = match self.load_once(sink, job, &mut loaded, &mut refused) {
+                Ok(()) => return Ok(loaded),
                 Err(error) => error,
             };
             // Bytes that were damaged on the way may come whole the next time; rows that the target does not take
@@ -330,9 +357,15 @@ impl Shared<'_> {
         }
     }
 
-    /// Loads a chunk in one transaction. `rows` is what the attempt has loaded; when the chunk turns out to be in
-    /// already, it is still what the attempt before has loaded. `refused` says whether it was the target that failed.
-    fn load_once(&self, sink: &mut dyn Sink, job: Job, rows: &mut u64, refused: &mut bool) -> Result<()> {
+    /// Loads a chunk in one transaction. `loaded` is what the attempt has done; when the chunk turns out to be in
+    /// already, it is still what the attempt before has done. `refused` says whether it was the target that failed.
+    fn load_once(
+        &self,
+        sink: &mut dyn Sink,
+        job: Job,
+        loaded: &mut Loaded,
+        refused: &mut bool,
+    ) -> Result<()> {
         let table = self.table(job);
         let context = || format!("loading chunk {} of `{}`", job.chunk, table.name);
         let progress = self.fetch.progress;
@@ -340,21 +373,32 @@ impl Shared<'_> {
         if !sink.begin(table, job.chunk).context(context)? {
             return Ok(());
         }
-        progress.rows(&table.name, -signed(*rows));
-        *rows = 0;
-        stream::read_batches(
-            stream,
-            &table.name,
-            job.chunk,
-            &self.expected[job.table],
-            self.fetch.batch_bytes_max,
-            |values, count| {
-                sink.load(table, values, count).inspect_err(|_| *refused = true)?;
-                *rows += count;
-                progress.rows(&table.name, signed(count));
-                if self.lock().is_over() { Err(stopped()) } else { Ok(()) }
-            },
-        )
+        progress.rows(&table.name, signed(loaded.removed) - signed(loaded.rows));
+        *loaded = Loaded::default();
+        let wanted = Wanted {
+            table,
+            chunk: job.chunk,
+            expected: &self.expected[job.table],
+            batch_bytes_max: self.fetch.batch_bytes_max,
+        };
+        stream::read_parts(stream, &wanted, |part| {
+            match part {
+                Part::Rows { values, rows } => {
+                    sink.load(table, values, rows).inspect_err(|_| *refused = true)?;
+                    loaded.rows += rows;
+                    progress.rows(&table.name, signed(rows));
+                }
+                Part::Removal { columns, values, rows } => {
+                    let columns: Vec<&str> =
+                        columns.iter().filter_map(|column| table.target_column(column)).collect();
+                    let removal = Removal { columns: &columns, values, rows };
+                    sink.remove(table, &removal).inspect_err(|_| *refused = true)?;
+                    loaded.removed += rows;
+                    progress.rows(&table.name, -signed(rows));
+                }
+            }
+            if self.lock().is_over() { Err(stopped()) } else { Ok(()) }
+        })
         .context(context)?;
         sink.commit(table, job.chunk).context(context)
     }
@@ -385,7 +429,9 @@ fn doing(status: &RunStatus) -> String {
         names
     };
     let (copy, dump) = (names(TablePhase::Copy), names(TablePhase::Dump));
+    let checks = status.tables.iter().any(|table| table.phase == TablePhase::Check);
     match (copy.is_empty(), dump.is_empty()) {
+        (true, true) if checks => "server looks for rows without parents".to_owned(),
         (true, true) => String::new(),
         (false, true) => format!("server copies {}", copy.join(", ")),
         (true, false) => format!("server reads {}", dump.join(", ")),

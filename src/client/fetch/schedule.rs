@@ -3,6 +3,7 @@
 //! The biggest table goes first, so that no big one is left alone at the end; one writer per table at a time, because
 //! two on one table wait for each other on both servers (AUTO_INCREMENT locks, page splits at the same place).
 
+use super::Fetched;
 use crate::error::{Error, Result};
 use crate::wire::api::{RunStatus, TablePhase};
 use std::collections::HashMap;
@@ -16,6 +17,15 @@ pub(super) struct Job {
     pub(super) chunk: u32,
 }
 
+/// What one chunk did, or all chunks of a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Loaded {
+    /// Rows added.
+    pub(super) rows: u64,
+    /// Rows of earlier chunks taken back.
+    pub(super) removed: u64,
+}
+
 #[derive(Debug)]
 struct Entry {
     name: String,
@@ -26,15 +36,20 @@ struct Entry {
     loaded: u32,
     /// Somebody is loading chunk `loaded`.
     taken: bool,
-    /// Rows loaded.
-    rows: u64,
-    /// The rows of all chunks, once the server knows.
-    rows_final: Option<u64>,
+    /// What was done.
+    done: Loaded,
+    /// What all chunks do, once the server knows.
+    announced_end: Option<Loaded>,
 }
 
 impl Entry {
+    /// Rows that are there.
+    fn rows(&self) -> u64 {
+        self.done.rows.saturating_sub(self.done.removed)
+    }
+
     fn is_done(&self) -> bool {
-        self.rows_final.is_some() && !self.taken && self.loaded == self.announced
+        self.announced_end.is_some() && !self.taken && self.loaded == self.announced
     }
 }
 
@@ -58,8 +73,8 @@ impl Schedule {
                 announced: 0,
                 loaded: 0,
                 taken: false,
-                rows: 0,
-                rows_final: None,
+                done: Loaded::default(),
+                announced_end: None,
             })
             .collect();
         let by_name = entries.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect();
@@ -80,10 +95,11 @@ impl Schedule {
                 return Err(Error::integrity("the server's run has a table that was not asked for"));
             };
             let entry = &mut self.entries[at];
+            let all = Loaded { rows: table.rows, removed: table.removed };
             let was_done = entry.is_done();
             let took_back = table.chunks < entry.announced
-                || entry.rows_final.is_some_and(|rows| {
-                    table.phase != TablePhase::Done || rows != table.rows || table.chunks != entry.announced
+                || entry.announced_end.is_some_and(|end| {
+                    table.phase != TablePhase::Done || end != all || table.chunks != entry.announced
                 });
             if took_back {
                 return Err(Error::integrity(format!(
@@ -93,10 +109,10 @@ impl Schedule {
             }
             entry.announced = table.chunks;
             if table.phase == TablePhase::Done {
-                entry.rows_final = Some(table.rows);
+                entry.announced_end = Some(all);
             }
             if !was_done && entry.is_done() {
-                ended.push((at, entry.rows));
+                ended.push((at, entry.rows()));
             }
         }
         Ok(ended)
@@ -114,18 +130,19 @@ impl Schedule {
         Some(Job { table, chunk: entries[table].loaded })
     }
 
-    /// A chunk was loaded with so many rows. Tells the table's rows if that was its end.
-    pub(super) fn loaded(&mut self, job: Job, rows: u64) -> Option<u64> {
+    /// A chunk was loaded. Tells the table's rows if that was its end.
+    pub(super) fn loaded(&mut self, job: Job, loaded: Loaded) -> Option<u64> {
         let entry = &mut self.entries[job.table];
         entry.taken = false;
         entry.loaded = job.chunk + 1;
-        entry.rows += rows;
-        entry.is_done().then_some(entry.rows)
+        entry.done.rows += loaded.rows;
+        entry.done.removed += loaded.removed;
+        entry.is_done().then_some(entry.rows())
     }
 
     /// Whether the server has told how every table ends.
     pub(super) fn is_announced(&self) -> bool {
-        self.entries.iter().all(|entry| entry.rows_final.is_some())
+        self.entries.iter().all(|entry| entry.announced_end.is_some())
     }
 
     /// Whether every table is loaded to its end.
@@ -133,20 +150,30 @@ impl Schedule {
         self.entries.iter().all(Entry::is_done)
     }
 
-    /// Rows per table, each the number that the server sent.
+    /// What is there of each table: what the server sent, less what it took back.
     ///
     /// # Errors
     /// `Integrity` naming the first table that is not complete.
-    pub(super) fn totals(&self) -> Result<Vec<(String, u64)>> {
+    pub(super) fn totals(&self) -> Result<Vec<Fetched>> {
         self.entries
             .iter()
-            .map(|entry| match entry.rows_final {
-                Some(rows) if entry.is_done() && rows == entry.rows => Ok((entry.name.clone(), rows)),
-                Some(rows) => Err(Error::integrity(format!(
-                    "table `{}`: {} rows arrived, the server sent {rows}",
-                    entry.name, entry.rows
-                ))),
-                None => Err(Error::integrity(format!("table `{}` never ended", entry.name))),
+            .map(|entry| {
+                let Entry { name, done, announced_end, .. } = entry;
+                let end =
+                    announced_end.ok_or_else(|| Error::integrity(format!("table `{name}` never ended")))?;
+                if !entry.is_done() || end.rows != done.rows {
+                    return Err(Error::integrity(format!(
+                        "table `{name}`: {} rows arrived, the server sent {}",
+                        done.rows, end.rows
+                    )));
+                }
+                if end.removed != done.removed || end.removed > end.rows {
+                    return Err(Error::integrity(format!(
+                        "table `{name}`: {} of {} rows were taken back, the server took back {}",
+                        done.removed, done.rows, end.removed
+                    )));
+                }
+                Ok(Fetched { name: name.clone(), rows: end.rows - end.removed, removed: end.removed })
             })
             .collect()
     }
@@ -166,10 +193,20 @@ mod tests {
             phase: RunPhase::Running,
             tables: tables
                 .iter()
-                .map(|&(name, phase, rows, chunks)| TableStatus { name: name.into(), phase, rows, chunks })
+                .map(|&(name, phase, rows, chunks)| TableStatus {
+                    name: name.into(),
+                    phase,
+                    rows,
+                    removed: 0,
+                    chunks,
+                })
                 .collect(),
             error: None,
         }
+    }
+
+    fn rows(rows: u64) -> Loaded {
+        Loaded { rows, removed: 0 }
     }
 
     fn schedule(tables: &[(&str, u64)]) -> Schedule {
@@ -187,7 +224,7 @@ mod tests {
         let second = schedule.take().unwrap();
         assert_eq!((second.table, second.chunk), (0, 0));
         assert_eq!(schedule.take(), None, "each table has its writer");
-        assert_eq!(schedule.loaded(first, 5), None);
+        assert_eq!(schedule.loaded(first, rows(5)), None);
         assert_eq!(schedule.take(), Some(Job { table: 1, chunk: 1 }));
     }
 
@@ -196,7 +233,7 @@ mod tests {
         let mut late = schedule(&[("t", 1)]);
         assert_eq!(late.announce(&status(&[("t", TablePhase::Dump, 0, 1)])).unwrap(), []);
         let job = late.take().unwrap();
-        assert_eq!(late.loaded(job, 7), None, "more chunks may follow");
+        assert_eq!(late.loaded(job, rows(7)), None, "more chunks may follow");
         let done = status(&[("t", TablePhase::Done, 7, 1)]);
         assert_eq!(late.announce(&done).unwrap(), [(0, 7)]);
         assert_eq!(late.announce(&done).unwrap(), []);
@@ -204,7 +241,7 @@ mod tests {
         let mut early = schedule(&[("t", 1)]);
         assert_eq!(early.announce(&done).unwrap(), []);
         let job = early.take().unwrap();
-        assert_eq!(early.loaded(job, 7), Some(7));
+        assert_eq!(early.loaded(job, rows(7)), Some(7));
         assert_eq!(early.announce(&done).unwrap(), []);
     }
 
@@ -214,7 +251,7 @@ mod tests {
         assert!(!schedule.is_done());
         schedule.announce(&status(&[("empty", TablePhase::Done, 0, 0)])).unwrap();
         assert!(schedule.is_done());
-        assert_eq!(schedule.totals().unwrap(), [("empty".to_owned(), 0)]);
+        assert_eq!(schedule.totals().unwrap(), [Fetched { name: "empty".into(), rows: 0, removed: 0 }]);
     }
 
     #[test]
@@ -223,10 +260,34 @@ mod tests {
         schedule.announce(&status(&[("t", TablePhase::Done, 10, 1)])).unwrap();
         let job = schedule.take().unwrap();
         assert!(!schedule.is_done(), "a chunk that is taken is not loaded");
-        assert_eq!(schedule.loaded(job, 9), Some(9));
+        assert_eq!(schedule.loaded(job, rows(9)), Some(9));
         let error = schedule.totals().unwrap_err();
         assert_eq!(error.kind(), Kind::Integrity);
         assert!(error.what().contains("9 rows arrived, the server sent 10"), "{error}");
+    }
+
+    #[test]
+    fn rows_that_are_taken_back_are_counted_like_those_that_arrive() {
+        let done = |removed| {
+            let mut status = status(&[("t", TablePhase::Done, 10, 2)]);
+            status.tables[0].removed = removed;
+            status
+        };
+        let totals = |announced, removed| {
+            let mut schedule = schedule(&[("t", 1)]);
+            schedule.announce(&done(announced)).unwrap();
+            let job = schedule.take().unwrap();
+            assert_eq!(schedule.loaded(job, rows(10)), None);
+            let job = schedule.take().unwrap();
+            schedule.loaded(job, Loaded { rows: 0, removed });
+            schedule.totals()
+        };
+        assert_eq!(totals(3, 3).unwrap(), [Fetched { name: "t".into(), rows: 7, removed: 3 }]);
+        assert_eq!(totals(3, 2).unwrap_err().kind(), Kind::Integrity);
+        assert_eq!(totals(11, 11).unwrap_err().kind(), Kind::Integrity);
+        let mut changed = schedule(&[("t", 1)]);
+        changed.announce(&done(1)).unwrap();
+        assert_eq!(changed.announce(&done(2)).unwrap_err().kind(), Kind::Integrity);
     }
 
     #[test]
@@ -272,14 +333,14 @@ mod tests {
                     working.push(job);
                 } else if !working.is_empty() {
                     let job = working.swap_remove(usize::from(pick) % working.len());
-                    schedule.loaded(job, 2);
+                    schedule.loaded(job, rows(2));
                 }
             }
             while let Some(job) = working.pop().or_else(|| schedule.take()) {
                 if seen[job.table] == job.chunk {
                     seen[job.table] += 1;
                 }
-                schedule.loaded(job, 2);
+                schedule.loaded(job, rows(2));
             }
             if announced == chunks {
                 prop_assert!(schedule.is_done());

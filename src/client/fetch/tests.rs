@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::wire::api::{Code, ErrorBody, TableStatus};
-use crate::wire::frame::{FrameId, Packer, Totals};
+use crate::wire::frame::{FrameId, Packer, Removes, Totals};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -37,6 +37,8 @@ struct Server {
     rows_claimed: u64,
     steps: Mutex<Vec<RunStatus>>,
     faults: Mutex<HashMap<(String, u32), Vec<Fault>>>,
+    /// Rows that the last chunk of each table takes back, as the status tells it.
+    removed: u64,
     requests: AtomicU32,
     cut: AtomicBool,
     hangs: bool,
@@ -49,6 +51,7 @@ impl Server {
             rows_claimed: 3,
             steps: Mutex::default(),
             faults: Mutex::default(),
+            removed: 0,
             requests: AtomicU32::new(0),
             cut: AtomicBool::new(false),
             hangs: false,
@@ -70,6 +73,7 @@ impl Server {
             name: name.clone(),
             phase: if chunks(*all) == *all { TablePhase::Done } else { TablePhase::Dump },
             rows: u64::from(*all) * self.rows_claimed,
+            removed: if chunks(*all) == *all { self.removed } else { 0 },
             chunks: chunks(*all),
         });
         RunStatus { run: "r".into(), version, phase, tables: tables.collect(), error: None }
@@ -127,6 +131,7 @@ struct Target {
 struct Connection {
     target: Arc<Target>,
     open: Vec<String>,
+    going: Vec<String>,
 }
 
 impl Sink for Connection {
@@ -147,8 +152,19 @@ impl Sink for Connection {
         Ok(())
     }
 
+    fn remove(&mut self, _: &FetchTable, removal: &Removal<'_>) -> Result<()> {
+        assert_eq!(removal.columns, ["id"]);
+        let values = removal.values.strip_suffix(");\n").unwrap();
+        self.going.extend(values.split(",\n").map(str::to_owned));
+        Ok(())
+    }
+
     fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()> {
-        self.target.rows.lock().unwrap().entry(table.name.clone()).or_default().append(&mut self.open);
+        let mut rows = self.target.rows.lock().unwrap();
+        let of_table = rows.entry(table.name.clone()).or_default();
+        of_table.append(&mut self.open);
+        of_table.retain(|row| !self.going.contains(row));
+        self.going.clear();
         self.target.chunks.lock().unwrap().push((table.name.clone(), chunk));
         let lost = |n: u32| n.checked_sub(1);
         match self.target.lost_commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lost) {
@@ -158,6 +174,7 @@ impl Sink for Connection {
     }
 
     fn roll_back(&mut self) -> Result<()> {
+        self.going.clear();
         self.open.clear();
         Ok(())
     }
@@ -182,7 +199,13 @@ impl Progress for Counter {
     fn note(&self, _: &str) {}
 }
 
-fn run(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) -> Result<Vec<(String, u64)>> {
+fn run(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) -> Result<Vec<Fetched>> {
+    let result = run_to_its_end(server, target, interrupt);
+    assert_eq!(server.cut.load(Ordering::Relaxed), result.is_err(), "connections are cut on failure only");
+    result
+}
+
+fn run_to_its_end(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) -> Result<Vec<Fetched>> {
     let tables: Vec<FetchTable> = server
         .tables
         .iter()
@@ -201,12 +224,14 @@ fn run(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) -> Result<V
         })
         .collect();
     let progress = Counter::default();
-    let result = fetch(
+    fetch(
         Fetch { upstream: server, tables: &tables, batch_bytes_max: 1 << 20, progress: &progress, interrupt },
         sinks,
-    );
-    assert_eq!(server.cut.load(Ordering::Relaxed), result.is_err(), "connections are cut on failure only");
-    result
+    )
+}
+
+fn fetched(name: &str, rows: u64) -> Fetched {
+    Fetched { name: name.into(), rows, removed: 0 }
 }
 
 fn numbers(count: u64) -> Vec<String> {
@@ -218,7 +243,7 @@ fn every_chunk_arrives_once_and_in_order() {
     let server = Server::new(&[("users", 4), ("posts", 1), ("empty", 0)]);
     let target = Arc::default();
     let totals = run(&server, &target, &Interrupt::default()).unwrap();
-    assert_eq!(totals, [("users".into(), 12), ("posts".into(), 3), ("empty".into(), 0)]);
+    assert_eq!(totals, [fetched("users", 12), fetched("posts", 3), fetched("empty", 0)]);
     let rows = target.rows.lock().unwrap();
     assert_eq!((&rows["users"], &rows["posts"]), (&numbers(12), &numbers(3)));
     assert_eq!(server.requests.load(Ordering::Relaxed), 5);
@@ -276,8 +301,65 @@ fn a_commit_whose_answer_was_lost_is_not_loaded_twice() {
     let server = Server::new(&[("users", 2)]);
     let target = Arc::new(Target { lost_commits: AtomicU32::new(1), ..Target::default() });
     let totals = run(&server, &target, &Interrupt::default()).unwrap();
-    assert_eq!(totals, [("users".to_owned(), 6)]);
+    assert_eq!(totals, [fetched("users", 6)]);
     assert_eq!(target.rows.lock().unwrap()["users"], numbers(6));
+}
+
+/// The stream of chunk 1 of `users`, which takes rows back.
+fn removal_stream(columns: &[&str], rows: u64, sql: &str) -> Vec<u8> {
+    let mut packer = Packer::new(1).unwrap();
+    let removes = Removes { columns: columns.iter().map(ToString::to_string).collect(), rows };
+    let id = FrameId { table: "users", chunk: 1, seq: 1 };
+    let frames = [packer.session("users", 1).unwrap(), packer.removal(id, &removes, sql.as_bytes()).unwrap()];
+    let mut totals = Totals::new();
+    let mut bytes = Vec::new();
+    for frame in frames {
+        totals.add(frame.rows, &frame.digest);
+        bytes.extend_from_slice(&frame.bytes);
+    }
+    bytes.extend_from_slice(&totals.end().unwrap());
+    bytes
+}
+
+fn with_removal(claimed: u64, stream: &[u8]) -> Server {
+    let mut server = Server { removed: claimed, ..Server::new(&[("users", 2)]) };
+    // Three rows in the one chunk that has some.
+    server.steps = Mutex::new(vec![server.state(2, RunPhase::Complete, |all| all)]);
+    server.steps.lock().unwrap()[0].tables[0].rows = 3;
+    for _ in 0..ATTEMPTS_MAX {
+        let stream = stream.to_vec();
+        server = server.fault("users", 1, move |_| Ok(stream.clone()));
+    }
+    server
+}
+
+#[test]
+fn rows_that_the_server_takes_back_are_gone_and_counted() {
+    let two = removal_stream(&["id"], 2, "DELETE FROM `users` WHERE (`id`) IN (\n(0),\n(2));\n");
+    let target = Arc::new(Target { lost_commits: AtomicU32::new(2), ..Target::default() });
+    let totals = run(&with_removal(2, &two), &target, &Interrupt::default()).unwrap();
+    assert_eq!(totals, [Fetched { name: "users".into(), rows: 1, removed: 2 }]);
+    assert_eq!(target.rows.lock().unwrap()["users"], ["(1)"]);
+}
+
+#[test]
+fn a_removal_that_is_not_what_it_should_be_is_refused() {
+    let good = "DELETE FROM `users` WHERE (`id`) IN (\n(0));\n";
+    for (claimed, columns, rows, sql) in [
+        (2, &["id"][..], 1, good),
+        (0, &["id"], 1, good),
+        (1, &["name"], 1, "DELETE FROM `users` WHERE (`name`) IN (\n(0));\n"),
+        (1, &["id", "id"], 1, "DELETE FROM `users` WHERE (`id`,`id`) IN (\n(0,0));\n"),
+        (1, &["id"], 1, "DELETE FROM `posts` WHERE (`id`) IN (\n(0));\n"),
+        (1, &["id"], 1, "DELETE FROM `users`;\n"),
+        (1, &["id"], 1, "DELETE FROM `users` WHERE (`id`) IN (\n(0)) OR (1);\n"),
+        (1, &["id"], 1, "DELETE FROM `users` WHERE (`id`) IN (\n(0),\n(1));\n"),
+        (1, &["id"], 1, "INSERT INTO `users` (`id`) VALUES\n(9);\n"),
+    ] {
+        let server = with_removal(claimed, &removal_stream(columns, rows, sql));
+        let error = run_to_its_end(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+        assert_eq!(error.kind(), Kind::Integrity, "{sql}");
+    }
 }
 
 #[test]

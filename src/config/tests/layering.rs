@@ -56,6 +56,8 @@ fn variables_reach_their_settings() {
         ("BACKFILL_SERVER_ENABLED", "Yes"),
         ("BACKFILL_TEMP_STRATEGY", "database"),
         ("BACKFILL_TEMP_DATABASE", "work"),
+        ("BACKFILL_TEMP_USERNAME", "writer"),
+        ("BACKFILL_TEMP_PASSWORD", " p#w "),
         ("BACKFILL_SOURCE_URL", "https://env.example/base/"),
         ("DATABASE_URL", "mysql://u:p@h/app"),
     ];
@@ -63,7 +65,9 @@ fn variables_reach_their_settings() {
                 [privacy]\npolicy = \"open\"";
     let config = Given { toml, environment: &given, ..Given::default() }.load().unwrap();
     let serve = config.serve().unwrap();
-    assert_eq!(serve.temp_database.as_deref(), Some("work"));
+    assert_eq!(serve.temp_strategy, TempStrategy::TempDatabase("work".to_owned()));
+    let account = serve.temp_account.unwrap();
+    assert_eq!((account.user.as_str(), account.password.expose()), ("writer", " p#w "));
     assert_eq!(serve.tokens, [Secret::new(TOKEN)]);
     let pull = config.pull().unwrap();
     assert_eq!(pull.api_base().as_str(), "https://env.example/base/api/backfill/");
@@ -106,7 +110,7 @@ fn defaults_are_the_documented_ones() {
     );
     assert_eq!(serve.spool_max, 1 << 30);
     assert_eq!((serve.mask_at, serve.policy), (MaskAt::Update, Policy::Warn));
-    assert_eq!((serve.temp_strategy, serve.temp_database.as_deref()), (TempStrategy::Database, None));
+    assert_eq!((&serve.temp_strategy, &serve.temp_account), (&TempStrategy::Database, &None));
     assert!(serve.exclude_tables.is_empty());
     assert!(serve.allows("203.0.113.1".parse().unwrap()));
     assert_eq!(serve.database.tls, crate::db::Tls::default());
@@ -328,10 +332,13 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
         assert_eq!(there, key.is_built(), "{}", key.path);
     }
     assert_eq!(config.rules().len(), 11);
+    assert_eq!(config.layers.file.limits.len(), 3);
+    assert_eq!(config.layers.file.relations[0].when[0].1, "App\\Models\\Post");
     assert_eq!(refusal(config.tokens()).0, "`token` (backfill.toml line 7) has fewer than 32 characters");
 
     // The values shown are the defaults: with them written out, everything is as without the file.
     let whole = whole
+        .replace("temp_username = \"backfill_temp\"\ntemp_password = \"...\"", "")
         .replace("\"...\"", &format!("\"{TOKEN}\""))
         .replace("enabled = false", "enabled = true")
         .replace("ca = \"ca.pem\"", "")
@@ -347,6 +354,8 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
     let mut serve = bare.serve().unwrap();
     serve.rules = written.rules().to_vec();
     serve.policy = Policy::Warn;
+    serve.limits.clone_from(&written.layers.file.limits);
+    serve.relations.clone_from(&written.layers.file.relations);
     assert_eq!(format!("{:?}", written.serve().unwrap()), format!("{serve:?}"));
     let mut pull = bare.pull().unwrap();
     let of_file = written.pull().unwrap();

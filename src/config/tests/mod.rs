@@ -2,6 +2,7 @@
 //! ever shown.
 
 mod layering;
+mod limits;
 mod refusals;
 mod secrets;
 

@@ -80,16 +80,6 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
             "line 2: `client.delta_overlap` is not supported by this version: delta pulls",
             "leave it out: every pull is a full pull",
         ),
-        (
-            "[limits]\na = { max_rows = 1 }",
-            "line 1: `limits` is not supported by this version: subsetting",
-            "",
-        ),
-        (
-            "[[relations]]\ntable = \"a\"",
-            "line 1: `relations` is not supported by this version: foreign keys that the schema does not declare",
-            "",
-        ),
         ("[hooks]\nsync_completed = \"x\"", "line 1: `hooks` is not supported by this version: hooks", ""),
     ];
     for (toml, message, hint) in table {
@@ -97,16 +87,15 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
         assert_eq!(found, format!("backfill.toml {message}"), "{toml}");
         assert!(hint.is_empty() || advice == hint, "{toml}: {advice}");
     }
-    for name in ["BACKFILL_TEMP_USERNAME", "BACKFILL_TEMP_PASSWORD", "BACKFILL_MASK_KEY"] {
-        let (message, _) = refusal(environment(&[(name, "x")]));
-        assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");
-        let dot_env = format!("{name}=x");
-        let (message, _) = refusal(Given { dot_env: &dot_env, ..Given::default() }.load());
-        assert!(
-            message.starts_with(&format!("`{name}` in .env is not supported by this version: ")),
-            "{message}"
-        );
-    }
+    let name = "BACKFILL_MASK_KEY";
+    let (message, _) = refusal(environment(&[(name, "x")]));
+    assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");
+    let dot_env = format!("{name}=x");
+    let (message, _) = refusal(Given { dot_env: &dot_env, ..Given::default() }.load());
+    assert!(
+        message.starts_with(&format!("`{name}` in .env is not supported by this version: ")),
+        "{message}"
+    );
 }
 
 #[test]
@@ -176,16 +165,32 @@ fn serve_checks_the_meaning_of_its_keys() {
             format!("`server.temp_strategy` {at} must be \"database\" or \"tables\" or \"select\""),
         ),
         (
-            "temp_strategy = \"tables\"",
+            "temp_strategy = \"select\"",
             format!(
-                "`server.temp_strategy` {at} \"tables\" is not supported by this version: workspaces other than a database of their own"
+                "`server.temp_strategy` {at} \"select\" is not supported by this version: masking without a workspace"
             ),
         ),
         (
-            "temp_strategy = \"select\"",
+            "temp_database = \"work\"\ntemp_strategy = \"tables\"",
             format!(
-                "`server.temp_strategy` {at} \"select\" is not supported by this version: workspaces other than a database of their own"
+                "`server.temp_database` {at} has no effect: with temp_strategy = \"tables\" copies are kept in the source database"
             ),
+        ),
+        (
+            "temp_username = \"u\"",
+            format!(
+                "`server.temp_username` {at} is only half of an account: `server.temp_username` and `server.temp_password` go together"
+            ),
+        ),
+        (
+            "temp_password = \"p\"",
+            format!(
+                "`server.temp_password` {at} is only half of an account: `server.temp_username` and `server.temp_password` go together"
+            ),
+        ),
+        (
+            "temp_username = \" \"\ntemp_password = \"p\"",
+            format!("`server.temp_username` {at} must not be empty"),
         ),
         ("temp_database = \"\"", format!("`server.temp_database` {at} must not be empty")),
         ("temp_database = \" \"", format!("`server.temp_database` {at} must not be empty")),
@@ -203,6 +208,11 @@ fn serve_checks_the_meaning_of_its_keys() {
                 "`server.temp_database` {at} begins with `_backfill_`, and such schemas are dropped as leftovers"
             ),
         ),
+        (
+            "datetime_timezone = \"Europe/Paris\"",
+            format!("`server.datetime_timezone` {at} must be an offset from UTC, from -12:59 to +14:00"),
+        ),
+        ("datetime_timezone = \"\"", format!("`server.datetime_timezone` {at} must not be empty")),
         ("bind = \"\"", format!("`server.bind` {at} must not be empty")),
         ("bind = \"8765\"", format!("`server.bind` {at} must be an IP address and a port")),
         ("bind = \"app.example:80\"", format!("`server.bind` {at} must be an IP address and a port")),

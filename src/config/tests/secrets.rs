@@ -19,7 +19,7 @@ fn everything(given: &Given<'_>) -> Vec<String> {
         Err(error) => vec![format!("{error} {error:?}")],
         Ok(config) => vec![
             format!("{config:?}"),
-            show(config.serve().map(|serve| format!("{:?}", serve.tokens))),
+            show(config.serve().map(|serve| format!("{:?} {:?}", serve.tokens, serve.temp_account))),
             show(config.pull().map(|pull| format!("{:?} {:?}", pull.token, pull.database.password))),
             show(config.database().map(|database| format!("{:?}", database.password))),
             show(config.exclude_tables().map(|_| String::new())),

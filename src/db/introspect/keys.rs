@@ -27,6 +27,26 @@ pub(super) fn load_indexes(conn: &mut Connection, catalog: &Catalog, tables: &mu
             add_part(table, row, catalog.flavour == Flavour::Mysql);
         }
     }
+    load_hidden(conn, catalog, tables)
+}
+
+fn load_hidden(conn: &mut Connection, catalog: &Catalog, tables: &mut Tables) -> Result<()> {
+    // MySQL before 8.0 and MariaDB before 10.6 have no such indexes.
+    let hidden = match catalog.flavour {
+        Flavour::Mysql if catalog.has("STATISTICS", "IS_VISIBLE") => "IS_VISIBLE = 'NO'",
+        Flavour::Mariadb if catalog.has("STATISTICS", "IGNORED") => "IGNORED = 'YES'",
+        _ => return Ok(()),
+    };
+    let rows: Vec<(String, String)> = conn.query(&format!(
+        "SELECT DISTINCT TABLE_NAME, INDEX_NAME FROM information_schema.STATISTICS \
+         WHERE TABLE_SCHEMA = {} AND {hidden} ORDER BY TABLE_NAME, INDEX_NAME",
+        catalog.database
+    ))?;
+    for (table, index) in rows {
+        if let Some(table) = tables.get_mut(&table) {
+            table.hidden_indexes.push(index);
+        }
+    }
     Ok(())
 }
 

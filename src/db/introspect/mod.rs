@@ -88,8 +88,7 @@ pub fn view_names(conn: &mut Connection, database: &str) -> Result<BTreeSet<Stri
 }
 
 /// Columns of the catalog that not every version has.
-const OPTIONAL: &str =
-    "'SRS_ID', 'EXPRESSION', 'LEVEL', 'ENFORCED', 'CHECK_CLAUSE', 'GENERATION_EXPRESSION', 'SRID'";
+const OPTIONAL: &str = "'SRS_ID', 'EXPRESSION', 'LEVEL', 'ENFORCED', 'CHECK_CLAUSE', 'GENERATION_EXPRESSION', 'SRID', 'IS_VISIBLE', 'IGNORED'";
 
 /// What this server's catalog can tell.
 struct Catalog {

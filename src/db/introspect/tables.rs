@@ -5,6 +5,7 @@ use super::text::lossy;
 use crate::db::connect::Connection;
 use crate::error::Result;
 use crate::schema::{Table, TableKind};
+use crate::sql::workspace::is_workspace_table;
 use std::collections::BTreeMap;
 
 /// What `information_schema.TABLES` holds of one database.
@@ -34,6 +35,10 @@ pub(super) fn load(conn: &mut Connection, catalog: &Catalog) -> Result<Found> {
     ))?;
     let mut found = Found { tables: BTreeMap::new(), views: 0 };
     for row in rows {
+        // What a run of ours keeps beside an application's tables is no part of them, on whichever side.
+        if is_workspace_table(&row.0) {
+            continue;
+        }
         let kind = match row.1.as_str() {
             "BASE TABLE" => TableKind::Base,
             "SYSTEM VERSIONED" => TableKind::SystemVersioned,
@@ -63,6 +68,7 @@ fn table(
         columns: Vec::new(),
         primary_key: Vec::new(),
         indexes: Vec::new(),
+        hidden_indexes: Vec::new(),
         checks: Vec::new(),
         row_count: rows.unwrap_or(0),
         bytes: bytes.unwrap_or(0),

@@ -10,7 +10,6 @@ mod check;
 pub(crate) mod fixture;
 mod identity;
 mod mentions;
-mod nearest;
 mod pattern;
 mod probe;
 mod problem;
@@ -29,6 +28,7 @@ pub use types::{
     Shift, TYPES, Truncate, names, parse,
 };
 
+use super::nearest;
 use crate::error::{Error, Result};
 use crate::schema::{Column, ForeignKey, Schema, Table};
 use problem::Problem;

@@ -220,6 +220,12 @@ impl TableMasks {
 }
 
 impl MaskedColumn {
+    /// Whether the rule is for some rows only.
+    #[must_use]
+    pub fn has_condition(&self) -> bool {
+        self.condition.is_some()
+    }
+
     /// The patterns whose values stay as they are.
     pub fn exclude(&self) -> impl Iterator<Item = &str> {
         self.kept.iter().map(Pattern::text)

@@ -1,5 +1,6 @@
 use super::*;
 use crate::schema::{Index, IndexKind, IndexPart};
+use crate::sql::{WorkspaceName, WorkspaceTable};
 use proptest::prelude::*;
 
 pub(in crate::schema) fn column(name: &str, column_type: &str) -> Column {
@@ -190,7 +191,7 @@ fn a_workspace_table_holds_rows_and_nothing_that_changes_them() {
     table.primary_key = vec!["id".to_owned()];
     table.indexes = vec![index("by_name", false, &["name"]), index("by_twice", false, &["twice"])];
     table.checks = vec![check("k", "`id` > 0")];
-    let name = TableName::qualified("w", "t");
+    let name = WorkspaceTable::inside(&WorkspaceName::new(7, 1), "t");
     let options = WorkspaceOptions {
         indexes: &["by_name"],
         checks: &["k"],
@@ -198,8 +199,8 @@ fn a_workspace_table_holds_rows_and_nothing_that_changes_them() {
         ..WorkspaceOptions::default()
     };
     assert_eq!(
-        workspace_table(&table, &name, Flavour::Mysql, &options).unwrap(),
-        "CREATE TABLE `w`.`t` (\n  \
+        workspace_table(&table, &name, Flavour::Mysql, &options).unwrap().to_string(),
+        "CREATE TABLE `_backfill_temp_7_00000001`.`t` (\n  \
         `_row` bigint unsigned NOT NULL AUTO_INCREMENT,\n  \
         `id` bigint(20) unsigned NOT NULL,\n  \
         `name` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL,\n  \

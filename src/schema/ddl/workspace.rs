@@ -6,7 +6,8 @@ use super::{closed, refuse};
 use crate::error::{Context, Result};
 use crate::schema::{Column, Flavour, Index, Table};
 use crate::sql::ident::column_list;
-use crate::sql::{Ident, TableName};
+use crate::sql::workspace::CreateTable;
+use crate::sql::{Ident, WorkspaceTable};
 
 /// What a workspace table has besides its columns.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,20 +32,17 @@ pub struct WorkspaceOptions<'a> {
 /// not exist, and for what a server would not print.
 pub fn workspace_table(
     table: &Table,
-    name: &TableName,
+    name: &WorkspaceTable,
     flavour: Flavour,
     options: &WorkspaceOptions<'_>,
-) -> Result<String> {
-    render(table, name, flavour, options)
+) -> Result<CreateTable> {
+    definition_of(table, flavour, options)
+        .map(|definition| CreateTable::new(name.clone(), definition))
         .context(|| format!("the workspace's copy of table `{}`", table.name))
 }
 
-fn render(
-    table: &Table,
-    name: &TableName,
-    flavour: Flavour,
-    options: &WorkspaceOptions<'_>,
-) -> Result<String> {
+/// What follows the table's name.
+fn definition_of(table: &Table, flavour: Flavour, options: &WorkspaceOptions<'_>) -> Result<String> {
     let columns: Vec<&Column> = table.stored_columns().collect();
     if columns.is_empty() {
         return Err(refuse("it has no stored columns"));
@@ -82,7 +80,7 @@ fn render(
         (true, true) => format!(" DEFAULT CHARACTER SET {} COLLATE {}", table.charset, table.collation),
         _ => return Err(refuse("it has no collation")),
     };
-    Ok(format!("CREATE TABLE {name} (\n  {}\n) ENGINE=InnoDB{default}", lines.join(",\n  ")))
+    Ok(format!("(\n  {}\n) ENGINE=InnoDB{default}", lines.join(",\n  ")))
 }
 
 fn column_sql(column: &Column) -> Result<String> {

@@ -7,20 +7,15 @@
 
 use super::Writer;
 use super::proof::Proof;
+use super::subset::KeyTables;
+use super::walk::{Walk, last_number};
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::MaskAt;
 use crate::plan::sanitize::{Refs, TableMasks};
+use crate::plan::subset::row_alias;
 use crate::schema::{Column, Table};
-use crate::source::reader::Pace;
-use crate::sql::literal::Form;
-use crate::sql::select::{Bound, InsertSelect, Range, Select, WalkKey};
-use crate::sql::{Ident, TableName};
-use std::time::{Duration, Instant};
-
-/// How long one range's `INSERT … SELECT` should take; nobody who alters the table waits longer.
-const COPY_GOAL: Duration = Duration::from_millis(80);
-/// Most rows of one range.
-const COPY_ROWS_MAX: u64 = 20_000;
+use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
+use crate::sql::{Ident, TableName, WorkspaceTable};
 
 /// What to copy, and how.
 #[derive(Debug)]
@@ -30,7 +25,7 @@ pub struct CopyOrder<'a> {
     /// The source table.
     pub from: TableName,
     /// The copy, empty.
-    pub into: TableName,
+    pub into: WorkspaceTable,
     /// The copy's own columns that are filled.
     pub columns: Vec<&'a Column>,
     /// What masks them; none for a table that is copied for another reason.
@@ -39,6 +34,8 @@ pub struct CopyOrder<'a> {
     pub mask_at: MaskAt,
     /// The key to walk the source by; none copies in one statement.
     pub walk: Option<WalkKey>,
+    /// Which rows are kept of a restricted table; none copies all.
+    pub kept: Option<&'a KeyTables>,
     /// The key to walk the copy by.
     pub copy_walk: WalkKey,
 }
@@ -46,7 +43,7 @@ pub struct CopyOrder<'a> {
 /// A copy whose every row is sanitized. Made by [`copy_table`] alone.
 #[derive(Debug)]
 pub struct Sanitized {
-    table: TableName,
+    table: WorkspaceTable,
     walk: WalkKey,
     rows: u64,
 }
@@ -55,7 +52,7 @@ impl Sanitized {
     /// Where the copy is.
     #[must_use]
     pub fn table(&self) -> &TableName {
-        &self.table
+        self.table.name()
     }
 
     /// The key to read it by.
@@ -69,6 +66,37 @@ impl Sanitized {
     pub fn rows(&self) -> u64 {
         self.rows
     }
+}
+
+/// What [`copy_table`] runs, each statement over the whole table: it does so range by range.
+///
+/// # Errors
+/// `Internal` when the kept rows have no list, or masks cannot be put in order.
+pub fn copy_statements(order: &CopyOrder<'_>) -> Result<Vec<String>> {
+    let whole = Range::default();
+    let Some(kept) = order.kept else {
+        let select = match &order.walk {
+            Some(key) => select_range(order, key, whole.clone()),
+            None => Select::all(order.from.clone(), select_list(order)),
+        };
+        let mut statements = vec![copying(order, select).to_string()];
+        if let (Some(masks), MaskAt::Update) = (order.masks, order.mask_at) {
+            statements.push(Writer::update_statement(
+                &order.into,
+                &assignments(masks)?,
+                &order.copy_walk,
+                &whole,
+            ));
+        }
+        return Ok(statements);
+    };
+    let table = &order.table.name;
+    let select = match kept.get(table) {
+        Some(_) => Some(kept.rows(table, whole)?),
+        None => kept.direct_rows(table)?,
+    };
+    let select = select.ok_or_else(|| Error::internal("a table without kept rows was to be cut down"))?;
+    Ok(vec![copying(order, Select { list: kept_list(order), ..select }).to_string()])
 }
 
 /// One range of rows that were copied and not masked yet.
@@ -87,64 +115,85 @@ pub fn copy_table(
     order: &CopyOrder<'_>,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Sanitized> {
-    let mut rows = 0;
     let mut proof = Proof::new(order);
-    match &order.walk {
-        None => {
+    let rows = match (order.kept, &order.walk) {
+        (Some(kept), _) => {
+            let rows = copy_kept(writer, order, kept, &mut go_on)?;
+            // Masked on the way, all by the same expressions.
+            proof.look(writer, order, &Range::default())?;
+            rows
+        }
+        (None, None) => {
             let raw = copy_whole(writer, order)?;
-            rows += mask_rows(writer, order, &raw, &mut proof)?;
+            mask_rows(writer, order, &raw, &mut proof)?
         }
-        Some(key) => {
-            let forms = key_forms(order.table, key)?;
-            let mut pace = Pace::new(order.table.row_count, order.table.bytes, COPY_ROWS_MAX, COPY_GOAL);
-            let mut after = None;
-            loop {
-                let begun = Instant::now();
-                let up_to = next_bound(writer, order, key, &forms, after.clone(), pace.rows())?;
-                let last = up_to.is_none();
-                let raw = copy_range(writer, order, key, Range { after, up_to: up_to.clone() })?;
-                pace.learn(begun);
-                rows += mask_rows(writer, order, &raw, &mut proof)?;
-                if last {
-                    break;
-                }
-                if !go_on(rows) {
-                    return Err(Error::new(Kind::Busy, "the run has ended"));
-                }
-                after = up_to;
-            }
-        }
-    }
+        (None, Some(key)) => copy_by_key(writer, order, key, &mut proof, &mut go_on)?,
+    };
     proof.finish(order)?;
     Ok(Sanitized { table: order.into.clone(), walk: order.copy_walk.clone(), rows })
 }
 
-/// The key of the last row of the next `rows` rows; none when fewer are left. Found on the source, since masked key
-/// columns of the copy say nothing about it.
-fn next_bound(
+fn copy_by_key(
     writer: &mut Writer,
     order: &CopyOrder<'_>,
     key: &WalkKey,
-    forms: &[Form],
-    after: Option<Bound>,
-    rows: u64,
-) -> Result<Option<Bound>> {
-    let list = key.columns.iter().map(|name| Ident::new(name.as_str()).to_string()).collect();
-    let mut select = Select::step(order.from.clone(), list, key, Range { after, up_to: None }, 1);
-    select.offset = rows.saturating_sub(1);
-    match writer.position(&select)? {
-        Some(cells) => Ok(Some(bound(forms, cells.iter().map(|cell| Some(cell.as_slice())))?)),
-        None => Ok(None),
+    proof: &mut Proof,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<u64> {
+    let mut rows = 0;
+    // On the source: masked key columns of the copy say nothing about where a range ends.
+    let mut walk = Walk::over(order.table, order.from.clone(), key)?;
+    while let Some(range) = walk.next(writer)? {
+        let raw = copy_range(writer, order, key, range)?;
+        walk.worked();
+        rows += mask_rows(writer, order, &raw, proof)?;
+        if !go_on(rows) {
+            return Err(ended());
+        }
     }
+    Ok(rows)
+}
+
+/// Copies the rows that a subset keeps. Masks are always set on the way: which rows of the copy a range of the list
+/// became could not be said afterwards.
+fn copy_kept(
+    writer: &mut Writer,
+    order: &CopyOrder<'_>,
+    kept: &KeyTables,
+    go_on: &mut dyn FnMut(u64) -> bool,
+) -> Result<u64> {
+    let table = &order.table.name;
+    let list = kept_list(order);
+    let Some(keys) = kept.get(table) else {
+        let direct = kept.direct_rows(table)?;
+        let direct = direct.ok_or_else(|| Error::internal("a table without kept rows was to be cut down"))?;
+        return copy_rows(writer, order, Select { list, ..direct });
+    };
+    let mut rows = 0;
+    let last = writer.number(&last_number(keys.name().clone()))?;
+    let mut walk = Walk::numbers(keys.name().clone(), 0, last).with_rows_of(order.table);
+    while let Some(range) = walk.next(writer)? {
+        let select = Select { list: list.clone(), ..kept.rows(table, range)? };
+        rows += copy_rows(writer, order, select)?;
+        walk.worked();
+        if !go_on(rows) {
+            return Err(ended());
+        }
+    }
+    Ok(rows)
+}
+
+fn ended() -> Error {
+    Error::new(Kind::Busy, "the run has ended")
 }
 
 fn copy_range(writer: &mut Writer, order: &CopyOrder<'_>, key: &WalkKey, range: Range) -> Result<RawRange> {
-    let select = Select {
-        walk: Some((key.clone(), range.clone())),
-        ..Select::all(order.from.clone(), select_list(order))
-    };
-    let rows = copy_rows(writer, order, select)?;
+    let rows = copy_rows(writer, order, select_range(order, key, range.clone()))?;
     Ok(RawRange { range, rows })
+}
+
+fn select_range(order: &CopyOrder<'_>, key: &WalkKey, range: Range) -> Select {
+    Select { walk: Some((key.clone(), range)), ..Select::all(order.from.clone(), select_list(order)) }
 }
 
 fn copy_whole(writer: &mut Writer, order: &CopyOrder<'_>) -> Result<RawRange> {
@@ -154,11 +203,15 @@ fn copy_whole(writer: &mut Writer, order: &CopyOrder<'_>) -> Result<RawRange> {
 }
 
 fn copy_rows(writer: &mut Writer, order: &CopyOrder<'_>, select: Select) -> Result<u64> {
-    let columns = order.columns.iter().map(|column| column.name.clone()).collect();
     writer
-        .copy(&InsertSelect { into: order.into.clone(), columns, select })
+        .copy(&copying(order, select))
         .map_err(|error| explain(error, order))
         .context(|| format!("copying table `{}` into the workspace", order.table.name))
+}
+
+fn copying(order: &CopyOrder<'_>, select: Select) -> InsertSelect {
+    let columns = order.columns.iter().map(|column| column.name.clone()).collect();
+    InsertSelect { into: order.into.clone(), columns, select, ignore: false }
 }
 
 /// The SELECT list of the copy: masks where they are set here, else the columns as they are.
@@ -169,6 +222,20 @@ fn select_list(order: &CopyOrder<'_>) -> Vec<String> {
         .map(|column| match (order.mask_at, order.masks) {
             (MaskAt::Copy, Some(masks)) => masks.select_expression(&column.name, Refs::Bare),
             _ => Ident::new(column.name.as_str()).to_string(),
+        })
+        .collect()
+}
+
+/// The SELECT list of a copy of kept rows.
+fn kept_list(order: &CopyOrder<'_>) -> Vec<String> {
+    let alias = row_alias();
+    let refs = Refs::Of(&alias);
+    order
+        .columns
+        .iter()
+        .map(|column| match order.masks {
+            Some(masks) => masks.select_expression(&column.name, refs),
+            None => refs.column(&column.name),
         })
         .collect()
 }
@@ -186,14 +253,9 @@ fn mask_rows(writer: &mut Writer, order: &CopyOrder<'_>, raw: &RawRange, proof: 
 
 /// Masks by UPDATE. The rows are counted, so that no row slips through unmasked.
 fn update_rows(writer: &mut Writer, order: &CopyOrder<'_>, masks: &TableMasks, raw: &RawRange) -> Result<()> {
-    let assignments: Vec<String> = masks
-        .update_assignments()?
-        .into_iter()
-        .map(|(column, value)| format!("{column} = {value}"))
-        .collect();
     // The copy is walked by its own key: the source's, or a number of its own over one whole range.
     let masked = writer
-        .update(&order.into, &assignments.join(", "), &order.copy_walk, &raw.range)
+        .update(&order.into, &assignments(masks)?, &order.copy_walk, &raw.range)
         .map_err(|error| explain(error, order))
         .context(|| format!("sanitizing table `{}`", order.table.name))?;
     if masked != raw.rows {
@@ -203,6 +265,12 @@ fn update_rows(writer: &mut Writer, order: &CopyOrder<'_>, masks: &TableMasks, r
         )));
     }
     Ok(())
+}
+
+/// What an UPDATE sets.
+fn assignments(masks: &TableMasks) -> Result<String> {
+    let all = masks.update_assignments()?;
+    Ok(all.into_iter().map(|(column, value)| format!("{column} = {value}")).collect::<Vec<_>>().join(", "))
 }
 
 /// Tells a rule that does not fit its column from a fault of the server.
@@ -218,28 +286,4 @@ fn explain(error: Error, order: &CopyOrder<'_>) -> Error {
         )),
         _ => error,
     }
-}
-
-/// How the key's columns are written as literals.
-pub fn key_forms(table: &Table, key: &WalkKey) -> Result<Vec<Form>> {
-    key.columns
-        .iter()
-        .map(|name| {
-            let column = table
-                .column(name)
-                .ok_or_else(|| Error::internal(format!("key column `{name}` is missing")))?;
-            Form::of(column)
-        })
-        .collect()
-}
-
-/// A position from the key cells of a row.
-pub fn bound<'a>(forms: &[Form], cells: impl Iterator<Item = Option<&'a [u8]>>) -> Result<Bound> {
-    let mut literals = Vec::with_capacity(forms.len());
-    for (form, cell) in forms.iter().zip(cells) {
-        let mut literal = Vec::new();
-        form.write(cell, &mut literal)?;
-        literals.push(String::from_utf8(literal).map_err(|_| Error::internal("a literal is not UTF-8"))?);
-    }
-    Ok(Bound(literals))
 }

@@ -1,114 +1,130 @@
 //! A run's workspace: where copies live while they are sanitized and read. The only thing on the source's server that
 //! is ever written.
 //!
-//! A workspace is a schema of its own, or tables with a prefix inside `temp_database`. A server-side lock named after
-//! it says that its run is alive: it goes away with the process, however that dies, and then anybody may drop it.
+//! A workspace is a schema of its own, or numbered tables inside a schema: `temp_database`, or the source's own. There
+//! too nothing else can be written or dropped: every statement that does takes a [`WorkspaceTable`], which cannot be
+//! made for another name. A server-side lock named after the workspace says that its run is alive: it goes away with
+//! the process, however that dies, and then anybody may drop what is left.
 
 mod copy;
-mod name;
+mod home;
 mod proof;
+pub mod subset;
+mod walk;
 mod writer;
 
-pub use copy::{CopyOrder, Sanitized, bound, copy_table, key_forms};
-pub use name::WorkspaceName;
+pub use copy::{CopyOrder, Sanitized, copy_statements, copy_table};
+pub use home::{Home, Layout, read_hint};
 pub use proof::is_unmasked;
+pub use walk::{bound, key_forms};
 pub use writer::{Logging, Writer};
 
+use crate::db::Connection;
 use crate::db::lock::{HeldLock, LockKeeper};
-use crate::db::{Connection, Endpoint, Role};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Result};
 use crate::random;
 use crate::sql::ident::string_literal;
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
-use crate::sql::{Ident, TableName};
-
-/// What rights on the schemas of all runs are granted on.
-pub const SCHEMA_PATTERN: &str = "`\\_backfill\\_temp\\_%`";
+use crate::sql::workspace::{CreateTable, drop_schema, drop_table};
+use crate::sql::{Ident, TableName, WorkspaceName, WorkspaceTable};
+use std::sync::Arc;
 
 /// A live workspace; dropped on the server when this value is dropped.
 #[derive(Debug)]
 pub struct Workspace {
-    endpoint: Endpoint,
+    home: Home,
     name: WorkspaceName,
-    shared_schema: Option<String>,
-    tables: Vec<TableName>,
+    contents: Contents,
     lock: Option<HeldLock>,
     gone: bool,
 }
 
+/// What there is to drop.
+#[derive(Debug)]
+enum Contents {
+    /// A schema of its own with all that is in it.
+    Schema,
+    /// These tables of this schema.
+    Tables { schema: String, tables: Vec<WorkspaceTable> },
+}
+
 impl Workspace {
-    /// Makes the workspace of a run: a schema of its own, or nothing yet inside `temp_database` (made when missing).
+    /// Makes the workspace of a run: a schema of its own, or nothing yet inside another one (`temp_database` is made
+    /// when missing).
     ///
     /// # Errors
     /// `Privilege` with the GRANT that is missing; the server's.
-    pub fn create(
-        endpoint: &Endpoint,
-        temp_database: Option<&str>,
-        keeper: &LockKeeper,
-        run: &str,
-    ) -> Result<Self> {
-        if let Some(schema) = temp_database {
-            refuse_source(endpoint, schema)?;
-        }
-        let mut conn = Connection::open_in(endpoint, Role::Workspace, None)?;
+    pub fn create(home: &Home, keeper: &LockKeeper, run: &str) -> Result<Self> {
+        Self::begin(home, keeper, run).map_err(|error| home.hint(error)).context(|| "creating the workspace")
+    }
+
+    fn begin(home: &Home, keeper: &LockKeeper, run: &str) -> Result<Self> {
+        let mut conn = home.connect()?;
         conn.set_run(run);
         let now: i64 = conn.query_one("SELECT UNIX_TIMESTAMP()")?;
         let name = WorkspaceName::new(now, random::number()?);
         let lock = keeper.hold(&name.lock()).context(|| "locking the workspace's name")?;
+        let contents = match home.layout() {
+            Layout::Schema => Contents::Schema,
+            Layout::Tables => Contents::Tables { schema: home.source().to_owned(), tables: Vec::new() },
+            Layout::Shared { temp_database } => {
+                // It stays, so replicas get it too: what is dropped inside it is dropped there as well.
+                create_when_missing(&mut conn, temp_database)?;
+                Contents::Tables { schema: temp_database.clone(), tables: Vec::new() }
+            }
+        };
         writer::quiet_binlog(&mut conn)?;
-        match temp_database {
-            Some(schema) => create_when_missing(&mut conn, schema)?,
-            None => conn
-                .execute(&format!("CREATE DATABASE {} CHARACTER SET utf8mb4", Ident::new(name.as_str())))
-                .map(|_| ())
-                .map_err(|error| grant_hint(error, SCHEMA_PATTERN))
-                .context(|| "creating the workspace")?,
+        // What the account may not drop would stay for ever: dropping what is not there finds out.
+        match &contents {
+            Contents::Schema => {
+                conn.execute(&drop_schema(&name)).map_err(|error| home.pattern_hint(&mut conn, error))?;
+                conn.execute(&format!(
+                    "CREATE DATABASE {} CHARACTER SET utf8mb4",
+                    Ident::new(name.as_str())
+                ))?;
+            }
+            Contents::Tables { schema, .. } => {
+                conn.execute(&drop_table(&WorkspaceTable::numbered(schema, &name, 0)))?;
+            }
         }
-        Ok(Self {
-            endpoint: endpoint.clone(),
-            name,
-            shared_schema: temp_database.map(str::to_owned),
-            tables: Vec::new(),
-            lock: Some(lock),
-            gone: false,
-        })
+        Ok(Self { home: home.clone(), name, contents, lock: Some(lock), gone: false })
     }
 
-    /// Makes a workspace with a table in it, writes to it and drops it: what the account may not do is better found
-    /// out at start than by the first run.
+    /// Makes a workspace with a table in it, does to it whatever runs do, reads none of the rows of `sources`, and drops
+    /// it: what the account may not do is better found out at start than by the first run.
     ///
     /// # Errors
     /// As [`Workspace::create`].
-    pub fn try_out(endpoint: &Endpoint, temp_database: Option<&str>, keeper: &LockKeeper) -> Result<()> {
-        let mut workspace = Self::create(endpoint, temp_database, keeper, "start")?;
-        let tried = workspace.try_statements();
+    pub fn try_out<'a>(
+        home: &Home,
+        keeper: &LockKeeper,
+        sources: impl IntoIterator<Item = &'a str>,
+    ) -> Result<()> {
+        let mut workspace = Self::create(home, keeper, "start")?;
+        let tried = workspace
+            .try_statements(sources)
+            .map_err(|error| home.hint(error))
+            .context(|| "trying out a workspace");
         workspace.drop_now()?;
         tried
     }
 
-    fn try_statements(&mut self) -> Result<()> {
+    fn try_statements<'a>(&mut self, sources: impl IntoIterator<Item = &'a str>) -> Result<()> {
         let place = self.place("backfill_start");
         let key = WalkKey { index: "PRIMARY".to_owned(), columns: vec!["id".to_owned()] };
-        let select = Select::all(place.clone(), vec!["`id`".to_owned()]);
-        let mut writer = Writer::open(&self.endpoint, self, "start")?;
-        writer
-            .create_table(&format!("CREATE TABLE {place} (`id` INT NOT NULL PRIMARY KEY) ENGINE=InnoDB"))?;
+        let select = Select::all(place.name().clone(), vec!["`id`".to_owned()]);
+        let mut writer = Writer::open(self, "start", &Arc::default())?;
+        let definition = "(`id` INT NOT NULL PRIMARY KEY) ENGINE=InnoDB".to_owned();
+        writer.create_table(&CreateTable::new(place.clone(), definition))?;
         let columns = key.columns.clone();
-        let copied = writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone() });
-        copied
-            .and_then(|_| writer.update(&place, "`id` = 1", &key, &Range::default()))
-            .and_then(|_| writer.position(&select))
-            .map(|_| ())
-            .map_err(|error| grant_hint(error, &self.grant_pattern()))
-            .context(|| "trying out a workspace")
-    }
-
-    /// What rights have to be granted on.
-    fn grant_pattern(&self) -> String {
-        match &self.shared_schema {
-            Some(schema) => Ident::new(schema.as_str()).to_string(),
-            None => SCHEMA_PATTERN.to_owned(),
+        writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone(), ignore: false })?;
+        writer.update(&place, "`id` = 1", &key, &Range::default())?;
+        writer.position(&select)?;
+        for table in sources {
+            let from = TableName::qualified(self.home.source(), table);
+            writer.position(&Select { limit: Some(0), ..Select::all(from, vec!["1".to_owned()]) })?;
         }
+        Ok(())
     }
 
     /// The workspace's name.
@@ -117,17 +133,22 @@ impl Workspace {
         &self.name
     }
 
-    /// Gives a copy of the table `table` its place. Inside `temp_database` names are numbered, since a prefix could
-    /// make a name longer than 64 characters.
-    pub fn place(&mut self, table: &str) -> TableName {
-        let place = match &self.shared_schema {
-            Some(schema) => {
-                TableName::qualified(schema.as_str(), format!("{}_{}", self.name, self.tables.len()))
+    /// Where it was made.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// Gives a copy of the table `table` its place.
+    pub fn place(&mut self, table: &str) -> WorkspaceTable {
+        match &mut self.contents {
+            Contents::Schema => WorkspaceTable::inside(&self.name, table),
+            Contents::Tables { schema, tables } => {
+                let place = WorkspaceTable::numbered(schema, &self.name, tables.len());
+                tables.push(place.clone());
+                place
             }
-            None => TableName::qualified(self.name.as_str(), table),
-        };
-        self.tables.push(place.clone());
-        place
+        }
     }
 
     /// Drops everything.
@@ -135,7 +156,7 @@ impl Workspace {
     /// # Errors
     /// The server's; the sweep of a later start tries again.
     pub fn drop_now(mut self) -> Result<()> {
-        self.drop_once().map_err(|error| grant_hint(error, &self.grant_pattern()))
+        self.drop_once().map_err(|error| self.home.hint(error))
     }
 
     fn drop_once(&mut self) -> Result<()> {
@@ -144,14 +165,12 @@ impl Workspace {
         }
         self.gone = true;
         // With the binlog on: dropping a logged workspace unlogged would leave it on replicas for ever.
-        let mut conn = Connection::open_in(&self.endpoint, Role::Workspace, None)?;
-        match &self.shared_schema {
-            None => drop_schema(&mut conn, &self.name)?,
-            Some(_) => {
-                for table in &self.tables {
-                    conn.execute(&format!("DROP TABLE IF EXISTS {table}"))?;
-                }
+        let mut conn = self.home.connect()?;
+        match &self.contents {
+            Contents::Schema => {
+                conn.execute(&drop_schema(&self.name))?;
             }
+            Contents::Tables { tables, .. } => drop_tables(&mut conn, tables)?,
         }
         self.lock = None;
         tracing::debug!(workspace = %self.name, "workspace dropped");
@@ -167,17 +186,14 @@ impl Drop for Workspace {
     }
 }
 
-/// Drops a workspace schema, whatever its state. The type of `name` says that it is one of ours.
-pub(super) fn drop_schema(conn: &mut Connection, name: &WorkspaceName) -> Result<()> {
-    conn.execute(&format!("DROP DATABASE IF EXISTS {}", Ident::new(name.as_str()))).map(|_| ())
-}
-
-fn refuse_source(endpoint: &Endpoint, schema: &str) -> Result<()> {
-    if schema.to_lowercase() == endpoint.database.to_lowercase() {
-        return Err(Error::config("server.temp_database is the source database itself")
-            .hint("name another database, or leave temp_database out"));
+/// Drops each of `tables`, whatever happens to the others; the first failure counts.
+pub(in crate::source) fn drop_tables(conn: &mut Connection, tables: &[WorkspaceTable]) -> Result<()> {
+    let mut outcome = Ok(());
+    for table in tables {
+        let dropped = conn.execute(&drop_table(table)).context(|| format!("dropping {table}"));
+        outcome = outcome.and(dropped.map(|_| ()));
     }
-    Ok(())
+    outcome
 }
 
 fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
@@ -190,24 +206,5 @@ fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
     }
     conn.execute(&format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", Ident::new(schema)))
         .map(|_| ())
-        .map_err(|error| grant_hint(error, &Ident::new(schema).to_string()))
         .context(|| format!("creating temp_database `{schema}`"))
-}
-
-/// Names the statement that grants what is missing, or what else is in the way.
-#[must_use]
-pub fn grant_hint(error: Error, pattern: &str) -> Error {
-    if error.kind() == Kind::Privilege && error.hint_text().is_none() {
-        return error.hint(format!(
-            "the account of DATABASE_URL needs SELECT on its database, and GRANT SELECT, INSERT, UPDATE, CREATE, DROP ON \
-             {pattern}.*"
-        ));
-    }
-    // 1290 and 1836: the server or its whole group is read-only.
-    if matches!(crate::db::error::server_code(&error), Some(1290 | 1836)) {
-        return error.hint(
-            "rules need a place for masked copies: serve from a server that takes writes, such as the primary",
-        );
-    }
-    error
 }

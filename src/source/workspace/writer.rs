@@ -1,11 +1,14 @@
 //! The writing connection of a workspace, and whether what it writes reaches the binlog.
 
-use super::{Workspace, grant_hint};
-use crate::db::{Connection, Endpoint, Role};
+use super::{Home, Workspace};
+use crate::db::Connection;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
-use crate::sql::TableName;
+use crate::source::watch::{Seat, Statements};
+use crate::sql::WorkspaceTable;
 use crate::sql::select::{Compare, InsertSelect, Range, Select, WalkKey};
+use crate::sql::workspace::CreateTable;
+use std::sync::Arc;
 
 /// Whether rows written to a workspace reach the binlog, and with it replicas and backups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,25 +19,28 @@ pub enum Logging {
     On,
 }
 
-/// A connection that writes into one workspace. Each method checks nothing but takes names that only
-/// [`Workspace::place`] makes, and reads source tables through [`InsertSelect`] and [`Select`] only.
+/// A connection that writes into one workspace. What a statement writes to is a [`WorkspaceTable`], which no other
+/// table's name can become; source tables are read through [`InsertSelect`] and [`Select`] only.
 #[derive(Debug)]
 pub struct Writer {
     conn: Connection,
+    seat: Seat,
     logging: Logging,
-    grant_pattern: String,
+    home: Home,
 }
 
 impl Writer {
-    /// Connects for the workspace's run.
+    /// Connects for the workspace's run; statements are in `statements` while they run.
     ///
     /// # Errors
     /// As [`Connection::open`]; `Privilege` when the server logs statements and the account may not change that.
-    pub fn open(endpoint: &Endpoint, workspace: &Workspace, run: &str) -> Result<Self> {
-        let mut conn = Connection::open_in(endpoint, Role::Workspace, None)?;
+    pub fn open(workspace: &Workspace, run: &str, statements: &Arc<Statements>) -> Result<Self> {
+        let home = workspace.home().clone();
+        let mut conn = home.connect()?;
         conn.set_run(run);
         let logging = quiet_binlog(&mut conn)?;
-        Ok(Self { conn, logging, grant_pattern: workspace.grant_pattern() })
+        let seat = Seat::new(statements, home.endpoint(), conn.server(), conn.id());
+        Ok(Self { conn, seat, logging, home })
     }
 
     /// The server's own name.
@@ -59,36 +65,41 @@ impl Writer {
     ///
     /// # Errors
     /// The server's.
-    pub fn create_table(&mut self, ddl: &str) -> Result<()> {
-        self.conn
-            .execute(ddl)
-            .map(|_| ())
-            .map_err(|error| grant_hint(error, &self.grant_pattern))
-            .context(|| "creating a workspace table")
+    pub fn create_table(&mut self, table: &CreateTable) -> Result<()> {
+        self.execute(&table.to_string()).map(|_| ()).context(|| "creating a workspace table")
     }
 
-    /// Copies rows; says how many.
+    /// Copies rows; says how many. A statement that gave way left nothing behind and is tried again.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`] knows.
     pub fn copy(&mut self, statement: &InsertSelect) -> Result<u64> {
-        Ok(self.conn.execute(&statement.to_string())?.affected)
+        let Self { conn, seat, home, .. } = self;
+        let sql = statement.to_string();
+        let done = seat.run_again(statement.select.source_table(home.source()), || conn.execute(&sql));
+        Ok(done.map_err(|error| home.hint(error))?.affected)
     }
 
     /// The one row that a short `SELECT` gives, as bytes; none without a row.
     ///
     /// # Errors
-    /// The server's; `Internal` when a cell is NULL (keys are not).
+    /// As [`Writer::copy`]; `Internal` when a cell is NULL (keys are not).
     pub fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
-        use crate::db::RowCells;
-        let mut rows = self.conn.stream(&select.to_string())?;
-        let mut position = None;
-        while let Some(row) = rows.next_row()? {
-            let cells =
-                (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
-            position = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
-        }
-        Ok(position)
+        let Self { conn, seat, home, .. } = self;
+        seat.run_again(select.source_table(home.source()), || last_row(conn, select))
+            .map_err(|error| home.hint(error))
+    }
+
+    /// The number that a short `SELECT` gives; 0 without a row.
+    ///
+    /// # Errors
+    /// The server's; `Internal` when it is no number.
+    pub fn number(&mut self, select: &Select) -> Result<u64> {
+        let Some(cells) = self.position(select)? else { return Ok(0) };
+        let text = cells.first().and_then(|cell| std::str::from_utf8(cell).ok());
+        text.and_then(|text| text.parse().ok()).ok_or_else(|| {
+            Error::internal("the database answered a question for a number with something else")
+        })
     }
 
     /// What [`Compare`] counts, one number for each condition.
@@ -96,7 +107,10 @@ impl Writer {
     /// # Errors
     /// The server's.
     pub fn compare(&mut self, compare: &Compare) -> Result<Vec<u64>> {
-        let row: mysql::Row = self.conn.query_one(&compare.to_string())?;
+        let Self { conn, seat, home, .. } = self;
+        let row: mysql::Row = seat
+            .run_again(Some(&compare.source), || conn.query_one(&compare.to_string()))
+            .map_err(|error| home.hint(error))?;
         (0..compare.conditions.len())
             .map(|at| row.get_opt(at).and_then(std::result::Result::ok))
             .collect::<Option<_>>()
@@ -106,20 +120,46 @@ impl Writer {
     /// Sets columns of the rows of a workspace table that lie in `range`.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; `Busy` when the run has ended.
     pub fn update(
         &mut self,
-        table: &TableName,
+        table: &WorkspaceTable,
         assignments: &str,
         key: &WalkKey,
         range: &Range,
     ) -> Result<u64> {
-        let mut statement = format!("UPDATE {table} SET {assignments}");
-        if let Some(condition) = key.condition(range) {
-            statement.push_str(&format!(" WHERE {condition}"));
-        }
-        Ok(self.conn.execute(&statement)?.affected)
+        self.execute(&Self::update_statement(table, assignments, key, range))
     }
+
+    /// What [`Writer::update`] runs.
+    pub(super) fn update_statement(
+        table: &WorkspaceTable,
+        assignments: &str,
+        key: &WalkKey,
+        range: &Range,
+    ) -> String {
+        let condition = key.condition(range).map(|condition| format!(" WHERE {condition}"));
+        format!("UPDATE {table} SET {assignments}{}", condition.unwrap_or_default())
+    }
+
+    /// Runs a statement that names no source table; says how many rows it was about.
+    fn execute(&mut self, statement: &str) -> Result<u64> {
+        let Self { conn, seat, home, .. } = self;
+        let done = seat.run(None, || conn.execute(statement));
+        Ok(done.map_err(|error| home.hint(error))?.affected)
+    }
+}
+
+fn last_row(conn: &mut Connection, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
+    use crate::db::RowCells;
+    let mut rows = conn.stream(&select.to_string())?;
+    let mut last = None;
+    while let Some(row) = rows.next_row()? {
+        let cells =
+            (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
+        last = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
+    }
+    Ok(last)
 }
 
 /// Keeps what `conn` writes out of the binlog where the account may.
@@ -131,11 +171,15 @@ pub(super) fn quiet_binlog(conn: &mut Connection) -> Result<Logging> {
     let format: String = conn.query_one("SELECT @@binlog_format")?;
     if format.eq_ignore_ascii_case("STATEMENT") && conn.execute("SET SESSION binlog_format = 'ROW'").is_err()
     {
+        let right = match conn.flavour() {
+            Flavour::Mariadb => "BINLOG ADMIN (before 10.5: SUPER)",
+            Flavour::Mysql => "SESSION_VARIABLES_ADMIN (before 8.0.14: SUPER)",
+        };
         return Err(Error::new(
             Kind::Privilege,
             "the server logs statements (binlog_format=STATEMENT), under which a copy without locks is not possible",
         )
-        .hint("GRANT the right to set sql_log_bin (MariaDB: BINLOG ADMIN; MySQL: SESSION_VARIABLES_ADMIN) to the account, or set binlog_format=ROW on the server"));
+        .hint(format!("GRANT {right} ON *.* to the account, or set binlog_format=ROW on the server")));
     }
     Ok(Logging::On)
 }

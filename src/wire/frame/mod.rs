@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! {"v":1,"table":"users","chunk":0,"seq":1,"rows":5000,"bytes":1048576,"packed":201322,"sha256":"…"}   a data frame follows
+//! {"v":1,"table":"users","chunk":9,"seq":1,"rows":0,"removes":{"columns":["id"],"rows":12},"bytes":…              a data frame that takes rows back follows
 //! {"v":1,"wait":{"phase":"copy","rows":120000}}                                                   nothing ready yet
 //! {"v":1,"end":true,"frames":214,"rows":1000000,"sha256":"…"}                                     complete; nothing follows
 //! {"v":1,"abort":{"code":"internal","message":"…","request_id":"…"}}                              failed
@@ -19,6 +20,10 @@
 //!   stream of one chunk holds that chunk; the stream of a table holds chunks 0, 1, 2… A chunk has at least one
 //!   batch: one without rows is a batch of 0 rows and 0 bytes. So the frames of a chunk are the same bytes in
 //!   either stream and can be made once and stored.
+//! - A *removal* takes rows of earlier frames back: rows whose parents are not in the result, because they came or
+//!   went while the tables were read. Its header has `removes` behind `rows`, which is 0: the columns that name the
+//!   rows, and how many rows they name. The batch is one `DELETE FROM … WHERE (columns) IN (…)` of literals (see
+//!   [`crate::sql::insert`]). Removals stand in chunks of their own behind all others of the table.
 //! - Waits may stand between any two of them.
 //! - A frame's digest is the SHA-256 of its JSON followed by its data frame (of the JSON alone for a wait). The
 //!   end frame's `sha256` is over the digests of all waits and data frames in order, `frames` and `rows` count
@@ -60,6 +65,16 @@ pub struct Wait {
     pub rows: u64,
 }
 
+/// Which rows a removal takes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removes {
+    /// The columns whose values name the rows, at least one.
+    pub columns: Vec<String>,
+    /// How many rows of the table have these values, at least one.
+    pub rows: u64,
+}
+
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DataHeader<'a> {
@@ -68,6 +83,8 @@ struct DataHeader<'a> {
     chunk: u32,
     seq: u32,
     rows: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    removes: Option<Cow<'a, Removes>>,
     bytes: u64,
     packed: u64,
     sha256: String,

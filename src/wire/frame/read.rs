@@ -2,7 +2,9 @@
 //! was compared with a cap.
 
 use super::write::{Totals, to_json};
-use super::{DATA_MAGIC, DataHeader, Digest, EndHeader, FORMAT, SKIPPABLE_MAGIC, Wait, WaitHeader, hex};
+use super::{
+    DATA_MAGIC, DataHeader, Digest, EndHeader, FORMAT, Removes, SKIPPABLE_MAGIC, Wait, WaitHeader, hex,
+};
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::insert::session_preamble;
 use crate::wire::api::Code;
@@ -49,6 +51,15 @@ pub enum Event<'a> {
         /// Its text, not yet scanned.
         sql: &'a [u8],
     },
+    /// A statement that takes rows back. Nothing but others of its kind follows.
+    Removal {
+        /// The chunk it belongs to.
+        chunk: u32,
+        /// What it takes back; its columns are not looked at yet.
+        removes: Removes,
+        /// Its text, not yet scanned.
+        sql: &'a [u8],
+    },
     /// The table is not ready yet.
     Wait(Wait),
     /// The stream is complete, all counts and digests hold.
@@ -77,6 +88,8 @@ pub struct FrameReader<R> {
     state: State,
     /// Chunk and number of the data frame before.
     last: Option<(u32, u32)>,
+    /// Rows were taken back: no more can come.
+    removing: bool,
     totals: Totals,
     json: Vec<u8>,
     packed: Vec<u8>,
@@ -89,6 +102,10 @@ enum Step {
     Batch {
         chunk: u32,
         rows: u64,
+    },
+    Removal {
+        chunk: u32,
+        removes: Removes,
     },
     /// The session frame or a chunk without rows.
     Nothing,
@@ -111,6 +128,7 @@ impl<R: Read> FrameReader<R> {
             caps,
             state: State::Open,
             last: None,
+            removing: false,
             totals: Totals::new(),
             json: Vec::new(),
             packed: Vec::new(),
@@ -143,6 +161,7 @@ impl<R: Read> FrameReader<R> {
         };
         Ok(match step {
             Step::Batch { chunk, rows } => Event::Batch { chunk, rows, sql: &self.batch },
+            Step::Removal { chunk, removes } => Event::Removal { chunk, removes, sql: &self.batch },
             Step::Wait(wait) => Event::Wait(wait),
             Step::Nothing | Step::End => {
                 self.state = State::Ended;
@@ -206,6 +225,15 @@ impl<R: Read> FrameReader<R> {
             Scope::Table => 0,
             Scope::Chunk(chunk) => chunk,
         };
+        match header.removes {
+            None if self.removing => {
+                return Err(Error::integrity("a batch follows rows that were taken back"));
+            }
+            Some(_) if !self.removing && header.seq != 1 => {
+                return Err(Error::integrity("rows are taken back in a chunk that has rows"));
+            }
+            _ => {}
+        }
         let in_order = match self.last {
             None => here == (first_chunk, 0),
             Some((chunk, seq)) => {
@@ -233,9 +261,13 @@ impl<R: Read> FrameReader<R> {
         let digest: Digest = Sha256::new().chain_update(json).chain_update(&self.packed).finalize().into();
         self.totals.add(header.rows, &digest);
         self.last = Some((header.chunk, header.seq));
-        Ok(match header.rows {
-            0 => Step::Nothing,
-            rows => Step::Batch { chunk: header.chunk, rows },
+        Ok(match (&header.removes, header.rows) {
+            (Some(removes), _) => {
+                self.removing = true;
+                Step::Removal { chunk: header.chunk, removes: removes.clone().into_owned() }
+            }
+            (None, 0) => Step::Nothing,
+            (None, rows) => Step::Batch { chunk: header.chunk, rows },
         })
     }
 
@@ -247,6 +279,12 @@ impl<R: Read> FrameReader<R> {
             )
         } else if header.packed > usize::try_from(header.bytes).map_or(0, compress_bound) as u64 {
             format!("{} compressed bytes are more than a batch of {} can take", header.packed, header.bytes)
+        } else if let Some(removes) = &header.removes {
+            let is_whole = removes.rows > 0 && !removes.columns.is_empty() && header.bytes > 0;
+            if is_whole && header.seq > 0 && header.rows == 0 {
+                return Ok(());
+            }
+            "a removal that takes nothing back, or is something else as well".to_owned()
         } else if (header.seq == 0 && header.rows > 0)
             || (header.seq > 0 && (header.rows == 0) != (header.bytes == 0))
         {

@@ -12,6 +12,9 @@ const GOLDEN: &[u8] = include_bytes!("../../../testdata/golden/wire/dump-v1.sql.
 
 const CAPS: Caps = Caps { batch_bytes_max: 1 << 20, header_bytes_max: HEADER_BYTES_MAX };
 
+/// As [`GOLDEN`], with rows that are taken back at the end.
+const GOLDEN_REMOVAL: &[u8] = include_bytes!("../../../testdata/golden/wire/dump-v1-removal.sql.zst");
+
 type Batches = Vec<(u32, u64, Vec<u8>)>;
 
 fn golden_batches() -> Batches {
@@ -57,6 +60,7 @@ fn read_as(bytes: &[u8], scope: Scope, caps: Caps) -> Result<(Batches, u64)> {
     loop {
         match reader.next_event()? {
             Event::Batch { chunk, rows, sql } => batches.push((chunk, rows, sql.to_vec())),
+            Event::Removal { .. } => panic!("nothing is taken back"),
             Event::Wait(_) => {}
             Event::End { rows, .. } => {
                 assert!(reader.next_event().is_err(), "nothing comes after the end");
@@ -127,7 +131,7 @@ fn the_golden_stream_is_written() {
         if at == 2 {
             bytes.extend(totals.wait(Wait { phase: TablePhase::Copy, rows: 120_000 }).unwrap());
         }
-        let frame = assemble(FrameId { table: "größe", chunk, seq }, rows, &sql, &packed).unwrap();
+        let frame = assemble(FrameId { table: "größe", chunk, seq }, rows, None, &sql, &packed).unwrap();
         assert_eq!(frame.raw_bytes, sql.len() as u64);
         totals.add(frame.rows, &frame.digest);
         bytes.extend(frame.bytes);
@@ -309,7 +313,7 @@ fn another_session_frame_is_refused() {
     let id = FrameId { table: "größe", chunk: 0, seq: 0 };
     let sql = b"SET GLOBAL x=1;\n";
     let packed = zstd::bulk::compress(sql, 1).unwrap();
-    let frame = assemble(id, 0, sql, &packed).unwrap();
+    let frame = assemble(id, 0, None, sql, &packed).unwrap();
     assert!(refused(&frame.bytes).what().contains("session settings"));
 }
 
@@ -318,9 +322,9 @@ fn a_size_that_zstd_does_not_confirm_is_refused() {
     let id = FrameId { table: "größe", chunk: 0, seq: 0 };
     let sql = session_preamble().as_bytes();
     let short = zstd::bulk::compress(&sql[1..], 1).unwrap();
-    assert!(refused(&assemble(id, 0, sql, &short).unwrap().bytes).what().contains("size announced"));
+    assert!(refused(&assemble(id, 0, None, sql, &short).unwrap().bytes).what().contains("size announced"));
     let two = [zstd::bulk::compress(sql, 1).unwrap(), zstd::bulk::compress(b"", 1).unwrap()].concat();
-    assert!(refused(&assemble(id, 0, sql, &two).unwrap().bytes).what().contains("one zstd frame"));
+    assert!(refused(&assemble(id, 0, None, sql, &two).unwrap().bytes).what().contains("one zstd frame"));
 }
 
 #[test]
@@ -330,7 +334,7 @@ fn rows_without_text_and_text_without_rows_are_refused() {
     for (rows, sql) in [(0, &b"x"[..]), (1, b"")] {
         let packed = zstd::bulk::compress(sql, 1).unwrap();
         let id = FrameId { table: "größe", chunk: 0, seq: 1 };
-        let frame = assemble(id, rows, sql, &packed).unwrap();
+        let frame = assemble(id, rows, None, sql, &packed).unwrap();
         let error = refused(&[session.clone(), frame.bytes].concat());
         assert!(error.what().ends_with(&format!("{rows} rows in {} bytes", sql.len())), "{error}");
     }
@@ -341,6 +345,144 @@ fn batches_without_a_place_are_not_written() {
     let mut packer = Packer::new(1).unwrap();
     for (seq, rows, sql) in [(0, 1, "x"), (1, 0, "x"), (1, 1, "")] {
         assert!(packer.batch(FrameId { table: "t", chunk: 0, seq }, rows, sql.as_bytes()).is_err());
+    }
+}
+
+/// The stream of a chunk that takes two rows back, after whatever `before` is.
+fn removal_parts(before: &[EncodedFrame], chunk: u32) -> (Vec<EncodedFrame>, Removes) {
+    let mut packer = Packer::new(3).unwrap();
+    let removes = Removes { columns: vec!["id".into(), "t".into()], rows: 2 };
+    let sql = "DELETE FROM `größe` WHERE (`id`,`t`) IN (\n(1,'é'),\n(3,'it\\'s'));\n";
+    let mut frames = vec![packer.session("größe", 0).unwrap()];
+    frames.extend(before.iter().cloned());
+    let id = FrameId { table: "größe", chunk, seq: 1 };
+    frames.push(packer.removal(id, &removes, sql.as_bytes()).unwrap());
+    (frames, removes)
+}
+
+fn whole(frames: &[EncodedFrame]) -> Vec<u8> {
+    let mut totals = Totals::new();
+    let mut bytes = Vec::new();
+    for frame in frames {
+        totals.add(frame.rows, &frame.digest);
+        bytes.extend_from_slice(&frame.bytes);
+    }
+    bytes.extend(totals.end().unwrap());
+    bytes
+}
+
+fn rows_frame(chunk: u32, seq: u32) -> EncodedFrame {
+    let (_, rows, sql) = golden_batches().remove(0);
+    Packer::new(3).unwrap().batch(FrameId { table: "größe", chunk, seq }, rows, &sql).unwrap()
+}
+
+#[test]
+fn the_golden_stream_with_a_removal_is_read_and_written() {
+    let (frames, removes) = removal_parts(&[rows_frame(0, 1)], 1);
+    let mut reader = FrameReader::new(GOLDEN_REMOVAL, "größe", Scope::Table, CAPS).unwrap();
+    assert!(matches!(reader.next_event().unwrap(), Event::Batch { chunk: 0, rows: 2, .. }));
+    match reader.next_event().unwrap() {
+        Event::Removal { chunk: 1, removes: found, sql } => {
+            assert_eq!(found, removes);
+            assert!(sql.starts_with("DELETE FROM `größe` WHERE (`id`,`t`) IN (\n".as_bytes()));
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(reader.next_event().unwrap(), Event::End { frames: 3, rows: 2 });
+    let headers = |bytes: &[u8]| -> Vec<String> {
+        // Another zstd may pack otherwise.
+        let packed = |json: String| json.split("\"packed\"").next().unwrap().to_owned();
+        take_apart(bytes)
+            .into_iter()
+            .map(|(json, _)| packed(json))
+            .filter(|j| !j.contains("\"end\""))
+            .collect()
+    };
+    assert_eq!(headers(&whole(&frames)), headers(GOLDEN_REMOVAL));
+    assert!(headers(GOLDEN_REMOVAL)[2].starts_with(
+        r#"{"v":1,"table":"größe","chunk":1,"seq":1,"rows":0,"removes":{"columns":["id","t"],"rows":2},"bytes":"#
+    ));
+    assert_eq!(unzstd(GOLDEN_REMOVAL).unwrap(), unzstd(&whole(&frames)).unwrap());
+}
+
+#[test]
+fn no_flipped_bit_of_a_removal_passes() {
+    for at in 0..GOLDEN_REMOVAL.len() * 8 {
+        let mut bytes = GOLDEN_REMOVAL.to_vec();
+        bytes[at / 8] ^= 1 << (at % 8);
+        let mut reader = FrameReader::new(&bytes[..], "größe", Scope::Table, CAPS).unwrap();
+        let ended = loop {
+            match reader.next_event() {
+                Ok(Event::End { .. }) => break true,
+                Ok(_) => {}
+                Err(_) => break false,
+            }
+        };
+        assert!(!ended, "bit {at}");
+    }
+}
+
+#[test]
+fn removals_stand_behind_all_rows_in_chunks_of_their_own() {
+    let (frames, _) = removal_parts(&[rows_frame(0, 1)], 1);
+    let events = |frames: &[EncodedFrame]| {
+        let bytes = whole(frames);
+        let mut reader = FrameReader::new(&bytes[..], "größe", Scope::Table, CAPS).unwrap();
+        loop {
+            match reader.next_event() {
+                Ok(Event::End { .. }) => return String::new(),
+                Ok(_) => {}
+                Err(error) => return error.what().to_owned(),
+            }
+        }
+    };
+    assert_eq!(events(&frames), "");
+    let mut later = frames.clone();
+    later.push(rows_frame(2, 1));
+    assert!(events(&later).ends_with("a batch follows rows that were taken back"));
+    let mut same = frames.clone();
+    same.push(rows_frame(1, 2));
+    assert!(events(&same).ends_with("a batch follows rows that were taken back"));
+    let mut twice = frames.clone();
+    twice.push(frames[2].clone());
+    assert!(events(&twice).ends_with("out of order"));
+    let mut packer = Packer::new(3).unwrap();
+    let removes = Removes { columns: vec!["id".into()], rows: 1 };
+    let id = FrameId { table: "größe", chunk: 0, seq: 2 };
+    let behind = [frames[0].clone(), frames[1].clone(), packer.removal(id, &removes, b"x").unwrap()];
+    assert!(events(&behind).ends_with("in a chunk that has rows"));
+}
+
+#[test]
+fn a_removal_of_nothing_or_of_more_than_one_kind_is_refused() {
+    let id = FrameId { table: "größe", chunk: 0, seq: 1 };
+    let none = Removes { columns: Vec::new(), rows: 1 };
+    let zero = Removes { columns: vec!["id".into()], rows: 0 };
+    let one = Removes { columns: vec!["id".into()], rows: 1 };
+    let mut packer = Packer::new(3).unwrap();
+    let session = packer.session("größe", 0).unwrap().bytes;
+    for (rows, removes, sql) in [(0, &none, &b"x"[..]), (0, &zero, b"x"), (1, &one, b"x"), (0, &one, b"")] {
+        let packed = zstd::bulk::compress(sql, 1).unwrap();
+        let frame = assemble(id, rows, Some(removes), sql, &packed).unwrap();
+        let error = refused(&[session.clone(), frame.bytes].concat());
+        assert!(error.what().contains("a removal that takes nothing back"), "{error}");
+        assert!(rows > 0 || packer.removal(id, removes, sql).is_err());
+    }
+    let sha = "0".repeat(64);
+    for removes in [
+        r#"{"columns":["id"]}"#,
+        r#"{"columns":["id"],"rows":-1}"#,
+        r#"{"columns":["id"],"rows":1,"x":1}"#,
+        r#"{"rows":1,"columns":["id"]}"#,
+        r#"{"columns":[1],"rows":1}"#,
+        "null",
+        "[]",
+    ] {
+        let json = format!(
+            r#"{{"v":1,"table":"größe","chunk":0,"seq":1,"rows":0,"removes":{removes},"bytes":9,"packed":9,"sha256":"{sha}"}}"#
+        );
+        let error = refused(&[session.clone(), raw_header(&json)].concat());
+        assert!(error.what().contains("a frame header is not"), "{removes}: {error}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! The writing half: batches become frames that can be stored, frames become streams.
 
 use super::{
-    Abort, AbortHeader, DATA_MAGIC, DataHeader, Digest, EndHeader, FORMAT, SKIPPABLE_MAGIC, Wait, WaitHeader,
-    hex,
+    Abort, AbortHeader, DATA_MAGIC, DataHeader, Digest, EndHeader, FORMAT, Removes, SKIPPABLE_MAGIC, Wait,
+    WaitHeader, hex,
 };
 use crate::error::{Error, Result};
 use crate::sql::insert::session_preamble;
@@ -34,6 +34,8 @@ pub struct EncodedFrame {
     pub bytes: Vec<u8>,
     /// Rows of the batch.
     pub rows: u64,
+    /// Rows that it takes back.
+    pub removed: u64,
     /// Bytes of the batch before compression.
     pub raw_bytes: u64,
     /// What goes into [`Totals::add`].
@@ -71,7 +73,21 @@ impl Packer {
                 id.table
             )));
         }
-        self.encode(id, rows, sql)
+        self.encode(id, rows, None, sql)
+    }
+
+    /// Encodes a statement that takes rows back.
+    ///
+    /// # Errors
+    /// As [`Packer::batch`].
+    pub fn removal(&mut self, id: FrameId<'_>, removes: &Removes, sql: &[u8]) -> Result<EncodedFrame> {
+        if id.seq == 0 || removes.rows == 0 || removes.columns.is_empty() || sql.is_empty() {
+            return Err(Error::internal(format!(
+                "a removal of `{}` that the dump stream has no place for",
+                id.table
+            )));
+        }
+        self.encode(id, 0, Some(removes), sql)
     }
 
     /// Encodes the session frame with which the stream of `table` that begins with `chunk` has to begin.
@@ -79,14 +95,20 @@ impl Packer {
     /// # Errors
     /// [`crate::error::Kind::Internal`] when zstd fails.
     pub fn session(&mut self, table: &str, chunk: u32) -> Result<EncodedFrame> {
-        self.encode(FrameId { table, chunk, seq: 0 }, 0, session_preamble().as_bytes())
+        self.encode(FrameId { table, chunk, seq: 0 }, 0, None, session_preamble().as_bytes())
     }
 
-    fn encode(&mut self, id: FrameId<'_>, rows: u64, sql: &[u8]) -> Result<EncodedFrame> {
+    fn encode(
+        &mut self,
+        id: FrameId<'_>,
+        rows: u64,
+        removes: Option<&Removes>,
+        sql: &[u8],
+    ) -> Result<EncodedFrame> {
         self.packed.clear();
         self.packed.reserve(compress_bound(sql.len()));
         self.compressor.compress_to_buffer(sql, &mut self.packed).map_err(zstd_error)?;
-        assemble(id, rows, sql, &self.packed)
+        assemble(id, rows, removes, sql, &self.packed)
     }
 }
 
@@ -95,7 +117,13 @@ fn zstd_error(error: std::io::Error) -> Error {
 }
 
 /// Puts the header in front of a batch that zstd has packed.
-pub(super) fn assemble(id: FrameId<'_>, rows: u64, sql: &[u8], packed: &[u8]) -> Result<EncodedFrame> {
+pub(super) fn assemble(
+    id: FrameId<'_>,
+    rows: u64,
+    removes: Option<&Removes>,
+    sql: &[u8],
+    packed: &[u8],
+) -> Result<EncodedFrame> {
     let raw_bytes = sql.len() as u64;
     let json = to_json(&DataHeader {
         v: FORMAT,
@@ -103,6 +131,7 @@ pub(super) fn assemble(id: FrameId<'_>, rows: u64, sql: &[u8], packed: &[u8]) ->
         chunk: id.chunk,
         seq: id.seq,
         rows,
+        removes: removes.map(Cow::Borrowed),
         bytes: raw_bytes,
         packed: packed.len() as u64,
         sha256: hex(&Sha256::digest(sql)),
@@ -110,7 +139,8 @@ pub(super) fn assemble(id: FrameId<'_>, rows: u64, sql: &[u8], packed: &[u8]) ->
     let digest = Sha256::new().chain_update(&json).chain_update(packed).finalize().into();
     let mut bytes = skippable(&json, packed.len())?;
     bytes.extend_from_slice(packed);
-    Ok(EncodedFrame { bytes, rows, raw_bytes, digest })
+    let removed = removes.map_or(0, |removes| removes.rows);
+    Ok(EncodedFrame { bytes, rows, removed, raw_bytes, digest })
 }
 
 /// Counts what a stream has carried; both ends keep one and must come to the same end frame.

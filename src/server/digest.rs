@@ -1,0 +1,93 @@
+//! What tells a client that a table's rows would be others than last time, although the table is the same.
+
+use crate::plan::sanitize::MaskedColumn;
+use crate::schema::Table;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Changes whenever a delta of the table could not be trusted: with its columns, keys, rules or limits. `limits` is
+/// what decides about its rows, in any form; empty for a table that is whole.
+pub fn digest(table: &Table, sanitized: &[String], masks: &[MaskedColumn], limits: &str) -> String {
+    #[derive(Serialize)]
+    struct Digested<'a> {
+        columns: &'a [crate::schema::Column],
+        primary_key: &'a [String],
+        indexes: &'a [crate::schema::Index],
+        rules: Vec<(&'a str, String, Vec<&'a str>)>,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        limits: &'a str,
+    }
+    // Not by the masks' names: options of theirs make other values.
+    let rules = sanitized
+        .iter()
+        .zip(masks)
+        .map(|(name, masked)| (name.as_str(), masked.fingerprint(), masked.exclude().collect()));
+    let digested = Digested {
+        columns: &table.columns,
+        primary_key: &table.primary_key,
+        indexes: &table.indexes,
+        rules: rules.collect(),
+        limits,
+    };
+    // Plain structures of text and numbers always serialize.
+    let json = serde_json::to_vec(&digested).unwrap_or_default();
+    Sha256::digest(json).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::sanitize::{Facts, Mask, Rule, plan};
+    use crate::schema::{Column, Flavour, Schema, Version};
+    use std::collections::{BTreeMap, BTreeSet};
+
+    #[test]
+    fn a_digest_tells_every_rule_from_every_other() {
+        let text = Column { nullable: true, ..Column::new("secret", "varchar(99)") };
+        let text = Column {
+            charset: Some("utf8mb4".into()),
+            collation: Some("utf8mb4_bin".into()),
+            max_length: Some(99),
+            ..text
+        };
+        let table = Table::new("t", vec![Column::new("id", "int"), text]);
+        let schema = Schema {
+            database: "app".into(),
+            flavour: Flavour::Mariadb,
+            version: Version(10, 11, 0),
+            tables: BTreeMap::from([("t".to_owned(), table.clone())]),
+            foreign_keys: Vec::new(),
+            triggers: Vec::new(),
+            views: 0,
+            routines: 0,
+            events: 0,
+        };
+        let facts = Facts { salt: "5a17", ..Facts::default() };
+        let digest_of = |mask: Option<Mask>, exclude: &[&str]| {
+            let rule = |mask| Rule {
+                table: "t".into(),
+                column: "secret".into(),
+                mask,
+                exclude: exclude.iter().map(ToString::to_string).collect(),
+                condition: None,
+            };
+            let rules: Vec<Rule> = mask.map(rule).into_iter().collect();
+            let plan = plan(&rules, &schema, &facts).unwrap();
+            let masks = plan.for_table("t").map(|masks| masks.columns.as_slice()).unwrap_or_default();
+            let names: Vec<String> = masks.iter().map(|masked| masked.name.clone()).collect();
+            digest(&table, &names, masks, "")
+        };
+        let all: BTreeSet<String> = [
+            digest_of(None, &[]),
+            digest_of(Some(Mask::Null), &[]),
+            digest_of(Some(Mask::Null), &["a*"]),
+            digest_of(Some(Mask::Hash { unusable: false }), &[]),
+            digest_of(Some(Mask::Hash { unusable: true }), &[]),
+            digest(&table, &[], &[], "max_rows = 1"),
+            digest(&table, &[], &[], "max_rows = 2"),
+        ]
+        .into();
+        assert_eq!(all.len(), 7);
+        assert_eq!(digest_of(Some(Mask::Null), &[]), digest_of(Some(Mask::Null), &[]));
+    }
+}

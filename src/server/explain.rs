@@ -1,0 +1,167 @@
+//! What a run of all tables would do, told before anything is done: `serve --plan`.
+
+use super::catalog::Catalog;
+use super::{copies, encode};
+use crate::error::Result;
+use crate::plan::run::{MaskAt, Route, TablePlan};
+use crate::plan::sanitize::MaskedColumn;
+use crate::server::run::RunPlan;
+use crate::source::workspace::subset::{KeyTables, Places};
+use crate::source::workspace::{Layout, Logging, copy_statements};
+use crate::sql::select::{Range, Select};
+use crate::sql::{TableName, WorkspaceName, WorkspaceTable};
+use crate::wire::api::{Format, RunRequest, RunTable};
+use crate::wire::manifest::TableEntry;
+use serde::Serialize;
+
+/// What a run would do.
+#[derive(Debug, Default, Serialize)]
+pub struct Explained {
+    /// Its tables, parents first.
+    pub tables: Vec<ExplainedTable>,
+    /// How the rows that limits keep are found, step by step; empty without limits.
+    pub limits: Vec<ExplainedStep>,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// One table.
+#[derive(Debug, Serialize)]
+pub struct ExplainedTable {
+    /// Its name.
+    pub table: String,
+    /// Rows that would be sent, roughly.
+    pub rows_estimate: u64,
+    /// Bytes of data that these rows take at the source, roughly.
+    pub bytes_estimate: u64,
+    /// By which way its rows travel.
+    pub way: &'static str,
+    /// Why only some rows would be sent; empty for a whole table.
+    pub limited: String,
+    /// Each ruled column and what its values become.
+    pub masks: Vec<String>,
+    /// What would be run for it, each statement over the whole table: a run does so range by range.
+    pub statements: Vec<String>,
+}
+
+/// One step of finding the rows that limits keep.
+#[derive(Debug, Serialize)]
+pub struct ExplainedStep {
+    /// What it does.
+    pub step: String,
+    /// What would be run, each statement over everything it is about: a run does so range by range.
+    pub statements: Vec<String>,
+}
+
+/// Explains a run of all tables. The workspace in statements is a made-up one of that layout.
+///
+/// # Errors
+/// As [`Catalog::plan_run`].
+pub fn explain(catalog: &Catalog, layout: &Layout) -> Result<Explained> {
+    let manifest = catalog.manifest();
+    let mut explained = Explained { warnings: manifest.warnings, ..Explained::default() };
+    if manifest.tables.is_empty() {
+        return Ok(explained);
+    }
+    let wanted = |name: &String| RunTable { name: name.clone(), columns: None };
+    let request = RunRequest {
+        tables: manifest.table_order.iter().map(wanted).collect(),
+        format: Format::default(),
+        batch_rows: None,
+        batch_bytes: None,
+    };
+    let RunPlan { tables, subset, .. } = catalog.plan_run(&request)?;
+    let mut places = MadeUp::new(layout, &manifest.database);
+    let lists = Places::new(&subset.plan, |name| places.next(name));
+    let kept = KeyTables::new(&subset.plan, &manifest.database, lists.clone(), |_, _| 0)?;
+    let statements = lists.statements(&subset.plan, &manifest.database);
+    if !subset.plan.steps().is_empty() {
+        let made = statements.create_tables(manifest.flavour)?;
+        let made = made.iter().map(ToString::to_string).collect();
+        explained.limits.push(ExplainedStep { step: "making lists of rows".to_owned(), statements: made });
+    }
+    for step in subset.plan.steps() {
+        let run = statements.of_step(step)?.iter().map(ToString::to_string).collect();
+        explained.limits.push(ExplainedStep { step: step.to_string(), statements: run });
+    }
+    for plan in &tables {
+        let Some(entry) = manifest.tables.iter().find(|entry| entry.table.name == plan.table.name) else {
+            continue;
+        };
+        let place = places.next(&plan.table.name);
+        let order = copies::order(plan, &manifest.database, &place, Logging::Off, Some(&kept))?;
+        let statements = match order {
+            None => vec![reading(plan, &manifest.database)?],
+            Some(order) => {
+                let mut all = vec![copies::workspace_ddl(plan, &place, manifest.flavour)?.to_string()];
+                all.extend(copy_statements(&order)?);
+                all
+            }
+        };
+        explained.tables.push(told(plan, entry, statements));
+    }
+    Ok(explained)
+}
+
+fn told(plan: &TablePlan, entry: &TableEntry, statements: Vec<String>) -> ExplainedTable {
+    let (rows, all) = (entry.rows_expected(), entry.table.row_count);
+    let masks = plan.masks.as_ref().map(|masks| masks.columns.as_slice()).unwrap_or_default();
+    let share = u128::from(entry.table.bytes) * u128::from(rows.min(all)) / u128::from(all.max(1));
+    ExplainedTable {
+        table: entry.table.name.clone(),
+        rows_estimate: rows,
+        bytes_estimate: u64::try_from(share).unwrap_or(u64::MAX),
+        way: match (plan.route, masks.is_empty()) {
+            (Route::Direct, _) => "read directly",
+            (Route::Copy(_), true) => "copied",
+            (Route::Copy(MaskAt::Update), false) => "copied, masked by UPDATE",
+            (Route::Copy(MaskAt::Copy), false) => "masked while copied",
+        },
+        limited: entry.limited.as_ref().map(crate::wire::manifest::Limited::note).unwrap_or_default(),
+        masks: masks.iter().map(mask).collect(),
+        statements,
+    }
+}
+
+/// A column and what becomes of it. Patterns and conditions are the operator's own words.
+fn mask(column: &MaskedColumn) -> String {
+    let mut text = format!("{}: {}", column.name, column.mask.name());
+    let keeps: Vec<&str> = column.exclude().collect();
+    if !keeps.is_empty() {
+        text.push_str(&format!(" (keeps {})", keeps.join(", ")));
+    }
+    if column.has_condition() {
+        text.push_str(" (where its condition is not false)");
+    }
+    text
+}
+
+fn reading(plan: &TablePlan, schema: &str) -> Result<String> {
+    let from = TableName::qualified(schema, plan.table.name.as_str());
+    let select = Select::all(from, encode::select_list(&plan.table, &plan.columns)?);
+    Ok(Select { walk: plan.walk.clone().map(|key| (key, Range::default())), ..select }.to_string())
+}
+
+/// Places in a workspace that is never made.
+struct MadeUp<'a> {
+    layout: &'a Layout,
+    source: &'a str,
+    name: WorkspaceName,
+    number: usize,
+}
+
+impl<'a> MadeUp<'a> {
+    fn new(layout: &'a Layout, source: &'a str) -> Self {
+        Self { layout, source, name: WorkspaceName::new(0, 0), number: 0 }
+    }
+
+    fn next(&mut self, table: &str) -> WorkspaceTable {
+        let number = self.number;
+        self.number += 1;
+        match self.layout {
+            Layout::Schema => WorkspaceTable::inside(&self.name, table),
+            Layout::Tables => WorkspaceTable::numbered(self.source, &self.name, number),
+            Layout::Shared { temp_database } => WorkspaceTable::numbered(temp_database, &self.name, number),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Statements that may be long: ended when their run ends, and giving way to sessions of the source that wait for them.
+//!
+//! Most statements of a run take milliseconds. A table without a usable key is copied or read by one that may take
+//! minutes, and for so long it holds the table's metadata lock: an `ALTER` waits, and everybody behind it. So each
+//! connection of a run registers what it runs, and one thread per run looks at the register a few times a second. That
+//! costs the source nothing. Only while a statement on a source table is long, the thread asks the server, over a
+//! connection of its own, whether anybody waits for that table; if so, the statement is ended.
+//!
+//! Statements are ended by `KILL QUERY` from beside, with the account that runs them: that needs no right. What other
+//! accounts do is seen with the PROCESS right only; without it a long statement is never found in the way.
+
+mod register;
+mod waiters;
+
+pub use register::{Seat, Statements, gave_way};
+
+use crate::db::{Connection, Endpoint, Role, kill};
+use crate::error::{Error, Kind, Result};
+use register::{Long, Running};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use waiters::Waiter;
+
+/// Time between two looks at the register.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// A statement is long when it has run for so long.
+const LONG: Duration = Duration::from_millis(500);
+/// Who has been seen waiting for so long is given way to.
+const WAITED: Duration = Duration::from_secs(1);
+/// Time between two attempts to end the statements of an ended run.
+const KILL_EVERY: Duration = Duration::from_millis(100);
+/// Time without looks after the server could not be asked.
+const REST_OF_LOOKS: Duration = Duration::from_secs(5);
+/// Time until the next attempt after a statement could not be ended.
+const REST_OF_KILLS: Duration = Duration::from_secs(1);
+
+/// What the register asks for next.
+enum Task {
+    /// The work is done.
+    Stop,
+    /// The run has ended: these statements are to end.
+    End(Vec<Running>),
+    /// These statements have run for long.
+    Look(Vec<Long>),
+}
+
+/// Does `work` while a thread beside it watches over `statements`.
+pub fn during<T>(statements: &Statements, work: impl FnOnce() -> T) -> T {
+    /// Stops the thread even when the work panics, since the scope waits for it.
+    struct Stop<'a>(&'a Statements);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.stop();
+        }
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| Watcher::new(statements).watch());
+        let _stop = Stop(statements);
+        work()
+    })
+}
+
+/// The thread's state.
+struct Watcher<'a> {
+    statements: &'a Statements,
+    /// A connection for each account that had a statement to look after.
+    connections: Vec<(Arc<Endpoint>, Connection)>,
+    /// Who waits for which statement, since when.
+    seen: HashMap<(u64, Waiter), Instant>,
+    quiet_until: Option<Instant>,
+}
+
+impl<'a> Watcher<'a> {
+    fn new(statements: &'a Statements) -> Self {
+        Self { statements, connections: Vec::new(), seen: HashMap::new(), quiet_until: None }
+    }
+
+    fn watch(&mut self) {
+        loop {
+            match self.statements.next_task() {
+                Task::Stop => return,
+                Task::End(running) => running.iter().for_each(|statement| self.end(statement)),
+                Task::Look(long) => self.look(&long),
+            }
+        }
+    }
+
+    /// Ends a statement of an ended run. It may not have reached the server yet, and a `KILL QUERY` that finds the
+    /// connection idle is lost: the next task names it again.
+    fn end(&mut self, statement: &Running) {
+        if self.rests() {
+            return;
+        }
+        if let Err(error) = self.kill(statement, false) {
+            tracing::debug!(%error, connection = statement.connection, "a statement of an ended run could not be ended; trying again");
+            self.rest(REST_OF_KILLS);
+        }
+    }
+
+    /// A server that could not be asked is left alone for a while.
+    fn rest(&mut self, time: Duration) {
+        self.quiet_until = Some(Instant::now() + time);
+    }
+
+    fn rests(&self) -> bool {
+        self.quiet_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    fn look(&mut self, long: &[Long]) {
+        if self.rests() {
+            return;
+        }
+        self.seen.retain(|(token, _), _| long.iter().any(|statement| statement.running.token == *token));
+        for statement in long {
+            if let Err(error) = self.look_at(statement) {
+                tracing::warn!(%error, table = statement.table.table(), "whether sessions wait for a table could not be asked");
+                self.rest(REST_OF_LOOKS);
+                return;
+            }
+        }
+    }
+
+    fn look_at(&mut self, statement: &Long) -> Result<()> {
+        let found = self.with_connection(&statement.running, |conn| waiters::of(conn, &statement.table))?;
+        let (token, now) = (statement.running.token, Instant::now());
+        self.seen.retain(|(of, waiter), _| *of != token || found.contains(waiter));
+        let mut longest = Duration::ZERO;
+        for waiter in found {
+            let since = self.seen.entry((token, waiter)).or_insert(now);
+            longest = longest.max(now.duration_since(*since));
+        }
+        if longest < WAITED {
+            return Ok(());
+        }
+        // Whoever still waits when it is killed and has not ended a while later is counted anew.
+        self.seen.retain(|(of, _), _| *of != token);
+        if self.kill(&statement.running, true)? {
+            tracing::info!(
+                table = statement.table.table(),
+                "a session of the source waits for a table that one long statement reads; the statement gives way"
+            );
+        }
+        Ok(())
+    }
+
+    /// Kills a statement if it still runs; says whether it did. The register is locked meanwhile, so that the
+    /// connection cannot have gone on to something else. Its next statement would be of the same run in any case.
+    fn kill(&mut self, statement: &Running, gives_way: bool) -> Result<bool> {
+        let statements = self.statements;
+        self.with_connection(statement, |conn| {
+            // Numbers mean something on one server only.
+            if conn.server() != &*statement.server {
+                return Err(Error::new(Kind::Source, format!("a connection reached {}", conn.server())));
+            }
+            statements.if_running(statement.token, gives_way, || {
+                kill::kill_query_over(conn, statement.connection).map(|_| ())
+            })
+        })
+    }
+
+    /// Does `work` over a connection of the statement's account, opened on demand; a failed one is not used again.
+    fn with_connection<T>(
+        &mut self,
+        statement: &Running,
+        work: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        let account = &statement.account;
+        let kept = self.connections.iter().position(|(of, _)| of == account);
+        let mut conn = match kept {
+            Some(at) => self.connections.swap_remove(at).1,
+            None => {
+                tracing::debug!(
+                    "opening a connection beside a run's; it sees other accounts' sessions with PROCESS only"
+                );
+                Connection::open_in(account, Role::Source, None)?
+            }
+        };
+        let done = work(&mut conn)?;
+        self.connections.push((Arc::clone(account), conn));
+        Ok(done)
+    }
+}

@@ -1,0 +1,262 @@
+//! Which statements a run's connections are running.
+
+use super::{KILL_EVERY, LONG, LOOK_EVERY, Task};
+use crate::db::{Endpoint, error::server_code};
+use crate::error::{Error, Kind, Result};
+use crate::sql::TableName;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The server's error number for a statement that was ended by `KILL QUERY`.
+const INTERRUPTED: u16 = 1317;
+/// How often a statement is tried that can be tried again.
+const ATTEMPTS: u32 = 3;
+/// Time for the others before a statement is tried again. Whoever waits for a lock is served before it anyway.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The statements of one run that are running.
+#[derive(Debug, Default)]
+pub struct Statements {
+    state: Mutex<State>,
+    changed: Condvar,
+    ended: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next_token: u64,
+    running: BTreeMap<u64, Entry>,
+    stopped: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    statement: Running,
+    /// The source table that it reads.
+    table: Option<TableName>,
+    begun: Instant,
+    gave_way: bool,
+}
+
+/// A statement that is running.
+#[derive(Debug, Clone)]
+pub(super) struct Running {
+    /// Its number in the register.
+    pub(super) token: u64,
+    /// The server's number of its connection, on that server.
+    pub(super) connection: u32,
+    /// The server's own name.
+    pub(super) server: Arc<str>,
+    /// Who runs it.
+    pub(super) account: Arc<Endpoint>,
+}
+
+/// A statement that has run for long and reads a source table.
+#[derive(Debug)]
+pub(super) struct Long {
+    pub(super) running: Running,
+    pub(super) table: TableName,
+}
+
+/// Marks the error of a statement that gave way.
+#[derive(Debug)]
+struct GaveWay;
+
+impl fmt::Display for GaveWay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session of the source waited for the table")
+    }
+}
+
+impl std::error::Error for GaveWay {}
+
+/// Whether the error is that of a statement which gave way to a session of the source.
+#[must_use]
+pub fn gave_way(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<GaveWay>)
+}
+
+fn gave_way_error() -> Error {
+    Error::new(Kind::Source, "the long statement that reads it gave way")
+        .source(GaveWay)
+        .hint(
+            "give the table a primary key whose columns have no rule, so that it is read in short pieces; or exclude \
+             it, or pull when nobody changes tables or takes backups",
+        )
+        .retryable()
+}
+
+fn ended_error() -> Error {
+    Error::new(Kind::Busy, "the run has ended")
+}
+
+impl Statements {
+    /// The run has ended: statements end, no other begins.
+    pub fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    /// Whether the run has ended.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// The watching thread is needed no longer.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// Waits for something to do.
+    pub(super) fn next_task(&self) -> Task {
+        // Ending the run does not take the lock and its call may be missed: nothing waits longer than a look.
+        let pause = if self.has_ended() { KILL_EVERY } else { LOOK_EVERY };
+        let mut state = self.lock();
+        if !state.stopped {
+            state = self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.stopped {
+            return Task::Stop;
+        }
+        if self.has_ended() {
+            return Task::End(state.running.values().map(|entry| entry.statement.clone()).collect());
+        }
+        let long = |entry: &Entry| match &entry.table {
+            Some(table) if entry.begun.elapsed() >= LONG => {
+                Some(Long { running: entry.statement.clone(), table: table.clone() })
+            }
+            _ => None,
+        };
+        Task::Look(state.running.values().filter_map(long).collect())
+    }
+
+    /// Calls `kill` if the statement still runs, and keeps it from ending (here) meanwhile.
+    pub(super) fn if_running(
+        &self,
+        token: u64,
+        gives_way: bool,
+        kill: impl FnOnce() -> Result<()>,
+    ) -> Result<bool> {
+        let mut state = self.lock();
+        let Some(entry) = state.running.get_mut(&token) else { return Ok(false) };
+        kill()?;
+        entry.gave_way |= gives_way;
+        Ok(true)
+    }
+
+    fn enter(&self, seat: &Seat, table: Option<&TableName>) -> Result<Entered<'_>> {
+        let mut state = self.lock();
+        if self.has_ended() {
+            return Err(ended_error());
+        }
+        let token = state.next_token;
+        state.next_token += 1;
+        let statement = Running {
+            token,
+            connection: seat.connection,
+            server: Arc::clone(&seat.server),
+            account: Arc::clone(&seat.account),
+        };
+        let entry = Entry { statement, table: table.cloned(), begun: Instant::now(), gave_way: false };
+        state.running.insert(token, entry);
+        Ok(Entered { statements: self, token })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Strikes a statement off the register when dropped.
+struct Entered<'a> {
+    statements: &'a Statements,
+    token: u64,
+}
+
+impl Entered<'_> {
+    fn gave_way(&self) -> bool {
+        self.statements.lock().running.get(&self.token).is_some_and(|entry| entry.gave_way)
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.statements.lock().running.remove(&self.token);
+    }
+}
+
+/// One connection of a run, as the register knows it.
+#[derive(Debug)]
+pub struct Seat {
+    statements: Arc<Statements>,
+    connection: u32,
+    server: Arc<str>,
+    account: Arc<Endpoint>,
+}
+
+impl Seat {
+    /// A seat for connection number `connection` of `account`.
+    #[must_use]
+    pub fn new(statements: &Arc<Statements>, account: &Endpoint, server: &str, connection: u32) -> Self {
+        Self {
+            statements: Arc::clone(statements),
+            connection,
+            server: Arc::from(server),
+            account: Arc::new(account.clone()),
+        }
+    }
+
+    /// Runs a statement that may be long. `from` is the table that it reads, if it reads one; tables outside the
+    /// account's database are our own, and nobody waits for them.
+    ///
+    /// # Errors
+    /// What `statement` says; `Busy` when the run has ended; one that [`gave_way`] knows, retryable.
+    pub fn run<T>(&self, from: Option<&TableName>, statement: impl FnOnce() -> Result<T>) -> Result<T> {
+        let source = from.filter(|table| table.schema() == Some(self.account.database.as_str()));
+        let entered = self.statements.enter(self, source)?;
+        let result = statement();
+        let gave_way = entered.gave_way();
+        drop(entered);
+        result.map_err(|error| {
+            if self.statements.has_ended() {
+                return ended_error();
+            }
+            if gave_way && server_code(&error) == Some(INTERRUPTED) { gave_way_error() } else { error }
+        })
+    }
+
+    /// As [`Seat::run`] for a statement of which nothing is left when it is ended: one that gave way is tried again.
+    ///
+    /// # Errors
+    /// As [`Seat::run`], after the last attempt.
+    pub fn run_again<T>(
+        &self,
+        from: Option<&TableName>,
+        mut statement: impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        for _ in 1..ATTEMPTS {
+            match self.run(from, &mut statement) {
+                Err(error) if gave_way(&error) => self.pause()?,
+                other => return other,
+            }
+        }
+        self.run(from, statement)
+    }
+
+    fn pause(&self) -> Result<()> {
+        let until = Instant::now() + PAUSE;
+        while !self.statements.has_ended() {
+            let left = until.saturating_duration_since(Instant::now()).min(LOOK_EVERY);
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left);
+        }
+        Err(ended_error())
+    }
+}
