@@ -249,12 +249,26 @@ mod tests {
 
     #[test]
     fn what_an_expression_reads_is_known() {
-        let table = columns();
+        let mut table = columns();
+        table.extend(["end", "escape", "unknown"].map(str::to_owned));
         let own = Own { name: "Name", table: &table };
         for (text, reads, alone, varies) in [
             ("CONCAT({column}, ROLE, `role`)", vec!["Name", "role"], false, false),
             ("'role'", vec![], false, false),
             ("IF(RAND() < 0.5, id, 0)", vec!["id"], false, true),
+            (
+                "CASE END WHEN 'x' THEN escape ELSE (unknown) END",
+                vec!["end", "escape", "unknown"],
+                false,
+                false,
+            ),
+            (
+                "(id > 1) IS UNKNOWN OR (id > 1) IS NOT UNKNOWN OR id LIKE 'x' ESCAPE 'y'",
+                vec!["id"],
+                false,
+                false,
+            ),
+            ("NOT unknown", vec!["unknown"], false, false),
             ("CURRENT_DATE", vec![], false, true),
             (" ( {column} ) ", vec!["Name"], true, false),
             ("`NAME`", vec!["Name"], true, false),

@@ -229,8 +229,26 @@ impl<'a> Reader<'a> {
         reserved || lower == "collate" || (!self.operand && words::comes_behind(lower))
     }
 
+    /// Keywords that are not reserved: where an operand is expected they are columns.
+    fn is_column(&self, lower: &str) -> bool {
+        let mut words = self.tokens.iter().rev().filter_map(|token| match token {
+            Token::Plain(text) if text.trim().is_empty() => None,
+            Token::Plain(text) => Some(text.to_lowercase()),
+            _ => Some(String::new()),
+        });
+        self.operand
+            && match lower {
+                "end" | "escape" => true,
+                "unknown" => words.find(|word| word != "not").is_none_or(|word| word != "is"),
+                _ => false,
+            }
+    }
+
     fn plain_word(&mut self, word: String, lower: &str) -> Result<(), Bad> {
-        if words::comes_before_operand(lower) {
+        if self.is_column(lower) {
+            self.tokens.push(Token::Word(word));
+            self.operand = false;
+        } else if words::comes_before_operand(lower) {
             self.push_plain(word, true);
         } else if words::is_operand(lower) {
             self.push_plain(word, false);
