@@ -92,7 +92,7 @@ impl CheckedLimits {
     ) -> Result<RunSubset> {
         let plan = SubsetPlan::new(&self.inputs(served), Some(wanted))?;
         let is_ruled = |(table, column): &(&str, &str)| {
-            sanitize.for_table(table).is_some_and(|masks| masks.column(column).is_some())
+            served.get(*table).is_some_and(|table| sanitize.is_told_by(table, column))
         };
         let ruled: BTreeSet<String> = plan
             .written()

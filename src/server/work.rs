@@ -224,7 +224,8 @@ fn refuse_logged(subset: &RunSubset, logging: Logging) -> Result<()> {
         return Ok(());
     }
     let what = format!(
-        "limits need the values of {} in the workspace, which have a rule, and the server logs what is written there",
+        "limits need the values of {} in the workspace, which have a rule or are computed of what has one, and the server \
+         logs what is written there",
         subset.ruled.join(", ")
     );
     Err(Error::config(what).hint(

@@ -113,20 +113,21 @@ impl Reader {
         })
     }
 
-    /// As [`Reader::read`], for rows that are looked up beside their parents. Never inside a snapshot: what is true now
-    /// is wanted.
+    /// As [`Reader::read`], for rows that are looked up beside their parents; a statement that gave way is tried again.
+    /// Never inside a snapshot: what is true now is wanted.
     ///
     /// # Errors
-    /// As there; `Internal` inside a snapshot.
+    /// As [`Reader::read`]; `Internal` inside a snapshot.
     pub fn look_up<T>(
         &mut self,
         lookup: &Lookup,
-        consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
+        mut consume: impl FnMut(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
         if self.in_snapshot {
             return Err(Error::internal("a snapshot does not say what is true now"));
         }
-        consume(&mut self.conn.stream(&lookup.to_string())?)
+        let Self { conn, seat, .. } = self;
+        seat.run_again(Some(&lookup.child), || consume(&mut conn.stream(&lookup.to_string())?))
     }
 }
 

@@ -29,6 +29,7 @@ mod masks;
 mod masks_more;
 mod oracle;
 mod readme;
+mod review_leaks;
 mod review_source;
 mod review_target;
 mod review_walk;
@@ -105,6 +106,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     directions::tests(&mut add);
     masks::tests(&mut add);
     masks_more::tests(&mut add);
+    review_leaks::tests(&mut add);
     review_source::tests(&mut add);
     review_target::tests(&mut add);
     review_walk::tests(&mut add);

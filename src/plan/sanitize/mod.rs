@@ -31,7 +31,9 @@ pub use types::{
 use super::nearest;
 use crate::error::{Error, Result};
 use crate::schema::{Column, ForeignKey, Schema, Table};
+use mentions::mentions;
 use problem::Problem;
+use render::same;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The table name of rules that apply by column name in any table.
@@ -82,6 +84,24 @@ impl SanitizePlan {
     #[must_use]
     pub fn for_table(&self, name: &str) -> Option<&TableMasks> {
         self.tables.get(name)
+    }
+
+    /// Whether values of that column tell those of a ruled one: it is ruled, or generated from one that is.
+    #[must_use]
+    pub fn is_told_by(&self, table: &Table, column: &str) -> bool {
+        let Some(masks) = self.for_table(&table.name) else { return false };
+        let mut telling: Vec<&str> = masks.columns.iter().map(|masked| masked.name.as_str()).collect();
+        // Generated columns may be made of each other.
+        loop {
+            let made_of = |one: &&Column| {
+                let expression = one.expression.as_deref().unwrap_or_default();
+                !telling.contains(&one.name.as_str()) && telling.iter().any(|name| mentions(expression, name))
+            };
+            match table.columns.iter().find(made_of) {
+                Some(one) => telling.push(&one.name),
+                None => return telling.iter().any(|name| same(name, column)),
+            }
+        }
     }
 
     /// All tables with masks, by name.
@@ -231,6 +251,30 @@ mod tests {
             let warning = "[sanitize.users] email: exclude = [\"*\"] keeps every value";
             assert_eq!(plan.warnings().iter().any(|text| text.starts_with(warning)), warned, "{pattern}");
         }
+    }
+
+    #[test]
+    fn what_is_computed_of_a_ruled_column_tells_it() {
+        let computed = |name: &str, expression: &str| Column {
+            generated: crate::schema::Generated::Virtual,
+            expression: Some(expression.into()),
+            ..column(name, "varchar(99)")
+        };
+        let columns = vec![
+            column("id", "int"),
+            column("mail", "varchar(99)"),
+            computed("last", "upper(`low`)"),
+            computed("low", "lower(`MAIL`)"),
+            computed("other", "concat(`id`,'mail')"),
+        ];
+        let users = table("users", columns).key(&["id"]).done();
+        let plan =
+            plan(&[rule("users", "mail", Mask::Email)], &schema(vec![users.clone()]), &facts()).unwrap();
+        let told: Vec<&str> = ["id", "Mail", "last", "low", "other"]
+            .into_iter()
+            .filter(|name| plan.is_told_by(&users, name))
+            .collect();
+        assert_eq!(told, ["Mail", "last", "low"]);
     }
 
     #[test]

@@ -224,9 +224,9 @@ impl SubsetPlan {
         let listed = self.tables.iter().flat_map(|(name, restricted)| {
             let copied = restricted.table.columns.iter().filter(|_| restricted.base.is_some());
             let copied = copied.map(|column| column.name.as_str());
-            let ordered = restricted.want.as_ref().and_then(|want| want.limit.order_by.as_deref());
+            let found = restricted.want.iter().flat_map(Want::columns_named);
             let held = restricted.layout.columns_held();
-            held.chain(ordered).chain(copied).map(|column| (name.as_str(), column))
+            held.chain(found).chain(copied).map(|column| (name.as_str(), column))
         });
         // Statements name the ends of ranges.
         let walked = self.all.iter().flat_map(|(name, all)| {

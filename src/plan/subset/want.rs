@@ -88,6 +88,16 @@ impl Want {
         }
     }
 
+    /// The columns whose values statements hold, as ends of ranges or to choose the best rows by.
+    pub fn columns_named(&self) -> impl Iterator<Item = &str> {
+        let (phases, ranked) = match &self.way {
+            Way::Along(phases) => (phases.as_slice(), [].as_slice()),
+            Way::Ranked(columns) => ([].as_slice(), columns.as_slice()),
+        };
+        let walked = phases.iter().chain(&self.young).flat_map(|phase| &phase.key.columns);
+        walked.chain(ranked).map(String::as_str)
+    }
+
     /// Whether no index has the order.
     #[must_use]
     pub fn is_ranked(&self) -> bool {

@@ -187,6 +187,7 @@ mod tests {
             ("CONVERT(name USING utf8mb4)", "(CONVERT(`s`.`Name` USING utf8mb4))"),
             ("id MOD 2 = 1e-5 + .5", "(`s`.`id` MOD 2 = 1e-5 + .5)"),
             ("name->>'$.a'", "(`s`.`Name`->>'$.a')"),
+            ("name COLLATE 'latin1_bin' = role", "(`s`.`Name` COLLATE 'latin1_bin' = `s`.`role`)"),
             ("TRIM(LEADING '0' FROM name)", "(TRIM(LEADING '0' FROM `s`.`Name`))"),
         ] {
             assert_eq!(sql(text).as_deref(), Ok(expected), "{text}");
@@ -214,6 +215,11 @@ mod tests {
             ("LOAD_FILE('/etc/passwd')", "calls `LOAD_FILE`"),
             ("GET_LOCK('x', 1)", "calls `GET_LOCK`"),
             ("NEXTVAL(s)", "calls `NEXTVAL`"),
+            ("name COLLATE 'utf8mb4_bin' = SLEEP(9)", "calls `SLEEP`"),
+            ("CONVERT(name USING 'utf8mb4') = mask(1)", "calls `mask`"),
+            ("CAST(name AS (mask(1)))", "calls `AS`"),
+            ("`name` ('x')", "calls something unknown"),
+            ("{column}('x')", "calls something unknown"),
             ("COUNT(*)", "calls `COUNT`"),
             ("concatt(name)", "did you mean `concat`"),
             ("name)", "closes a parenthesis"),
@@ -243,12 +249,26 @@ mod tests {
 
     #[test]
     fn what_an_expression_reads_is_known() {
-        let table = columns();
+        let mut table = columns();
+        table.extend(["end", "escape", "unknown"].map(str::to_owned));
         let own = Own { name: "Name", table: &table };
         for (text, reads, alone, varies) in [
             ("CONCAT({column}, ROLE, `role`)", vec!["Name", "role"], false, false),
             ("'role'", vec![], false, false),
             ("IF(RAND() < 0.5, id, 0)", vec!["id"], false, true),
+            (
+                "CASE END WHEN 'x' THEN escape ELSE (unknown) END",
+                vec!["end", "escape", "unknown"],
+                false,
+                false,
+            ),
+            (
+                "(id > 1) IS UNKNOWN OR (id > 1) IS NOT UNKNOWN OR id LIKE 'x' ESCAPE 'y'",
+                vec!["id"],
+                false,
+                false,
+            ),
+            ("NOT unknown", vec!["unknown"], false, false),
             ("CURRENT_DATE", vec![], false, true),
             (" ( {column} ) ", vec!["Name"], true, false),
             ("`NAME`", vec!["Name"], true, false),

@@ -61,6 +61,8 @@ impl<'a> Reader<'a> {
 
     fn read(mut self) -> Result<Vec<Token>, Bad> {
         while let Some(c) = self.rest.next() {
+            // Names of collations and character sets may be in quotes; nothing behind them is a name any more.
+            self.name &= c.is_whitespace() || is_word(c);
             match c {
                 ' ' | '\t' | '\r' | '\n' => self.plain(' '),
                 '\'' | '"' => {
@@ -96,6 +98,7 @@ impl<'a> Reader<'a> {
     fn symbol(&mut self, c: char) -> Result<(), Bad> {
         let next = self.rest.peek().copied();
         match (c, next) {
+            ('(', _) if self.follows_value() => return Err(bad("which calls something unknown", ONE_ROW)),
             ('(', _) => self.depth += 1,
             (')', _) => {
                 self.depth = self
@@ -120,6 +123,13 @@ impl<'a> Reader<'a> {
         self.plain(c);
         self.operand = c != ')';
         Ok(())
+    }
+
+    /// Whether a column or a text is in front: with a parenthesis behind it, that would be a stored function's name.
+    fn follows_value(&self) -> bool {
+        let blank = |token: &&Token| matches!(token, Token::Plain(text) if text.trim().is_empty());
+        let last = self.tokens.iter().rev().find(|token| !blank(token));
+        !self.operand && matches!(last, Some(Token::Text(_) | Token::Name(_) | Token::Old | Token::Id))
     }
 
     fn placeholder(&mut self) -> Result<(), Bad> {
@@ -219,8 +229,26 @@ impl<'a> Reader<'a> {
         reserved || lower == "collate" || (!self.operand && words::comes_behind(lower))
     }
 
+    /// Keywords that are not reserved: where an operand is expected they are columns.
+    fn is_column(&self, lower: &str) -> bool {
+        let mut words = self.tokens.iter().rev().filter_map(|token| match token {
+            Token::Plain(text) if text.trim().is_empty() => None,
+            Token::Plain(text) => Some(text.to_lowercase()),
+            _ => Some(String::new()),
+        });
+        self.operand
+            && match lower {
+                "end" | "escape" => true,
+                "unknown" => words.find(|word| word != "not").is_none_or(|word| word != "is"),
+                _ => false,
+            }
+    }
+
     fn plain_word(&mut self, word: String, lower: &str) -> Result<(), Bad> {
-        if words::comes_before_operand(lower) {
+        if self.is_column(lower) {
+            self.tokens.push(Token::Word(word));
+            self.operand = false;
+        } else if words::comes_before_operand(lower) {
             self.push_plain(word, true);
         } else if words::is_operand(lower) {
             self.push_plain(word, false);

@@ -31,14 +31,25 @@ const FUNCTIONS: [&str; 12] = [
 const CLAUSES: [(&str, &str); 5] =
     [("FOR", "UPDATE"), ("FOR", "SHARE"), ("LOCK", "IN"), ("NEXT", "VALUE"), ("INTO", "")];
 
+const READS_ONLY: &str = "a limit only reads: write a condition over the table's columns";
+
 /// Looks at `condition` as a server does with backslash escapes on and `"` for strings.
 pub(super) fn scan(condition: &str) -> Result<(), Wrong> {
     let mut scan = Scan { text: condition.as_bytes(), at: 0 };
     let mut depth = 0_u32;
     let mut before = String::new();
+    let mut qualified = false;
     while let Some(byte) = scan.next() {
+        let behind_dot = std::mem::take(&mut qualified);
         match byte {
-            b'\'' | b'"' | b'`' => scan.quoted(byte)?,
+            b'`' => {
+                let start = scan.at;
+                scan.quoted(byte)?;
+                let name = &scan.text[start..scan.at - 1];
+                check_call(&name.to_ascii_uppercase(), behind_dot, &scan)?;
+            }
+            b'\'' | b'"' => scan.quoted(byte)?,
+            b'.' => qualified = true,
             b'(' => depth += 1,
             b')' => depth = depth.checked_sub(1).ok_or_else(unbalanced)?,
             b';' => return Err(wrong("has a `;`", "write one condition and nothing behind it")),
@@ -50,10 +61,16 @@ pub(super) fn scan(condition: &str) -> Result<(), Wrong> {
             _ if is_word(byte) => {
                 let word = scan.word();
                 check_word(&before, &word)?;
+                check_call(word.as_bytes(), behind_dot, &scan)?;
                 before = word;
                 continue;
             }
-            _ if byte.is_ascii_whitespace() => continue,
+            _ if byte.is_ascii_whitespace() => {
+                qualified = behind_dot;
+                continue;
+            }
+            // To servers some of them are blanks.
+            _ if byte.is_ascii_control() => return Err(wrong("has a control character", "remove it")),
             _ => {}
         }
         before.clear();
@@ -61,16 +78,32 @@ pub(super) fn scan(condition: &str) -> Result<(), Wrong> {
     if depth == 0 { Ok(()) } else { Err(unbalanced()) }
 }
 
+/// A name in backticks may be a function's. Behind a dot it is a stored one's: there is no default database, so that no
+/// other name leads to one, and it may do anything.
+fn check_call(name: &[u8], behind_dot: bool, scan: &Scan<'_>) -> Result<(), Wrong> {
+    if !scan.is_before_parenthesis() {
+        return Ok(());
+    }
+    if behind_dot {
+        return Err(wrong("calls a stored function", READS_ONLY));
+    }
+    match FUNCTIONS.iter().find(|known| known.as_bytes() == name) {
+        Some(known) => Err(wrong(&format!("calls {known}"), READS_ONLY)),
+        None => Ok(()),
+    }
+}
+
 fn check_word(before: &str, word: &str) -> Result<(), Wrong> {
-    let fix = "a limit only reads: write a condition over the table's columns";
     if FUNCTIONS.contains(&word) {
-        return Err(wrong(&format!("calls {word}"), fix));
+        return Err(wrong(&format!("calls {word}"), READS_ONLY));
     }
     let clause = CLAUSES.iter().find(|(first, second)| {
         if second.is_empty() { word == *first } else { before == *first && word == *second }
     });
     match clause {
-        Some((first, second)) => Err(wrong(&format!("has {}", format!("{first} {second}").trim_end()), fix)),
+        Some((first, second)) => {
+            Err(wrong(&format!("has {}", format!("{first} {second}").trim_end()), READS_ONLY))
+        }
         None => Ok(()),
     }
 }
@@ -105,6 +138,10 @@ impl Scan<'_> {
         let byte = self.peek()?;
         self.at += 1;
         Some(byte)
+    }
+
+    fn is_before_parenthesis(&self) -> bool {
+        self.text[self.at..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'(')
     }
 
     /// Behind `-` and before `-`: whether a comment begins. It does only with a blank, or at the end.
@@ -153,6 +190,8 @@ mod tests {
             "name = 'größe' AND größe > 1",
             "a\n>\n1",
             "json_extract(a, '$.b') = 1",
+            "t . `a` IN (1, 2) AND 1.5 < ( app.t.b )",
+            "`sleep` IN (1)",
         ] {
             assert_eq!(scan(condition), Ok(()), "{condition}");
         }
@@ -177,6 +216,11 @@ mod tests {
             ("a = @x", "has a variable"),
             ("(@x := 1)", "has a variable"),
             ("Sleep (5)", "calls SLEEP"),
+            ("`sleep` (5)", "calls SLEEP"),
+            ("app.touch(id)", "calls a stored function"),
+            ("app . `touch` (id)", "calls a stored function"),
+            ("`app`.touch(id)", "calls a stored function"),
+            ("1 IN (SELECT 1 FROM u FOR\u{b}UPDATE)", "has a control character"),
             ("get_lock('x', 1)", "calls GET_LOCK"),
             ("1 IN (SELECT 1 FROM u FOR  Update)", "has FOR UPDATE"),
             ("1 IN (SELECT 1 FROM u LOCK IN SHARE MODE)", "has LOCK IN"),
