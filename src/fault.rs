@@ -1,21 +1,21 @@
 //! Named moments of a pull or of a run, for logs and for tests that end or hold the process at one of them.
 //!
 //! A test names a moment in [`KILL_AT`]; the process then ends there with SIGKILL, as a power cut or `kill -9`
-//! would end it: no destructor runs, nothing is flushed. At the moment named in [`HOLD_AT`] it stops with SIGSTOP,
+//! would end it: no destructor runs, nothing is flushed. At the moments named in [`HOLD_AT`] it stops with SIGSTOP,
 //! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
 
 use rustix::process::{Signal, getpid, kill_process};
 
 /// The environment variable with the moment at which the process ends; for tests only.
 pub const KILL_AT: &str = "BACKFILL_TEST_KILL_AT";
-/// The environment variable with the moment at which the process stops; for tests only.
+/// The environment variable with the moments at which the process stops, by commas; for tests only.
 pub const HOLD_AT: &str = "BACKFILL_TEST_HOLD_AT";
 
 /// Logs that `moment` is reached, and ends or stops the process if a test asked for it.
 pub fn phase(moment: &'static str) {
     tracing::debug!(phase = moment, "reached");
     for (variable, signal) in [(KILL_AT, Signal::KILL), (HOLD_AT, Signal::STOP)] {
-        if std::env::var_os(variable).is_some_and(|wanted| wanted == moment) {
+        if std::env::var(variable).is_ok_and(|wanted| wanted.split(',').any(|wanted| wanted == moment)) {
             // Neither signal can be caught; if the system should refuse it, the test sees a process that went on.
             let _ = kill_process(getpid(), signal);
         }

@@ -215,7 +215,9 @@ fn find_kept_rows(shared: &Shared, run: &Arc<Run>, places: &Places) -> Result<()
     let database = &shared.endpoint.database;
     let go_on = || !run.is_cancelled();
     let kept = subset::fill(&mut writer, places.lists.clone(), database, &run.subset.plan, go_on)?;
-    places.kept.set(kept).map_err(|_| Error::internal("the kept rows were found twice"))
+    places.kept.set(kept).map_err(|_| Error::internal("the kept rows were found twice"))?;
+    phase("subset.listed");
+    Ok(())
 }
 
 /// Lists of rows hold keys, and what limits order by. A ruled column's values must not be logged on the way.

@@ -1,9 +1,8 @@
 //! Production changes while it is read: a pull never has a row without its parent that production did not have, and
 //! every row that nobody touched.
 
-use crate::cli_common::Out;
+use crate::cli_common::{Out, account};
 use crate::harness::{Add, FLAVOURS, Serve, Site, connect, exec, is_held, let_go, short};
-use crate::oracle;
 use backfill::fault::HOLD_AT;
 use backfill::plan::checked::{SortKey, pads};
 use backfill::schema::Flavour;
@@ -45,16 +44,27 @@ const TABLES: &[&str] = &[
     "ALTER TABLE l_left ADD FOREIGN KEY (right_id) REFERENCES r_right (id)",
 ];
 
-const RULES: &str = "[sanitize.d_products]\nname = \"text\"\n[sanitize.h_items]\nnote = \"text\"\n";
+pub const RULES: &str = "[sanitize.d_products]\nname = \"text\"\n[sanitize.h_items]\nnote = \"text\"\n";
 
 /// Columns that are masked.
 const RULED: &[&str] = &["d_products.name", "h_items.note"];
 
 /// Rows up to this number are never touched.
-const STILL: u32 = 300;
+pub const STILL: u32 = 300;
+
+/// What a pull loads into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// New tables, by staging schemas.
+    Schemas,
+    /// The account may make no schema: staging tables with a prefix.
+    Prefixed,
+    /// Its tables have no transactions, nor foreign keys.
+    MyIsam,
+}
 
 /// Table and the column by which its rows are told apart.
-const NUMBERED: &[(&str, &str)] = &[
+pub const NUMBERED: &[(&str, &str)] = &[
     ("k_users", "id"),
     ("e_orders", "id"),
     ("b_shops", "id"),
@@ -68,10 +78,14 @@ const NUMBERED: &[(&str, &str)] = &[
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
-        add(
-            format!("srv_live::between_any_two_tables::{}", short(flavour)),
-            Box::new(move |servers| between_any_two_tables(&Site::new(servers, flavour, flavour))),
-        );
+        for target in [Target::Schemas, Target::Prefixed, Target::MyIsam] {
+            add(
+                format!("srv_live::between_any_two_tables::{target:?}::{}", short(flavour)),
+                Box::new(move |servers| {
+                    between_any_two_tables(&Site::new(servers, flavour, flavour), target);
+                }),
+            );
+        }
         add(
             format!("srv_live::sort_keys_compare_as_the_server_does::{}", short(flavour)),
             Box::new(move |servers| {
@@ -133,7 +147,7 @@ fn sort_keys_compare_as_the_server_does(site: &Site<'_>) {
 }
 
 /// Statements that make one row of each table, numbered `n`, each the child of those before it.
-fn family(n: u32) -> Vec<String> {
+pub fn family(n: u32) -> Vec<String> {
     vec![
         format!("INSERT INTO b_shops VALUES ({n}, 'shop {n}')"),
         format!("INSERT INTO k_users VALUES ({n}, 'user-{n}', NULL, {n})"),
@@ -154,7 +168,7 @@ fn family(n: u32) -> Vec<String> {
 }
 
 /// Statements that remove a family again, children first or by CASCADE.
-fn end_of_family(n: u32) -> Vec<String> {
+pub fn end_of_family(n: u32) -> Vec<String> {
     vec![
         format!("UPDATE l_left SET right_id = NULL WHERE id = {n}"),
         format!("DELETE FROM r_right WHERE id = {n}"),
@@ -169,11 +183,12 @@ fn end_of_family(n: u32) -> Vec<String> {
     ]
 }
 
-fn do_all(conn: &mut Conn, statements: &[String]) {
+pub fn do_all(conn: &mut Conn, statements: &[String]) {
     statements.iter().for_each(|statement| exec(conn, statement));
 }
 
-fn prepare(site: &Site<'_>) {
+/// Families at rest, some of whose rows dangle.
+pub fn prepare(site: &Site<'_>) {
     let mut conn = site.source_conn();
     TABLES.iter().for_each(|statement| exec(&mut conn, statement));
     exec(&mut conn, "START TRANSACTION");
@@ -191,10 +206,11 @@ fn prepare(site: &Site<'_>) {
     site.configure_server("", RULES);
 }
 
-/// Rows that lack a parent, as table, foreign key and number.
-fn dangling(conn: &mut Conn) -> Vec<String> {
+/// Rows of `conn` that lack a parent, as table, foreign key and number. The keys are the source's.
+pub fn dangling(site: &Site<'_>, conn: &mut Conn) -> Vec<String> {
     type Part = (String, String, String, String, String);
-    let parts: Vec<Part> = conn
+    let parts: Vec<Part> = site
+        .source_conn()
         .query(
             "SELECT CONSTRAINT_NAME, TABLE_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME \
              FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() \
@@ -224,31 +240,66 @@ fn dangling(conn: &mut Conn) -> Vec<String> {
 fn check(site: &Site<'_>, what: &str) {
     let mut target = site.target_conn();
     let always = ["e_orders.user_id 11", "g_labels.code 31", "h_items.shop 21", "r_right.left_id 41"];
-    assert_eq!(dangling(&mut target), always, "{what}");
+    assert_eq!(dangling(site, &mut target), always, "{what}");
     let mut source = site.source_conn();
     for (table, number) in NUMBERED {
-        let still =
-            format!("CREATE TEMPORARY TABLE still AS SELECT * FROM {table} WHERE {number} <= {STILL}");
-        let ruled: Vec<String> =
-            RULED.iter().map(|name| name.replace(&format!("{table}."), "still.")).collect();
-        let ruled: Vec<&str> = ruled.iter().map(String::as_str).collect();
-        let contents = |conn: &mut Conn| {
-            exec(conn, "DROP TEMPORARY TABLE IF EXISTS still");
-            exec(conn, &still);
-            oracle::rows(conn, "still", &ruled)
-        };
+        let contents = |conn: &mut Conn| still_rows(conn, table, number, &[]);
         assert_eq!(contents(&mut source), contents(&mut target), "{what}: {table}");
     }
 }
 
-fn pull(site: &Site<'_>, serve: &Serve, arguments: &[&str]) -> Child {
+/// The rows of a table that nobody touches, without what is masked.
+pub fn still_rows(conn: &mut Conn, table: &str, number: &str, masked: &[&str]) -> Vec<String> {
+    let query = format!("SELECT * FROM {table} WHERE {number} <= {STILL}");
+    let is_masked = |column: &str| {
+        let name = format!("{table}.{column}");
+        RULED.iter().chain(masked).any(|masked| *masked == name)
+    };
+    let mut rows = Vec::new();
+    for row in conn.query_iter(query).unwrap() {
+        let row = row.unwrap();
+        let columns = row.columns_ref().iter().enumerate();
+        let shown = columns.filter(|(_, column)| !is_masked(&column.name_str()));
+        rows.push(shown.map(|(at, column)| format!("{}={:?} ", column.name_str(), row[at])).collect());
+    }
+    rows.sort_unstable();
+    rows
+}
+
+pub fn pull(site: &Site<'_>, serve: &Serve, arguments: &[&str]) -> Child {
     let mut command = site.pull_command(&serve.url, arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
+/// Tables of an engine whose every statement counts at once.
+fn without_transactions(site: &Site<'_>) {
+    site.structure_to_target();
+    let mut conn = site.target_conn();
+    let keys: Vec<(String, String)> = conn
+        .query(
+            "SELECT TABLE_NAME, CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS \
+             WHERE CONSTRAINT_SCHEMA = DATABASE() AND CONSTRAINT_TYPE = 'FOREIGN KEY'",
+        )
+        .unwrap();
+    for (table, key) in keys {
+        exec(&mut conn, &format!("ALTER TABLE {table} DROP FOREIGN KEY {key}"));
+    }
+    for (table, _) in NUMBERED {
+        exec(&mut conn, &format!("ALTER TABLE {table} ENGINE=MyISAM"));
+    }
+}
+
 /// Between the reading of any two tables whole families come and go.
-fn between_any_two_tables(site: &Site<'_>) {
+fn between_any_two_tables(site: &Site<'_>, target: Target) {
     prepare(site);
+    let url = match target {
+        Target::Schemas => site.target.url(&site.target_db),
+        Target::Prefixed => account(site, "live", &[format!("ALL ON {}.*", site.target_db)]),
+        Target::MyIsam => {
+            without_transactions(site);
+            site.target.url(&site.target_db)
+        }
+    };
     let mut conn = connect(site.source, &site.source_db);
     // Each step's own number, even ones apart.
     let (doomed, born) = (|step: u32| 1001 + step * 10, |step: u32| 2001 + step * 10);
@@ -259,7 +310,9 @@ fn between_any_two_tables(site: &Site<'_>) {
         let mut command = site.command("server");
         let serve = Serve::start(command.env(HOLD_AT, "table.read").args(["-v", "serve", "--threads", "1"]));
         let arguments = if verify { &["--yes", "--json", "--verify"][..] } else { &["--yes", "--json"] };
-        let mut child = pull(site, &serve, arguments);
+        let mut command = site.pull_command(&serve.url, arguments);
+        command.env("DATABASE_URL", &url).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut steps = 0;
         while child.try_wait().unwrap().is_none() {
             if is_held(serve.pid()) {
@@ -279,6 +332,11 @@ fn between_any_two_tables(site: &Site<'_>) {
             assert!(notes.contains(&format!("of `{table}`")), "{table}: {notes}");
         }
         check(site, &format!("{notes}\n{}", serve.log()));
+        let engines: Vec<String> = site
+            .target_conn()
+            .query("SELECT DISTINCT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()")
+            .unwrap();
+        assert_eq!(engines, [if target == Target::MyIsam { "MyISAM" } else { "InnoDB" }]);
         // Everything that is left goes, for the next round.
         drop(serve);
         for step in 0..20 {
@@ -331,7 +389,7 @@ fn under_writers(site: &Site<'_>) {
 }
 
 /// Stops the writers even when the test fails, so that it ends.
-struct Stop<'a>(&'a AtomicBool);
+pub struct Stop<'a>(pub &'a AtomicBool);
 
 impl Drop for Stop<'_> {
     fn drop(&mut self) {

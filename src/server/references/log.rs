@@ -1,21 +1,29 @@
-//! What was delivered of each row, as far as references need it: some cells in the order of reading, packed. It is
-//! written always and read only when something is missing.
+//! What was delivered of each row, as far as references need it: some cells in the order of reading. It is written
+//! always and read only when something is missing, so it is made small by what costs least: numbers are kept as numbers.
 
 use super::store::{Piece, Store};
 use crate::error::{Error, Result};
+use std::ops::Range;
 
-/// Bytes of one block before it is packed.
+/// Bytes of one block.
 const BLOCK_BYTES: usize = 256 * 1024;
 /// A rest that is no larger stays in memory as it is.
 const SMALL_BYTES: usize = 4 * 1024;
-/// zstd's level.
-const LEVEL: i32 = 1;
+/// Most digits of a number that is kept as one.
+const DIGITS_MAX: usize = 18;
 
 /// A log being written.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Writer {
     rows: Vec<u8>,
     blocks: Vec<Piece>,
+}
+
+impl std::fmt::Debug for Writer {
+    // Without the rows.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").field("blocks", &self.blocks).finish_non_exhaustive()
+    }
 }
 
 impl Writer {
@@ -25,20 +33,12 @@ impl Writer {
         cells: impl Iterator<Item = Option<&'a [u8]>>,
         store: &Store,
     ) -> Result<()> {
-        for cell in cells {
-            write_length(cell.map_or(0, |cell| cell.len() as u64 + 1), &mut self.rows);
-            self.rows.extend_from_slice(cell.unwrap_or_default());
-        }
+        cells.for_each(|cell| write_cell(cell, &mut self.rows));
         if self.rows.len() >= BLOCK_BYTES { self.write(store) } else { Ok(()) }
     }
 
     fn write(&mut self, store: &Store) -> Result<()> {
-        let packed = zstd::bulk::compress(&self.rows, LEVEL)
-            .map_err(|error| Error::internal("packing what was delivered").source(error))?;
-        // Its size in front: a row may be larger than a block.
-        let mut block = (self.rows.len() as u64).to_le_bytes().to_vec();
-        block.extend_from_slice(&packed);
-        self.blocks.push(store.put(&block)?);
+        self.blocks.push(store.put(&self.rows)?);
         self.rows.clear();
         Ok(())
     }
@@ -68,10 +68,9 @@ impl Log {
         mut each: impl FnMut(u64, &[Option<&[u8]>]) -> Result<()>,
     ) -> Result<()> {
         let mut number = 0;
-        let (mut packed, mut rows) = (Vec::new(), Vec::new());
+        let mut rows = Vec::new();
         for block in &self.blocks {
-            store.read(*block, &mut packed)?;
-            unpack(&packed, &mut rows)?;
+            store.read(*block, &mut rows)?;
             self.rows(&rows, &mut number, &mut each)?;
         }
         self.rows(&self.rest, &mut number, &mut each)
@@ -83,58 +82,96 @@ impl Log {
         number: &mut u64,
         each: &mut impl FnMut(u64, &[Option<&[u8]>]) -> Result<()>,
     ) -> Result<()> {
-        let mut cells = Vec::with_capacity(self.cells);
+        let (mut cells, mut digits) = (Vec::with_capacity(self.cells), Vec::new());
         while !text.is_empty() {
             cells.clear();
+            digits.clear();
             for _ in 0..self.cells {
-                cells.push(read_cell(&mut text)?);
+                cells.push(read_cell(&mut text, &mut digits)?);
             }
-            each(*number, &cells)?;
+            let row: Vec<Option<&[u8]>> = cells.iter().map(|cell| cell.bytes(&digits)).collect();
+            each(*number, &row)?;
             *number += 1;
         }
         Ok(())
     }
 }
 
-fn unpack(block: &[u8], rows: &mut Vec<u8>) -> Result<()> {
-    let (size, packed) = block.split_first_chunk::<8>().ok_or_else(damaged)?;
-    let size = usize::try_from(u64::from_le_bytes(*size)).map_err(|_| damaged())?;
-    *rows = zstd::bulk::decompress(packed, size).map_err(|error| damaged().source(error))?;
-    Ok(())
+/// A cell that was read back.
+enum Cell<'a> {
+    Null,
+    Text(&'a [u8]),
+    /// Where its digits are.
+    Number(Range<usize>),
+}
+
+impl<'a> Cell<'a> {
+    fn bytes(&self, digits: &'a [u8]) -> Option<&'a [u8]> {
+        match self {
+            Self::Null => None,
+            Self::Text(text) => Some(text),
+            Self::Number(at) => digits.get(at.clone()),
+        }
+    }
 }
 
 fn damaged() -> Error {
     Error::internal("what was delivered does not read back from a temporary file")
 }
 
-/// Seven bits a byte, the lowest first.
-fn write_length(mut length: u64, out: &mut Vec<u8>) {
-    while length >= 0x80 {
-        out.push((length as u8 & 0x7f) | 0x80);
-        length >>= 7;
+/// The number that is written as these bytes and in no other way.
+fn number(cell: &[u8]) -> Option<u64> {
+    if cell.len() > DIGITS_MAX || !matches!(cell, [b'1'..=b'9', ..] | b"0") {
+        return None;
     }
-    out.push(length as u8);
+    cell.iter()
+        .try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + u64::from(digit - b'0')))
 }
 
-fn read_length(text: &mut &[u8]) -> Option<u64> {
-    let mut length = 0;
+/// 0 is NULL, an even code the length of the text behind it and one, an odd code a number.
+fn write_cell(cell: Option<&[u8]>, out: &mut Vec<u8>) {
+    let Some(cell) = cell else { return out.push(0) };
+    if let Some(number) = number(cell) {
+        return write_code(number << 1 | 1, out);
+    }
+    write_code((cell.len() as u64 + 1) << 1, out);
+    out.extend_from_slice(cell);
+}
+
+fn read_cell<'a>(text: &mut &'a [u8], digits: &mut Vec<u8>) -> Result<Cell<'a>> {
+    let code = read_code(text).ok_or_else(damaged)?;
+    if code & 1 == 1 {
+        let from = digits.len();
+        digits.extend_from_slice((code >> 1).to_string().as_bytes());
+        return Ok(Cell::Number(from..digits.len()));
+    }
+    let Some(length) = (code >> 1).checked_sub(1) else { return Ok(Cell::Null) };
+    let length = usize::try_from(length).map_err(|_| damaged())?;
+    let (cell, rest) = text.split_at_checked(length).ok_or_else(damaged)?;
+    *text = rest;
+    Ok(Cell::Text(cell))
+}
+
+/// Seven bits a byte, the lowest first.
+fn write_code(mut code: u64, out: &mut Vec<u8>) {
+    while code >= 0x80 {
+        out.push((code as u8 & 0x7f) | 0x80);
+        code >>= 7;
+    }
+    out.push(code as u8);
+}
+
+fn read_code(text: &mut &[u8]) -> Option<u64> {
+    let mut code = 0;
     for shift in (0..64).step_by(7) {
         let (byte, rest) = text.split_first()?;
         *text = rest;
-        length |= u64::from(byte & 0x7f) << shift;
+        code |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
-            return Some(length);
+            return Some(code);
         }
     }
     None
-}
-
-fn read_cell<'a>(text: &mut &'a [u8]) -> Result<Option<&'a [u8]>> {
-    let length = read_length(text).and_then(|length| usize::try_from(length).ok()).ok_or_else(damaged)?;
-    let Some(length) = length.checked_sub(1) else { return Ok(None) };
-    let (cell, rest) = text.split_at_checked(length).ok_or_else(damaged)?;
-    *text = rest;
-    Ok(Some(cell))
 }
 
 #[cfg(test)]
@@ -170,10 +207,18 @@ mod tests {
         assert!(round_trip(&rows, 2) == rows);
     }
 
+    fn cell() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..200),
+            "-?[0-9]{0,20}[.]?[0-9]?".prop_map(String::into_bytes),
+            any::<u64>().prop_map(|number| number.to_string().into_bytes()),
+        ]
+    }
+
     proptest! {
         #[test]
         fn every_cell_comes_back(rows in proptest::collection::vec(
-            proptest::collection::vec(proptest::option::of(proptest::collection::vec(any::<u8>(), 0..200)), 3),
+            proptest::collection::vec(proptest::option::of(cell()), 3),
             0..50,
         )) {
             prop_assert_eq!(round_trip(&rows, 3), rows);

@@ -99,13 +99,20 @@ impl References {
     ) -> Option<u64> {
         let mut hasher = self.hasher.build_hasher();
         for part in compared {
-            spare.clear();
-            spare.extend_from_slice(cell(*part)?);
-            if let Compared::Cell(_, canon) = part {
+            let mut bytes = cell(*part)?;
+            if let Compared::Cell(_, canon) = part
+                && !canon.is_kept(bytes)
+            {
+                spare.clear();
+                spare.extend_from_slice(bytes);
                 canon.apply(spare, 0);
+                bytes = spare;
             }
-            hasher.write_usize(spare.len());
-            hasher.write(spare);
+            // One part has no neighbour that it could be mistaken for.
+            if compared.len() > 1 {
+                hasher.write_usize(bytes.len());
+            }
+            hasher.write(bytes);
         }
         Some(hasher.finish().max(1))
     }

@@ -13,7 +13,7 @@ const BUFFER_MAX: usize = 64 * 1024;
 /// A set that is no larger stays in memory: a schema may have hundreds of tables.
 const SMALL_MAX: usize = 1024;
 /// Places for hashes that came a moment ago.
-const RECENT: usize = 1024;
+const RECENT: usize = 4096;
 /// Bytes that a merge reads ahead, over all its runs.
 const AHEAD_BYTES: usize = 4 << 20;
 /// Bytes of one hash.
@@ -50,7 +50,8 @@ impl Collector {
 
     fn write(&mut self, store: &Store) -> Result<()> {
         self.sort();
-        let bytes: Vec<u8> = self.buffer.iter().flat_map(|hash| hash.to_le_bytes()).collect();
+        let mut bytes = Vec::with_capacity(self.buffer.len() * WIDTH);
+        self.buffer.iter().for_each(|hash| bytes.extend_from_slice(&hash.to_le_bytes()));
         self.runs.push(store.put(&bytes)?);
         self.buffer.clear();
         Ok(())
