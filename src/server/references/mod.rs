@@ -3,9 +3,9 @@
 //!
 //! Each row passes the [`Recorder`] on its way into frames, which keeps a hash of every referencing and every referenced
 //! value, and of rows that reference something the few cells that name it and its references. When all tables are read,
-//! [`sweep`] takes the difference; mostly there is none, and the source is not asked anything. Rows that are left
+//! `sweep` takes the difference; mostly there is none, and the source is not asked anything. Rows that are left
 //! without parents are looked up again at the source, and those that do not dangle there are taken back by
-//! [`removal`]s.
+//! removals.
 //!
 //! Memory is bounded whatever the size of the tables: what is kept goes to one private file per run.
 

@@ -96,7 +96,7 @@ impl KeyTables {
     }
 
     /// The source rows that are kept of a table, in a range of its list; the SELECT list is to be filled in, over
-    /// [`row_alias`](crate::plan::subset::row_alias).
+    /// `row_alias`.
     ///
     /// # Errors
     /// `Internal` when the table has no list.
