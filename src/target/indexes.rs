@@ -21,7 +21,7 @@ const DUPLICATE: u16 = 1062;
 pub struct BuiltCounts {
     /// Indexes.
     pub indexes: u64,
-    /// Foreign keys; on the second rung they follow after the swap.
+    /// Foreign keys; those of the second rung follow after the swap, before the pull is said to be done.
     pub foreign_keys: u64,
 }
 
@@ -44,18 +44,16 @@ impl Staging<Empty> {
             add_indexes(conn, layout, number, name, &about.built[number])
         })?;
         phase("indexes.built");
-        let mut foreign_keys = 0;
         if layout.ladder == super::names::Ladder::Schemas {
             let mut conn = open()?;
             for child in keys::staged(layout, plan)? {
                 patience::execute(&mut conn, &child.add, &child.outside).context(|| {
                     format!("adding the foreign keys of table `{}`", plan.tables[child.number].name)
                 })?;
-                foreign_keys += child.names.len() as u64;
             }
         }
         phase("keys.built");
-        let counts = BuiltCounts { indexes: counts.into_iter().sum(), foreign_keys };
+        let counts = BuiltCounts { indexes: counts.into_iter().sum(), foreign_keys: plan.keys.len() as u64 };
         Ok((self.into_state(), counts))
     }
 }
