@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
                 '{' => self.placeholder()?,
                 '0'..='9' => self.number(c)?,
                 '.' if self.rest.peek().is_some_and(char::is_ascii_digit) && self.operand => {
-                    self.number(c)?
+                    self.number(c)?;
                 }
                 c if is_word(c) => self.word(c)?,
                 other => self.symbol(other)?,
