@@ -215,11 +215,13 @@ fn expressions_that_act(site: &Site<'_>) {
     }
 }
 
-/// `end`, `unknown` and `escape` are names that need no quotes. Without a key nothing else than the order of assignments
+/// `end`, `unknown`, `escape` and `2fa` are names that need no quotes. Without a key nothing else than the order of assignments
 /// keeps a condition from seeing what a mask made.
+const NAMES: [&str; 4] = ["end", "unknown", "escape", "2fa"];
+
 fn columns_named_like_keywords(site: &Site<'_>) {
     let mut conn = site.source_conn();
-    for name in ["end", "unknown", "escape"] {
+    for name in NAMES {
         exec(&mut conn, &format!("CREATE TABLE of_{name} (`{name}` DATE, note VARCHAR(90)) ENGINE=InnoDB"));
         exec(&mut conn, &format!("INSERT INTO of_{name} VALUES ('2020-02-02', 'canary'), (NULL, 'canary')"));
     }
@@ -229,14 +231,15 @@ fn columns_named_like_keywords(site: &Site<'_>) {
              note = {{ type = \"text\", where = \"CASE WHEN ({name} > '2010-01-01') IS UNKNOWN THEN 1 ELSE {name} > '2010-01-01' END\" }}\n"
         )
     };
-    let rules: String = ["end", "unknown", "escape"].map(rule).concat();
+    let rules: String = NAMES.map(rule).concat();
+    let tables = NAMES.map(|name| format!("of_{name}"));
     for mask_at in ["update", "copy"] {
         site.configure_server(&format!("mask_at = \"{mask_at}\""), &rules);
         let serve = site.serve();
         let http = Http::new(&serve);
-        let run = http.begin(&["of_end", "of_unknown", "of_escape"]);
+        let run = http.begin(&tables);
         http.complete(&run);
-        for table in ["of_end", "of_unknown", "of_escape"] {
+        for table in &tables {
             let dump = http.table(&run, table);
             assert_eq!(dump.rows, 2);
             let sql = &dump.batches[0].1;

@@ -220,6 +220,8 @@ mod tests {
             ("CAST(name AS (mask(1)))", "calls `AS`"),
             ("`name` ('x')", "calls something unknown"),
             ("{column}('x')", "calls something unknown"),
+            ("2fa + 1", "unknown 2fa"),
+            ("1.2fa", "not an expression"),
             ("COUNT(*)", "calls `COUNT`"),
             ("concatt(name)", "did you mean `concat`"),
             ("name)", "closes a parenthesis"),
@@ -250,7 +252,7 @@ mod tests {
     #[test]
     fn what_an_expression_reads_is_known() {
         let mut table = columns();
-        table.extend(["end", "escape", "unknown"].map(str::to_owned));
+        table.extend(["end", "escape", "unknown", "2fa"].map(str::to_owned));
         let own = Own { name: "Name", table: &table };
         for (text, reads, alone, varies) in [
             ("CONCAT({column}, ROLE, `role`)", vec!["Name", "role"], false, false),
@@ -269,6 +271,7 @@ mod tests {
                 false,
             ),
             ("NOT unknown", vec!["unknown"], false, false),
+            ("2fa + 1e5 + 1.5E-3 + 0x2f + 0b01 + .5", vec!["2fa"], false, false),
             ("CURRENT_DATE", vec![], false, true),
             (" ( {column} ) ", vec!["Name"], true, false),
             ("`NAME`", vec!["Name"], true, false),

@@ -2,6 +2,7 @@
 
 use super::options::shown;
 use super::words;
+use crate::schema::expression::{is_hex_literal, is_number};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Token {
@@ -76,8 +77,10 @@ impl<'a> Reader<'a> {
                     self.operand = false;
                 }
                 '{' => self.placeholder()?,
-                '0'..='9' => self.number(c),
-                '.' if self.rest.peek().is_some_and(char::is_ascii_digit) && self.operand => self.number(c),
+                '0'..='9' => self.number(c)?,
+                '.' if self.rest.peek().is_some_and(char::is_ascii_digit) && self.operand => {
+                    self.number(c)?;
+                }
                 c if is_word(c) => self.word(c)?,
                 other => self.symbol(other)?,
             }
@@ -147,7 +150,8 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn number(&mut self, first: char) {
+    /// A number; or a column, whose name may begin with digits.
+    fn number(&mut self, first: char) -> Result<(), Bad> {
         let mut number = String::from(first);
         let mut before = first;
         let hex = first == '0' && matches!(self.rest.peek(), Some('x' | 'X'));
@@ -157,8 +161,18 @@ impl<'a> Reader<'a> {
             number.push(c);
             before = c;
         }
-        self.tokens.push(Token::Plain(number));
+        let is_bits = number
+            .strip_prefix("0b")
+            .is_some_and(|bits| !bits.is_empty() && bits.chars().all(|c| "01".contains(c)));
+        if is_number(&number) || is_hex_literal(&number) || is_bits {
+            self.tokens.push(Token::Plain(number));
+        } else if self.operand && number.chars().all(is_word) {
+            self.tokens.push(Token::Word(number));
+        } else {
+            return Err(unexpected(&number));
+        }
         self.operand = false;
+        Ok(())
     }
 
     fn quoted_name(&mut self) -> Result<String, Bad> {
