@@ -128,16 +128,15 @@ pub fn toml(graphs: &[Graph]) -> String {
     for graph in graphs {
         for (shape, table) in graph.shapes.iter().zip(&graph.model.tables) {
             let Some(limit) = table.limit.as_ref().map(|limit| configured(shape, limit)) else { continue };
-            let mut options = vec!["all = true".to_owned()];
-            if !limit.all {
-                options = vec![format!(
-                    "direction = {:?}",
-                    if limit.direction == Direction::Asc { "asc" } else { "desc" }
-                )];
-            }
+            let mut options: Vec<String> = limit.all.then(|| "all = true".to_owned()).into_iter().collect();
             options.extend(limit.max_rows.map(|rows| format!("max_rows = {rows}")));
             options.extend(limit.percent.map(|percent| format!("percent = {percent}")));
-            options.extend(limit.order_by.map(|column| format!("order_by = {column:?}")));
+            // An order that decides nothing is refused.
+            if !options.is_empty() && !limit.all {
+                let direction = if limit.direction == Direction::Asc { "asc" } else { "desc" };
+                options.push(format!("direction = {direction:?}"));
+                options.extend(limit.order_by.map(|column| format!("order_by = {column:?}")));
+            }
             options.extend(limit.condition.map(|condition| format!("where = {condition:?}")));
             limits += &format!("{} = {{ {} }}\n", limit.table, options.join(", "));
         }
