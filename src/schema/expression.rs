@@ -23,7 +23,7 @@ pub(crate) fn quote(text: &str) -> String {
 }
 
 /// What a backslash and `c` stand for inside a literal.
-fn unescaped(c: char) -> char {
+pub(crate) fn unescaped(c: char) -> char {
     match c {
         '0' => '\0',
         'n' => '\n',

@@ -2,6 +2,7 @@
 
 use super::options::shown;
 use super::words;
+use crate::schema::expression::unescaped;
 use crate::schema::expression::{is_hex_literal, is_number};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -323,18 +324,6 @@ fn unexpected(word: &str) -> Bad {
     match shown(word) {
         Some(word) => bad(format!("in which `{word}` is not expected where it stands"), ONE_ROW),
         None => bad("which is not an expression", ONE_ROW),
-    }
-}
-
-fn unescaped(c: char) -> char {
-    match c {
-        '0' => '\0',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'b' => '\u{8}',
-        'Z' => '\u{1a}',
-        other => other,
     }
 }
 
