@@ -219,15 +219,6 @@ impl Server {
         self.end(Signal::KILL);
     }
 
-    /// Starts a private server that was stopped or killed again: same data, same port.
-    ///
-    /// # Errors
-    /// As [`Server::start`].
-    pub fn restart(&mut self) -> Result<()> {
-        self.stop();
-        self.launch()
-    }
-
     fn end(&mut self, signal: Signal) {
         let Some(mut child) = self.private.as_mut().and_then(|private| private.child.take()) else { return };
         let deadline = Instant::now() + STOPPED_WITHIN;

@@ -143,15 +143,6 @@ impl<S> Staging<S> {
         self.core.lock.check()
     }
 
-    /// Drops everything that was loaded; the target is as it was.
-    ///
-    /// # Errors
-    /// The server's; what is left is found by the next pull or by cleanup.
-    pub fn discard(self) -> Result<()> {
-        let mut conn = self.core.site.connect(None)?;
-        remove(&self.core.site, &mut conn, &self.core.about.layout)
-    }
-
     pub(super) fn into_state<T>(self) -> Staging<T> {
         Staging { core: self.core, state: PhantomData }
     }
