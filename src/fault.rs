@@ -4,7 +4,8 @@
 //! would end it: no destructor runs, nothing is flushed. At the moments named in [`HOLD_AT`] it stops with SIGSTOP,
 //! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
 
-use rustix::process::{Signal, getpid, kill_process};
+use signal_hook::consts::{SIGKILL, SIGSTOP};
+use signal_hook::low_level::raise;
 
 /// The environment variable with the moment at which the process ends; for tests only.
 pub const KILL_AT: &str = "BACKFILL_TEST_KILL_AT";
@@ -14,10 +15,11 @@ pub const HOLD_AT: &str = "BACKFILL_TEST_HOLD_AT";
 /// Logs that `moment` is reached, and ends or stops the process if a test asked for it.
 pub fn phase(moment: &'static str) {
     tracing::debug!(phase = moment, "reached");
-    for (variable, signal) in [(KILL_AT, Signal::KILL), (HOLD_AT, Signal::STOP)] {
+    for (variable, signal) in [(KILL_AT, SIGKILL), (HOLD_AT, SIGSTOP)] {
         if std::env::var(variable).is_ok_and(|wanted| wanted.split(',').any(|wanted| wanted == moment)) {
-            // Neither signal can be caught; if the system should refuse it, the test sees a process that went on.
-            let _ = kill_process(getpid(), signal);
+            // To this very thread: one sent to the process may be taken by another, and this one would go on for a
+            // while. If the system should refuse it, the test sees a process that went on.
+            let _ = raise(signal);
         }
     }
 }
