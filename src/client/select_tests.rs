@@ -23,6 +23,8 @@ fn entry(name: &str, columns: &[&str]) -> TableEntry {
         has_sanitization: false,
         sanitized_columns: Vec::new(),
         digest: "d".into(),
+        can_delta: false,
+        delta_count: None,
     }
 }
 

@@ -10,7 +10,7 @@ use super::summary::{Summary, Verified as ReadBack};
 use super::verify::{Ledger, Recording};
 use crate::config::{Binlog, PullConfig};
 use crate::error::{Error, Kind, Result};
-use crate::plan::load::{Structure, Wanted};
+use crate::plan::load::{Structure, Wanted, Way};
 use crate::schema::{Flavour, Schema, Table};
 use crate::target::load::BinlogMode;
 use crate::target::staging::{Empty, Indexed, PrepareOptions, Staging, Verified};
@@ -187,7 +187,11 @@ impl Work<'_> {
         let request = RunRequest {
             tables: tables
                 .iter()
-                .map(|table| RunTable { name: table.name.clone(), columns: Some(table.columns.clone()) })
+                .map(|table| RunTable {
+                    name: table.name.clone(),
+                    columns: Some(table.columns.clone()),
+                    after: None,
+                })
                 .collect(),
             format: Format::Sql,
             batch_rows: Some(config.chunk_size),
@@ -273,11 +277,13 @@ fn wanted(selection: &Selection, flavour: Flavour) -> Vec<Wanted> {
         name: pulled.target_name.clone(),
         columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
         missing: pulled.is_new.then(|| structure(&pulled.entry.table)),
+        way: Way::Swap,
     });
     let empty = selection.empty.iter().map(|table| Wanted {
         name: table.name.clone(),
         columns: stored(table),
         missing: Some(structure(table)),
+        way: Way::Swap,
     });
     pulled.chain(empty).collect()
 }

@@ -20,6 +20,19 @@ pub struct Wanted {
     pub columns: Vec<String>,
     /// The source's structure, for a table that the target lacks.
     pub missing: Option<Structure>,
+    /// How its rows get into the table.
+    pub way: Way,
+}
+
+/// How staged rows get into the application's table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// The staged table takes the old one's place.
+    #[default]
+    Swap,
+    /// A delta: the staged rows replace those with the same key, all others stay.
+    Merge,
 }
 
 /// A table's structure and the family of the server that described it.
@@ -52,6 +65,9 @@ pub struct PlannedTable {
     pub origin: Origin,
     /// Whether a chunk can be rolled back; where not, a failed chunk means loading the table again.
     pub transactional: bool,
+    /// How its rows get into the table.
+    #[serde(default)]
+    pub way: Way,
 }
 
 /// A foreign key of a table that is not pulled to one that is.
@@ -144,7 +160,7 @@ fn planned(schema: &Schema, wanted: Wanted) -> Result<PlannedTable> {
         (None, Some(structure)) => (Origin::Source(Box::new(structure)), true),
         (None, None) => return Err(Error::new(Kind::Schema, format!("the target has no table `{name}`"))),
     };
-    Ok(PlannedTable { name, columns: wanted.columns, origin, transactional })
+    Ok(PlannedTable { name, columns: wanted.columns, origin, transactional, way: wanted.way })
 }
 
 fn keys(
@@ -277,6 +293,7 @@ mod tests {
             name: name.into(),
             columns: vec!["id".into()],
             missing: missing.then(|| Structure { flavour: Flavour::Mysql, table: table(name) }),
+            way: Way::Swap,
         }
     }
 

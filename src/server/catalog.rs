@@ -243,6 +243,8 @@ impl Catalog {
             ),
             sanitized_columns,
             table: table.clone(),
+            can_delta: false,
+            delta_count: None,
         }
     }
 

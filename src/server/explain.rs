@@ -72,7 +72,7 @@ pub fn explain(catalog: &Catalog, layout: &Layout) -> Result<Explained> {
     if manifest.tables.is_empty() {
         return Ok(explained);
     }
-    let wanted = |name: &String| RunTable { name: name.clone(), columns: None };
+    let wanted = |name: &String| RunTable { name: name.clone(), columns: None, after: None };
     let request = RunRequest {
         tables: manifest.table_order.iter().map(wanted).collect(),
         format: Format::default(),

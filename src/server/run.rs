@@ -250,6 +250,7 @@ impl Run {
                 _ => 0,
             },
             chunks: u32::try_from(table.chunks.len()).unwrap_or(u32::MAX),
+            checkpoint: None,
         });
         RunStatus {
             run: self.id.clone(),

@@ -121,6 +121,7 @@ impl Service {
         let tables = run.tables.iter().map(|plan| RunTable {
             name: plan.table.name.clone(),
             columns: Some(plan.columns.iter().map(|(name, _)| name.clone()).collect()),
+            after: None,
         });
         Ok(Reply::json(201, &RunCreated { run: run.id.clone(), tables: tables.collect() })?)
     }
@@ -199,7 +200,7 @@ impl Service {
     /// A table without a run: a run of its own that ends with the stream.
     fn dump_alone(self: Arc<Self>, table: &str, request: &Request) -> Reply {
         let wanted = RunRequest {
-            tables: vec![RunTable { name: table.to_owned(), columns: None }],
+            tables: vec![RunTable { name: table.to_owned(), columns: None, after: None }],
             format: Format::Sql,
             batch_rows: None,
             batch_bytes: None,

@@ -1,6 +1,7 @@
 //! Requests and answers of the HTTP API as JSON (paths: `{prefix}/manifest`, `runs`, `runs/{id}`,
 //! `dump/{table}`, `health`).
 
+use crate::wire::moment::Moment;
 use serde::{Deserialize, Serialize};
 
 /// Every code that an error answer may carry, with its HTTP status.
@@ -112,6 +113,10 @@ pub struct RunTable {
     /// The columns wanted, in this order; absent: all that are not generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
+    /// A delta: only rows whose `created_at` or `updated_at` is this or later, or NULL; they come as `REPLACE`. Only for
+    /// tables whose entry in the manifest says `can_delta`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Moment>,
 }
 
 /// Answer of `POST /runs`.
@@ -181,6 +186,12 @@ pub struct TableStatus {
     pub removed: u64,
     /// Chunks `0..chunks` can be fetched now.
     pub chunks: u32,
+    /// Known in `done`, of a table whose entry says `can_delta`: up to here its rows were read for sure. The smaller of the
+    /// source's clock when reading began (and of its oldest open transaction, where the account may look) and the
+    /// greatest `created_at` or `updated_at` delivered, in the columns' own terms. The next delta is asked for from
+    /// this less an overlap. None: nothing was delivered that could tell; what was true before still is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Moment>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]

@@ -59,6 +59,13 @@ pub struct TableEntry {
     pub sanitized_columns: Vec<String>,
     /// Hex digest over columns, keys and rules: changes when a delta could not be trusted.
     pub digest: String,
+    /// The table can be asked for with `after`: temporal `created_at` and `updated_at` without rules, a primary key,
+    /// no limit that restricts it.
+    #[serde(default)]
+    pub can_delta: bool,
+    /// How many rows a delta would bring, where `after` was given and indexes lead with both columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delta_count: Option<u64>,
 }
 
 impl TableEntry {

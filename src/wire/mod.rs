@@ -4,6 +4,7 @@
 pub mod api;
 pub mod frame;
 pub mod manifest;
+pub mod moment;
 
 /// Version of the HTTP API, sent and checked as the header `Backfill-Protocol`; a missing header means 1.
 pub const PROTOCOL: u32 = 1;

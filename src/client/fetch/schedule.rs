@@ -199,6 +199,7 @@ mod tests {
                     rows,
                     removed: 0,
                     chunks,
+                    checkpoint: None,
                 })
                 .collect(),
             error: None,

@@ -75,6 +75,7 @@ impl Server {
             rows: u64::from(*all) * self.rows_claimed,
             removed: if chunks(*all) == *all { self.removed } else { 0 },
             chunks: chunks(*all),
+            checkpoint: None,
         });
         RunStatus { run: "r".into(), version, phase, tables: tables.collect(), error: None }
     }
