@@ -78,7 +78,17 @@ impl Api {
     /// # Errors
     /// `Remote` and `Busy` as the server answers; `Remote` when it speaks another protocol version.
     pub fn manifest(&self) -> Result<Manifest> {
-        self.ask("asking for the manifest", MANIFEST_BYTES_MAX, || self.get("manifest"))
+        self.manifest_after(&BTreeMap::new())
+    }
+
+    /// As [`Api::manifest`], with the number of rows that each of these tables has from its moment on, where the server
+    /// can tell.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn manifest_after(&self, after: &BTreeMap<String, Moment>) -> Result<Manifest> {
+        let path = format!("manifest{}", query(after));
+        self.ask("asking for the manifest", MANIFEST_BYTES_MAX, || self.get(&path))
     }
 
     /// Starts a run.

@@ -1,8 +1,11 @@
 //! Talks to a backfill server and feeds the target.
 //!
-//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] decides, [`fetch`] moves rows, [`state`] remembers.
+//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] and `delta` decide, [`fetch`] moves rows,
+//! [`state`] remembers.
 
+mod aftermath;
 mod api;
+mod delta;
 mod failure;
 pub mod fetch;
 mod identity;
@@ -12,6 +15,7 @@ mod link;
 mod progress;
 pub mod run;
 pub mod select;
+mod sight;
 pub mod state;
 pub mod summary;
 mod verify;

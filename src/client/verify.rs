@@ -185,6 +185,7 @@ mod tests {
             target_columns: vec!["a".into()],
             bytes_estimate: 0,
             transactional: true,
+            after: None,
         }
     }
 

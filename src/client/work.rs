@@ -1,11 +1,14 @@
 //! The work of a pull that was agreed to: tables are staged, loaded, indexed, checked, and swapped in.
 
 use super::api::Api;
-use super::fetch::{Fetch, FetchTable, Sink, fetch};
-use super::kept::Kept;
+use super::fetch::{Fetch, FetchTable, Fetched, Sink, fetch};
+use super::delta;
+use super::kept::{Brought, BroughtTable, Kept};
+use super::identity;
 use super::link::{ServerRun, StagingSink};
 use super::run::Pull;
 use super::select::{Pulled, Selection};
+use super::state::{Fate, unix_now};
 use super::summary::{Summary, Verified as ReadBack};
 use super::verify::{Ledger, Recording};
 use crate::config::{Binlog, PullConfig};
@@ -28,15 +31,15 @@ const KEPT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// What loading came to.
 pub(super) struct Staged {
     staging: Staging<Verified>,
+    /// What came.
+    pub(super) brought: Brought,
     summary: Summary,
 }
 
 /// What was loaded.
 struct Loaded {
-    /// Rows that are there, by the target's table names.
-    rows: BTreeMap<String, u64>,
-    /// Rows that were loaded and taken back again.
-    removed: BTreeMap<String, u64>,
+    /// What is there of each table, in the order in which they were asked for.
+    fetched: Vec<Fetched>,
     /// What was decided about the binlog.
     binlog: Option<String>,
 }
@@ -51,15 +54,19 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Everything up to a staging that is complete and counted.
-    pub(super) fn stage(&self, schema: &Schema, selection: &Selection) -> Result<Staged> {
-        let summary = Summary {
-            mode: "full",
+    /// What is to be said whatever comes.
+    pub(super) fn summary(&self) -> Summary {
+        Summary {
             source: self.manifest.database.clone(),
             target: self.pull.config.database.describe(),
             not_copied: self.manifest.not_copied.clone(),
             ..Summary::default()
-        };
+        }
+    }
+
+    /// Everything up to a staging that is complete and counted.
+    pub(super) fn stage(&self, schema: &Schema, selection: &Selection) -> Result<Staged> {
+        let summary = self.summary();
         let label = label(self.pull.config, self.manifest, selection);
         if let Some(staged) = self.kept(&label, summary.clone())? {
             return Ok(staged);
@@ -83,12 +90,12 @@ impl Work<'_> {
         let ledger = self.ledger(&staging, selection)?;
         let loaded = self.load(&staging, &tables, ledger.as_ref());
         self.pull.progress.loaded();
-        let Loaded { rows, removed, binlog } = loaded?;
-        notes.extend(taken_back(&removed));
+        let Loaded { fetched, binlog } = loaded?;
+        notes.extend(taken_back(&tables, &fetched));
+        let brought = self.brought(&fetched)?;
 
         self.pull.step(6, "building indexes and foreign keys")?;
         let (staging, built) = staging.build_indexes(parallel)?;
-        let total: u64 = rows.values().sum();
         let verified = match ledger {
             None => {
                 self.pull.step(7, "counting the rows")?;
@@ -96,14 +103,14 @@ impl Work<'_> {
             }
             Some(ledger) => {
                 self.pull.step(7, "reading back every row")?;
-                Some(self.read_back(&staging, &ledger, total)?)
+                Some(self.read_back(&staging, &ledger, brought.rows())?)
             }
         };
-        let kept = Kept { rows: total, verified: verified.is_some() };
-        let staging = staging.verify(&rows, &kept.label(&label), parallel)?;
+        let kept = Kept { data: label, verified: verified.is_some(), brought: brought.clone() };
+        let rows = tables.iter().zip(&fetched).map(|(table, came)| (table.target_name.clone(), came.rows));
+        let staging = staging.verify(&rows.collect(), &kept.label()?, parallel)?;
         notes.extend(summary.notes);
         let summary = Summary {
-            rows: total,
             indexes: built.indexes,
             foreign_keys: built.foreign_keys,
             binlog,
@@ -111,7 +118,17 @@ impl Work<'_> {
             notes,
             ..summary
         };
-        Ok(Staged { staging, summary })
+        Ok(Staged { staging, brought, summary })
+    }
+
+    /// What to remember of what was loaded.
+    pub(super) fn brought(&self, fetched: &[Fetched]) -> Result<Brought> {
+        let table = |came: &Fetched| BroughtTable { rows: came.rows, checkpoint: came.checkpoint };
+        Ok(Brought {
+            clock: delta::clock(self.manifest)?,
+            loaded: unix_now(),
+            tables: fetched.iter().map(|came| (came.name.clone(), table(came))).collect(),
+        })
     }
 
     /// The staging of an earlier pull that loaded the same and could not swap, if there is one.
@@ -129,7 +146,7 @@ impl Work<'_> {
                 "what a pull had {loaded} {minutes} minutes ago and could not swap was used, without a new download"
             );
             let notes = vec![note];
-            return Ok(Some(Staged { staging, summary: Summary { rows: kept.rows, notes, ..summary } }));
+            return Ok(Some(Staged { staging, brought: kept.brought, summary: Summary { notes, ..summary } }));
         }
         Ok(None)
     }
@@ -190,7 +207,7 @@ impl Work<'_> {
                 .map(|table| RunTable {
                     name: table.name.clone(),
                     columns: Some(table.columns.clone()),
-                    after: None,
+                    after: table.after,
                 })
                 .collect(),
             format: Format::Sql,
@@ -222,18 +239,13 @@ impl Work<'_> {
             Ok(()) => {}
         }
         let fetched = fetched?;
-        let names = || tables.iter().map(|table| table.target_name.clone());
         let binlog = pool.binlog();
         let state = if binlog.off { "off" } else { "on" };
-        Ok(Loaded {
-            rows: names().zip(fetched.iter().map(|table| table.rows)).collect(),
-            removed: names().zip(fetched.iter().map(|table| table.removed)).filter(|(_, n)| *n > 0).collect(),
-            binlog: binlog.why.map(|why| format!("{state} ({why})")),
-        })
+        Ok(Loaded { fetched, binlog: binlog.why.map(|why| format!("{state} ({why})")) })
     }
 
     pub(super) fn swap(&self, staged: Staged) -> Result<Summary> {
-        let Staged { staging, mut summary } = staged;
+        let Staged { staging, mut summary, .. } = staged;
         self.claimed.check_alive()?;
         self.pull.step(8, "swapping the new tables in")?;
         let report = staging.swap()?;
@@ -246,25 +258,33 @@ impl Work<'_> {
         Ok(summary)
     }
 
-    /// After a failure: ends a swap that was begun, and drops what was staged, unless it can be swapped later.
-    pub(super) fn clean_up(&self, error: &Error) {
+    /// After a failure: ends a swap that was begun, and drops what was staged, unless it can be swapped later. Tells what
+    /// became of the data, if that could be found out.
+    pub(super) fn clean_up(&self, error: &Error) -> Option<Fate> {
         let keep = error.kind() == Kind::Busy;
-        let cleaned =
-            self.claimed.recover().and_then(|_| self.claimed.orphans(Duration::ZERO)).and_then(|all| {
-                all.iter()
-                    .filter(|orphan| !(keep && orphan.complete.is_some()))
-                    .try_for_each(|orphan| self.claimed.drop_orphan(orphan))
-            });
+        let recovered = self.claimed.recover();
+        let fate = recovered.as_ref().ok().map(|all| match all.iter().any(|swap| swap.swapped) {
+            true => Fate::Completed,
+            false => Fate::Undone,
+        });
+        let cleaned = recovered.and_then(|_| self.claimed.orphans(Duration::ZERO)).and_then(|all| {
+            all.iter()
+                .filter(|orphan| !(keep && orphan.complete.is_some()))
+                .try_for_each(|orphan| self.claimed.drop_orphan(orphan))
+        });
         if let Err(error) = cleaned {
             tracing::warn!(%error, "something was left on the target; the next pull or `backfill cleanup` drops it");
         }
+        fate
     }
 }
 
 /// Says which rows were taken back, if any were.
-fn taken_back(removed: &BTreeMap<String, u64>) -> Option<String> {
-    let all: u64 = removed.values().sum();
-    let tables: Vec<String> = removed.iter().map(|(table, rows)| format!("{rows} of `{table}`")).collect();
+fn taken_back(tables: &[FetchTable], fetched: &[Fetched]) -> Option<String> {
+    let all: u64 = fetched.iter().map(|came| came.removed).sum();
+    let removed = tables.iter().zip(fetched).filter(|(_, came)| came.removed > 0);
+    let tables: Vec<String> =
+        removed.map(|(table, came)| format!("{} of `{}`", came.removed, table.target_name)).collect();
     let rows = if all == 1 { "1 row whose parent" } else { &format!("{all} rows whose parents") };
     (all > 0)
         .then(|| format!("{rows} came or went while the tables were read: left out ({})", tables.join(", ")))
@@ -277,7 +297,7 @@ fn wanted(selection: &Selection, flavour: Flavour) -> Vec<Wanted> {
         name: pulled.target_name.clone(),
         columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
         missing: pulled.is_new.then(|| structure(&pulled.entry.table)),
-        way: Way::Swap,
+        way: if pulled.how.after().is_some() { Way::Merge } else { Way::Swap },
     });
     let empty = selection.empty.iter().map(|table| Wanted {
         name: table.name.clone(),
@@ -297,10 +317,11 @@ fn fetch_table(pulled: &Pulled, plan: &crate::plan::load::LoadPlan) -> FetchTabl
         target_columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
         bytes_estimate: pulled.entry.table.bytes,
         transactional: planned.is_some_and(|table| table.transactional),
+        after: pulled.how.after(),
     }
 }
 
-/// Names the data that a pull would load: the same source, tables, columns and rules.
+/// Names the data that a pull would load: the same source, tables, columns, rules and moments.
 fn label(config: &PullConfig, manifest: &Manifest, selection: &Selection) -> String {
     let mut hash = Sha256::new();
     let mut put = |text: &str| {
@@ -308,10 +329,11 @@ fn label(config: &PullConfig, manifest: &Manifest, selection: &Selection) -> Str
         hash.update(text.as_bytes());
     };
     put(config.source_url.as_str());
-    put(&manifest.database);
+    put(&identity::source(manifest));
     for pulled in &selection.pulled {
         put(&pulled.target_name);
         put(&pulled.entry.digest);
+        put(&pulled.how.after().map(|after| after.to_string()).unwrap_or_default());
         pulled.columns.iter().for_each(|(name, _)| put(name));
     }
     selection.empty.iter().for_each(|table| put(&table.name));

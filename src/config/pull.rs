@@ -54,6 +54,8 @@ pub struct PullConfig {
     pub create_missing_tables: bool,
     /// Whether the target's binlog records the load.
     pub binlog: Binlog,
+    /// So much before its checkpoint a delta begins.
+    pub delta_overlap: Duration,
 }
 
 impl PullConfig {
@@ -116,6 +118,7 @@ impl Config {
             state_file: self.state_file()?,
             create_missing_tables: layers.boolean(&[], "client.create_missing_tables", true)?,
             binlog: layers.choice(&[], "client.binlog", &binlog)?.unwrap_or(Binlog::Auto),
+            delta_overlap: self.seconds("client.delta_overlap", 300)?,
         })
     }
 

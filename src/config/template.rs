@@ -125,6 +125,9 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # The target's binlog while loading: auto, off or on.
 # binlog = "auto"
 
+# So many seconds before the newest row that it knows a delta pull begins: for transactions that were still open then.
+# delta_overlap = 300
+
 [privacy]
 
 # open: columns without a rule are served; warn: those that look sensitive are named too.

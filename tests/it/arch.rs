@@ -9,7 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("sql", &["error", "schema", "sql"]),
     ("schema", &["error", "sql", "schema"]),
-    ("plan", &["error", "schema", "secret", "sql", "plan"]),
+    ("plan", &["error", "schema", "secret", "sql", "wire", "plan"]),
     ("wire", &["error", "schema", "sql", "wire"]),
     ("db", &["error", "schema", "secret", "sql", "wire", "db"]),
     ("config", &["db", "error", "secret", "config"]),

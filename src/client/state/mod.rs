@@ -10,8 +10,9 @@ mod history;
 mod lock;
 mod records;
 
+pub use crate::plan::delta::TableRecord;
 pub use history::{Fate, History, Mode, Outcome, Sync, outcome_of, read_history};
-pub use records::{Pair, Records, TableRecord, TargetRecord};
+pub use records::{Pair, Records, TargetRecord};
 
 use crate::error::Result;
 use crate::random;
@@ -121,7 +122,10 @@ impl State {
     pub fn fail(&mut self, id: &str, outcome: Outcome, fate: Option<Fate>, duration: Duration) -> Result<()> {
         if let Some(sync) = self.sync(id) {
             (sync.outcome, sync.duration_ms) = (outcome, millis(duration));
-            sync.fate = fate.or(sync.fate);
+            // What had not been touched still is not.
+            if sync.fate == Some(Fate::Unknown) {
+                sync.fate = fate.or(sync.fate);
+            }
         }
         self.write()
     }

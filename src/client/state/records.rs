@@ -1,10 +1,9 @@
 //! What is known of the targets that this machine pulled into: per table how far the source was read, and by what a
 //! later pull knows that nothing but new rows came since. Names, digests and times only.
 
-use crate::wire::moment::Moment;
+use crate::plan::delta::TableRecord;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// How many targets are remembered.
 const TARGETS_MAX: usize = 10;
@@ -16,33 +15,6 @@ pub struct Pair {
     pub target: String,
     /// The source's identity: its server and database.
     pub source: String,
-}
-
-/// One table as the last pull left it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableRecord {
-    /// Up to here its rows were read for sure, the overlap not yet subtracted; none where no delta can go by it.
-    pub checkpoint: Option<Moment>,
-    /// The manifest's digest of its columns, keys and rules.
-    pub digest: String,
-    /// Digest of the pulled columns' names.
-    pub columns: String,
-    /// The target's table after the pull; none where it could not be told.
-    pub fingerprint: Option<String>,
-    /// The source's clock at that pull.
-    pub clock: Moment,
-    /// When every row of it was pulled, seconds since the epoch: rows that the source deleted since are still here.
-    pub pulled_whole: i64,
-    /// The pull.
-    pub sync: String,
-}
-
-impl TableRecord {
-    /// From when on a delta would ask for rows; none if the table comes whole.
-    #[must_use]
-    pub fn since(&self, overlap: Duration) -> Option<Moment> {
-        self.checkpoint.map(|checkpoint| checkpoint.before(overlap))
-    }
 }
 
 /// A target, as pulls from one source left it.

@@ -1,0 +1,55 @@
+//! What became of pulls whose process died: told once, by the next pull.
+
+use super::state::{Fate, State, Sync};
+use crate::target::recover::Recovered;
+
+/// Notes for the user about pulls that died, given what was taken to its end in `target` just now. What was found out is
+/// noted in the state.
+pub(super) fn notes(state: &mut State, target: &str, recovered: &[Recovered]) -> Vec<String> {
+    let mut notes: Vec<String> = recovered.iter().map(swap).collect();
+    let died: Vec<Sync> = state.died().into_iter().cloned().collect();
+    for sync in died {
+        let fate = fate(&sync, target, recovered);
+        state.note_fate(&sync.id, fate);
+        notes.push(format!("the pull of {} was interrupted: {}", time(sync.started), data(fate)));
+    }
+    notes
+}
+
+/// What became of a swap that was found in the middle.
+fn swap(recovered: &Recovered) -> String {
+    let tables = recovered.tables;
+    match (&recovered.left_behind, recovered.swapped) {
+        (Some(left), _) => left.clone(),
+        (None, true) => format!("an interrupted swap of {tables} tables was completed"),
+        (None, false) => format!("an interrupted swap of {tables} tables was undone; the data is as it was"),
+    }
+}
+
+fn fate(sync: &Sync, target: &str, recovered: &[Recovered]) -> Fate {
+    match sync.fate {
+        Some(Fate::Unknown) | None if sync.target == target || sync.target.is_empty() => match recovered.last() {
+            Some(last) if last.swapped => Fate::Completed,
+            Some(_) => Fate::Undone,
+            None => Fate::Unknown,
+        },
+        fate => fate.unwrap_or(Fate::Unknown),
+    }
+}
+
+fn data(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Untouched => "your data was not changed",
+        Fate::Unknown => "it was putting its tables in place; they are all new, or all as they were",
+        Fate::Completed => "its tables are in place",
+        Fate::Undone => "your data is as it was before",
+    }
+}
+
+/// The time of day and the date, as `status` shows it.
+fn time(unix_seconds: i64) -> String {
+    jiff::Timestamp::from_second(unix_seconds).map_or_else(
+        |_| unix_seconds.to_string(),
+        |timestamp| timestamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
