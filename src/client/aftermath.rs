@@ -28,11 +28,13 @@ fn swap(recovered: &Recovered) -> String {
 
 fn fate(sync: &Sync, target: &str, recovered: &[Recovered]) -> Fate {
     match sync.fate {
-        Some(Fate::Unknown) | None if sync.target == target || sync.target.is_empty() => match recovered.last() {
-            Some(last) if last.swapped => Fate::Completed,
-            Some(_) => Fate::Undone,
-            None => Fate::Unknown,
-        },
+        Some(Fate::Unknown) | None if sync.target == target || sync.target.is_empty() => {
+            match recovered.last() {
+                Some(last) if last.swapped => Fate::Completed,
+                Some(_) => Fate::Undone,
+                None => Fate::Unknown,
+            }
+        }
         fate => fate.unwrap_or(Fate::Unknown),
     }
 }

@@ -9,8 +9,10 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::secret::Secret;
 use crate::wire::api::{RunCreated, RunRequest, RunStatus};
 use crate::wire::manifest::{MANIFEST_BYTES_MAX, Manifest};
+use crate::wire::moment::Moment;
 use crate::wire::{PROTOCOL, PROTOCOL_HEADER};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -233,6 +235,14 @@ fn answer_head(answer: &http::Response<Body>) -> Answer {
         retry_after: header("Retry-After"),
         protocol: header(PROTOCOL_HEADER),
     }
+}
+
+fn query(after: &BTreeMap<String, Moment>) -> String {
+    let parts = after
+        .iter()
+        .map(|(table, moment)| format!("after[{}]={}", segment(table), segment(&moment.to_string())));
+    let parts: Vec<String> = parts.collect();
+    if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }
 
 fn segment(text: &str) -> String {

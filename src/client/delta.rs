@@ -6,6 +6,7 @@ use super::select::{Pulled, Selection};
 use super::state::{Mode, Pair, Records, TableRecord, TargetRecord};
 use crate::error::{Error, Result};
 use crate::plan::delta::{Facts, Here, How, decide};
+use crate::target::fingerprint::Fingerprint;
 use crate::wire::manifest::Manifest;
 use crate::wire::moment::Moment;
 use std::collections::BTreeMap;
@@ -24,14 +25,12 @@ pub(super) struct Past {
 }
 
 /// What the target has of one table.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OwnTable {
-    /// What it is known by; none if that cannot be told.
-    pub(super) fingerprint: Option<String>,
-    /// Whether it has no rows.
-    pub(super) is_empty: bool,
+    /// What it is known by, and whether it has rows.
+    pub(super) fingerprint: Fingerprint,
     /// Why rows cannot be merged into it, if so.
-    pub(super) no_merge: Option<String>,
+    pub(super) no_merge: Option<&'static str>,
 }
 
 impl Past {
@@ -44,7 +43,7 @@ impl Past {
         let last = self.records.last_into(&self.target).filter(|_| !self.full);
         let tables = last.into_iter().flat_map(|record| &record.tables);
         tables
-            .filter_map(|(name, record)| Some((name.clone(), record.news_since(self.overlap)?)))
+            .filter_map(|(name, record)| Some((name.clone(), record.last().news_since(self.overlap)?)))
             .collect()
     }
 
@@ -60,19 +59,21 @@ impl Past {
         own: &BTreeMap<String, OwnTable>,
     ) -> Result<()> {
         let clock = clock(manifest)?;
-        let record = self.records.of(pair);
-        let last = self.records.last_into(&self.target);
+        let (record, newest) = (self.records.of(pair), self.records.last_into(&self.target));
         for pulled in &mut selection.pulled {
+            let last = record.and_then(|record| record.tables.get(pulled.name()));
+            let is_still = |now: &Fingerprint| {
+                last.and_then(|last| last.fingerprint.as_ref()).is_some_and(|then| now.is_still(then))
+            };
             let here = own.get(&pulled.target_name).map_or(Here::Missing, |own| Here::Table {
-                fingerprint: own.fingerprint.as_deref(),
-                is_empty: own.is_empty,
-                merges: own.no_merge.as_deref().map_or(Ok(()), Err),
+                is_still: is_still(&own.fingerprint),
+                merges: own.no_merge.map_or(Ok(()), Err),
             });
             pulled.how = decide(&Facts {
                 entry: &pulled.entry,
                 columns: &pulled.columns_digest(),
-                record: record.and_then(|record| record.tables.get(pulled.name())),
-                other_source: last.is_some_and(|last| last.pair != *pair && last.tables.contains_key(pulled.name())),
+                last: last.map(TableRecord::last),
+                other_source: newest.is_some_and(|newest| newest.pair != *pair),
                 here,
                 full: self.full,
                 clock,
@@ -92,14 +93,10 @@ impl Past {
     }
 
     /// Tables that would lose rows which no pull brought: they have some, and are replaced for the first time.
-    pub(super) fn strangers(
-        &self,
-        selection: &Selection,
-        own: &BTreeMap<String, OwnTable>,
-    ) -> Vec<String> {
+    pub(super) fn strangers(&self, selection: &Selection, own: &BTreeMap<String, OwnTable>) -> Vec<String> {
         let is_stranger = |pulled: &&Pulled| {
             matches!(pulled.how, How::Whole(_))
-                && own.get(&pulled.target_name).is_some_and(|own| !own.is_empty)
+                && own.get(&pulled.target_name).is_some_and(|own| !own.fingerprint.is_empty)
                 && !self.records.knows(&self.target, pulled.name())
         };
         selection.pulled.iter().filter(is_stranger).map(|pulled| pulled.target_name.clone()).collect()
@@ -111,7 +108,7 @@ impl Past {
         pulled: &[Pulled],
         pair: &Pair,
         brought: &Brought,
-        fingerprints: &BTreeMap<String, String>,
+        fingerprints: &BTreeMap<String, Fingerprint>,
         sync: &str,
     ) -> BTreeMap<String, TableRecord> {
         let old = |name: &str| self.records.of(pair).and_then(|record| record.tables.get(name));

@@ -65,7 +65,8 @@ mod tests {
     fn a_label_is_read_as_it_was_written() {
         let moment = |text: &str| text.parse::<Moment>().unwrap();
         let checkpoint = Some(moment("2026-11-22 09:59:58.5"));
-        let tables = [("a", BroughtTable { rows: 5, checkpoint }), ("b", BroughtTable { rows: 7, checkpoint: None })];
+        let tables =
+            [("a", BroughtTable { rows: 5, checkpoint }), ("b", BroughtTable { rows: 7, checkpoint: None })];
         let brought = Brought {
             clock: moment("2026-11-22 10:00:00"),
             loaded: 1_795_342_800,

@@ -9,9 +9,7 @@ use super::failure::same_protocol;
 use super::kept::Brought;
 use super::select::{Selection, Wishes, select};
 use super::sight::Sight;
-use super::state::{
-    Begun, Mode, Pair, Records, State, TargetRecord, outcome_of, read_history, unix_now,
-};
+use super::state::{Begun, Mode, Pair, Records, State, TargetRecord, outcome_of, read_history, unix_now};
 use super::summary::{Preview, Summary};
 use super::work::Work;
 use super::{Interrupt, Progress, aftermath, identity};
@@ -104,7 +102,8 @@ impl Pull<'_> {
             _ => self.create_database()?,
         };
         let id = state.begin(self.begun(&decided, &self.config.database.describe()))?;
-        let work = Work { pull: self, api: &api, manifest: &decided.manifest, target: &target, claimed: &claimed };
+        let work =
+            Work { pull: self, api: &api, manifest: &decided.manifest, target: &target, claimed: &claimed };
         match self.bring(&work, &mut state, &id, &decided) {
             Ok((mut summary, brought)) => {
                 let left = self.left(&past, &decided, &target, &brought, &id);
@@ -169,7 +168,14 @@ impl Pull<'_> {
 
     /// What to remember of this pull. A target that does not answer any more is no reason to fail: without fingerprints
     /// the next pull brings its tables whole.
-    fn left(&self, past: &Past, decided: &Decided, target: &Target, brought: &Brought, id: &str) -> TargetRecord {
+    fn left(
+        &self,
+        past: &Past,
+        decided: &Decided,
+        target: &Target,
+        brought: &Brought,
+        id: &str,
+    ) -> TargetRecord {
         let pulled = &decided.selection.pulled;
         let names: Vec<&str> = pulled.iter().map(|pulled| pulled.target_name.as_str()).collect();
         let fingerprints = target.fingerprints(&names).unwrap_or_else(|error| {

@@ -6,6 +6,7 @@ use crate::db::flavour::ServerFacts;
 use crate::db::introspect::view_names;
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::Result;
+use crate::plan::load::can_merge;
 use crate::schema::Schema;
 use crate::target::{self, Target, guard};
 use crate::wire::manifest::Manifest;
@@ -60,5 +61,23 @@ impl Sight {
                 events: 0,
             }),
         }
+    }
+
+    /// What the target has of the tables that are pulled, by their names there.
+    pub(super) fn own_tables(
+        &self,
+        schema: &Schema,
+        selection: &Selection,
+    ) -> Result<BTreeMap<String, OwnTable>> {
+        let Some(target) = &self.target else { return Ok(BTreeMap::new()) };
+        let names: Vec<&str> = selection.pulled.iter().map(|pulled| pulled.target_name.as_str()).collect();
+        let mut fingerprints = target.fingerprints(&names)?;
+        let own = selection.pulled.iter().filter_map(|pulled| {
+            let fingerprint = fingerprints.remove(&pulled.target_name)?;
+            let columns: Vec<&str> = pulled.columns.iter().map(|(_, name)| name.as_str()).collect();
+            let no_merge = can_merge(schema, &pulled.target_name, &columns).err();
+            Some((pulled.target_name.clone(), OwnTable { fingerprint, no_merge }))
+        });
+        Ok(own.collect())
     }
 }

@@ -97,7 +97,12 @@ fn rows_expected(pulled: &Pulled) -> Option<u64> {
 
 impl Preview {
     /// Puts a selection into words.
-    pub(super) fn new(manifest: &Manifest, target: String, selection: Selection, strangers: &[String]) -> Self {
+    pub(super) fn new(
+        manifest: &Manifest,
+        target: String,
+        selection: Selection,
+        strangers: &[String],
+    ) -> Self {
         let mode = delta::mode(&selection);
         let mut pulled: Vec<Pulled> = selection.pulled.into_iter().chain(selection.unchanged).collect();
         pulled.sort_by(|a, b| a.name().cmp(b.name()));
@@ -123,7 +128,9 @@ impl Preview {
             selection.empty.into_iter().map(|t| without_rows(t.name, "new, excluded: made empty".into()));
         let left = selection.left_alone.into_iter().map(|(table, why)| without_rows(table, why));
         let asks = strangers.iter().filter(|_| mode == Mode::Delta);
-        let asks = asks.map(|table| format!("`{table}` has rows that no pull brought: a pull asks before it replaces them"));
+        let asks = asks.map(|table| {
+            format!("`{table}` has rows that no pull brought: a pull asks before it replaces them")
+        });
         Self {
             mode: mode.word(),
             source: manifest.database.clone(),

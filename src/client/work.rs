@@ -1,10 +1,10 @@
 //! The work of a pull that was agreed to: tables are staged, loaded, indexed, checked, and swapped in.
 
 use super::api::Api;
-use super::fetch::{Fetch, FetchTable, Fetched, Sink, fetch};
 use super::delta;
-use super::kept::{Brought, BroughtTable, Kept};
+use super::fetch::{Fetch, FetchTable, Fetched, Sink, fetch};
 use super::identity;
+use super::kept::{Brought, BroughtTable, Kept};
 use super::link::{ServerRun, StagingSink};
 use super::run::Pull;
 use super::select::{Pulled, Selection};
@@ -146,7 +146,11 @@ impl Work<'_> {
                 "what a pull had {loaded} {minutes} minutes ago and could not swap was used, without a new download"
             );
             let notes = vec![note];
-            return Ok(Some(Staged { staging, brought: kept.brought, summary: Summary { notes, ..summary } }));
+            return Ok(Some(Staged {
+                staging,
+                brought: kept.brought,
+                summary: Summary { notes, ..summary },
+            }));
         }
         Ok(None)
     }

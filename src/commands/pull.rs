@@ -111,7 +111,8 @@ fn show(preview: &Preview, context: &Context) -> Result<()> {
 /// What a pull would do, in a sentence.
 fn promise(preview: &Preview) -> String {
     let of = |mode: &'static str| {
-        let tables = preview.tables.iter().filter(move |t| t.how.as_ref().is_some_and(|how| how.mode == mode));
+        let tables =
+            preview.tables.iter().filter(move |t| t.how.as_ref().is_some_and(|how| how.mode == mode));
         tables.fold((0, 0u64), |(n, rows), t| (n + 1, rows.saturating_add(t.rows_estimate.unwrap_or(0))))
     };
     let ((whole, rows), (delta, _), (unchanged, _)) = (of("full"), of("delta"), of("unchanged"));
@@ -199,11 +200,17 @@ fn headline(summary: &Summary) -> String {
     let Summary { source, target, pulled, unchanged, .. } = summary;
     let still = plural(unchanged.len() as u64, "table");
     if summary.tables == 0 && !unchanged.is_empty() {
-        return format!("Nothing is new in {still} of `{source}` since the last pull into {target}: nothing was changed.");
+        return format!(
+            "Nothing is new in {still} of `{source}` since the last pull into {target}: nothing was changed."
+        );
     }
     let delta = pulled.iter().filter(|table| table.how.mode == "delta").count() as u64;
     let how = match summary.mode {
-        "delta" => format!(" (DELTA: {delta} by delta, {} whole, {} unchanged)", summary.tables.saturating_sub(delta), unchanged.len()),
+        "delta" => format!(
+            " (DELTA: {delta} by delta, {} whole, {} unchanged)",
+            summary.tables.saturating_sub(delta),
+            unchanged.len()
+        ),
         _ => String::new(),
     };
     format!(

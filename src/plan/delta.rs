@@ -6,37 +6,32 @@
 
 use crate::wire::manifest::TableEntry;
 use crate::wire::moment::Moment;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Serialize, Serializer};
 use std::fmt;
 use std::time::Duration;
 
 /// How much earlier than last time the source's clock may be: clocks are set right by seconds now and then.
 const CLOCK_SLACK_MAX: Duration = Duration::from_secs(60);
-/// A `DATETIME` column may be written in any zone: so far behind UTC at most.
-const ZONE_MAX: Duration = Duration::from_secs(12 * 3600);
+/// A `DATETIME` column may be written in a zone that is twelve hours behind UTC, and a run may have begun a while before
+/// the clock was looked at (a pull goes on with what another had begun).
+const QUIET_MIN: Duration = Duration::from_secs(14 * 3600);
 /// The smallest step between two moments.
 const TICK: Duration = Duration::from_micros(1);
 
-/// One table as the last pull left it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TableRecord {
+/// What the last pull noted of a table's source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Last<'a> {
     /// Up to here its rows were read for sure, the overlap not yet subtracted; none where no delta can go by it.
     pub checkpoint: Option<Moment>,
     /// The manifest's digest of its columns, keys and rules.
-    pub digest: String,
+    pub digest: &'a str,
     /// Digest of the pulled columns' names.
-    pub columns: String,
-    /// The target's table after the pull; none where it could not be told.
-    pub fingerprint: Option<String>,
-    /// The source's clock at that pull.
+    pub columns: &'a str,
+    /// The source's clock.
     pub clock: Moment,
-    /// When every row of it was pulled, seconds since the epoch: rows that the source deleted since are still here.
-    pub pulled_whole: i64,
-    /// The pull.
-    pub sync: String,
 }
 
-impl TableRecord {
+impl Last<'_> {
     /// From when on a delta asks for rows; none if the table comes whole.
     #[must_use]
     pub fn since(&self, overlap: Duration) -> Option<Moment> {
@@ -50,7 +45,7 @@ impl TableRecord {
     #[must_use]
     pub fn news_since(&self, overlap: Duration) -> Option<Moment> {
         let checkpoint = self.checkpoint?;
-        let is_settled = checkpoint < self.clock.before(ZONE_MAX).before(overlap);
+        let is_settled = checkpoint < self.clock.before(QUIET_MIN).before(overlap);
         Some(if is_settled { checkpoint.after(TICK) } else { checkpoint.before(overlap) })
     }
 }
@@ -62,10 +57,8 @@ pub enum Here<'a> {
     Missing,
     /// There is one.
     Table {
-        /// What it is known by; none if that cannot be told.
-        fingerprint: Option<&'a str>,
-        /// Whether it has no rows.
-        is_empty: bool,
+        /// Whether it is the one that the last pull left, neither altered nor emptied.
+        is_still: bool,
         /// Whether rows can be merged into it, or why not.
         merges: Result<(), &'a str>,
     },
@@ -79,7 +72,7 @@ pub struct Facts<'a> {
     /// Digest of the columns to be pulled.
     pub columns: &'a str,
     /// What the last pull from this source into this target left.
-    pub record: Option<&'a TableRecord>,
+    pub last: Option<Last<'a>>,
     /// Whether the last pull into this target was from another source.
     pub other_source: bool,
     /// The target's table.
@@ -151,10 +144,8 @@ pub enum Why {
     ColumnsChanged,
     /// The source's clock is earlier than it was.
     ClockBack,
-    /// The target's table is not as the last pull left it, or that cannot be told.
+    /// The target's table is not the one that the last pull left, or was emptied.
     TargetChanged,
-    /// The target's table has no rows any more.
-    Emptied,
     /// No row said how far the last pull had read.
     NoCheckpoint,
     /// Rows cannot be merged into the target's table.
@@ -181,8 +172,7 @@ impl fmt::Display for Why {
             Self::SourceChanged => "its columns, keys, rules or limits changed at the source",
             Self::ColumnsChanged => "other columns are pulled than last time",
             Self::ClockBack => "the source's clock went back",
-            Self::TargetChanged => "the table here was changed since the last pull",
-            Self::Emptied => "the table here was emptied since the last pull",
+            Self::TargetChanged => "the table here was made anew, altered or emptied since the last pull",
             Self::NoCheckpoint => "the last pull brought no row with a time",
             Self::CannotMerge(why) => why,
         })
@@ -200,7 +190,7 @@ impl Serialize for Why {
 pub fn decide(facts: &Facts<'_>) -> How {
     match merged(facts) {
         Err(why) => How::Whole(why),
-        Ok((record, after)) => match (facts.entry.delta_count, record.news_since(facts.overlap)) {
+        Ok((last, after)) => match (facts.entry.delta_count, last.news_since(facts.overlap)) {
             (Some(0), Some(since)) => How::Nothing { since },
             _ => How::Delta { after },
         },
@@ -208,22 +198,20 @@ pub fn decide(facts: &Facts<'_>) -> How {
 }
 
 /// From when on rows have to be merged, or why that is not enough.
-fn merged<'a>(facts: &Facts<'a>) -> Result<(&'a TableRecord, Moment), Why> {
+fn merged<'a>(facts: &Facts<'a>) -> Result<(Last<'a>, Moment), Why> {
     let demand = |holds: bool, why: Why| if holds { Ok(()) } else { Err(why) };
     demand(!facts.full, Why::Asked)?;
-    let Here::Table { fingerprint, is_empty, merges } = facts.here else { return Err(Why::New) };
+    let Here::Table { is_still, merges } = facts.here else { return Err(Why::New) };
     demand(facts.entry.can_delta, why_not(facts.entry))?;
-    let first = if facts.other_source { Why::OtherSource } else { Why::First };
-    let record = facts.record.ok_or(first)?;
-    demand(record.digest == facts.entry.digest, Why::SourceChanged)?;
-    demand(record.columns == facts.columns, Why::ColumnsChanged)?;
-    let earliest = record.clock.before(facts.overlap.min(CLOCK_SLACK_MAX));
+    let last = facts.last.ok_or(if facts.other_source { Why::OtherSource } else { Why::First })?;
+    demand(last.digest == facts.entry.digest, Why::SourceChanged)?;
+    demand(last.columns == facts.columns, Why::ColumnsChanged)?;
+    let earliest = last.clock.before(facts.overlap.min(CLOCK_SLACK_MAX));
     demand(facts.clock >= earliest, Why::ClockBack)?;
-    demand(fingerprint.is_some() && fingerprint == record.fingerprint.as_deref(), Why::TargetChanged)?;
-    demand(!is_empty || record.checkpoint.is_none(), Why::Emptied)?;
+    demand(is_still, Why::TargetChanged)?;
     merges.map_err(|why| Why::CannotMerge(why.to_owned()))?;
-    let after = record.since(facts.overlap).ok_or(Why::NoCheckpoint)?;
-    Ok((record, after))
+    let after = last.since(facts.overlap).ok_or(Why::NoCheckpoint)?;
+    Ok((last, after))
 }
 
 /// Why a table cannot be asked for by time.
@@ -259,27 +247,22 @@ mod tests {
         }
     }
 
-    fn record() -> TableRecord {
-        TableRecord {
+    fn last() -> Last<'static> {
+        Last {
             checkpoint: Some(moment("2026-11-22 09:59:58.5")),
-            digest: "digest".into(),
-            columns: "columns".into(),
-            fingerprint: Some("print".into()),
+            digest: "digest",
+            columns: "columns",
             clock: moment("2026-11-22 10:00:00"),
-            pulled_whole: 0,
-            sync: "a".into(),
         }
     }
 
-    const HERE: Here<'_> = Here::Table { fingerprint: Some("print"), is_empty: false, merges: Ok(()) };
-
-    fn facts<'a>(entry: &'a TableEntry, record: &'a TableRecord) -> Facts<'a> {
+    fn facts(entry: &TableEntry) -> Facts<'_> {
         Facts {
             entry,
             columns: "columns",
-            record: Some(record),
+            last: Some(last()),
             other_source: false,
-            here: HERE,
+            here: Here::Table { is_still: true, merges: Ok(()) },
             full: false,
             clock: moment("2026-11-22 11:00:00"),
             overlap: OVERLAP,
@@ -288,42 +271,33 @@ mod tests {
 
     #[test]
     fn a_delta_begins_an_overlap_before_its_checkpoint() {
-        let (entry, record) = (entry(), record());
-        let how = decide(&facts(&entry, &record));
+        let how = decide(&facts(&entry()));
         assert_eq!(how.to_string(), "delta since 2026-11-22 09:54:58.500000");
-        assert_eq!(how.after(), record.since(OVERLAP));
+        assert_eq!(how.after(), last().since(OVERLAP));
     }
 
     #[test]
     fn whatever_else_changed_makes_a_table_whole() {
-        let (plain, left) = (entry(), record());
-        let base = facts(&plain, &left);
-        let here = |fingerprint, is_empty, merges| Here::Table { fingerprint, is_empty, merges };
+        let plain = entry();
+        let base = facts(&plain);
+        let here = |is_still, merges| Here::Table { is_still, merges };
         let cannot = TableEntry { can_delta: false, ..entry() };
         let timeless = TableEntry { has_timestamps: false, ..cannot.clone() };
         let altered = TableEntry { digest: "other".into(), ..entry() };
-        let lost = TableRecord { checkpoint: None, ..record() };
-        let blind = TableRecord { fingerprint: None, ..record() };
+        let lost = Some(Last { checkpoint: None, ..last() });
         let table = [
             (Facts { full: true, ..base }, Why::Asked),
             (Facts { here: Here::Missing, ..base }, Why::New),
             (Facts { entry: &cannot, ..base }, Why::Restricted),
             (Facts { entry: &timeless, ..base }, Why::NoTimes),
-            (Facts { record: None, ..base }, Why::First),
-            (Facts { record: None, other_source: true, ..base }, Why::OtherSource),
+            (Facts { last: None, ..base }, Why::First),
+            (Facts { last: None, other_source: true, ..base }, Why::OtherSource),
             (Facts { entry: &altered, ..base }, Why::SourceChanged),
             (Facts { columns: "fewer", ..base }, Why::ColumnsChanged),
             (Facts { clock: moment("2026-11-22 09:58:59"), ..base }, Why::ClockBack),
-            (Facts { here: here(Some("other"), false, Ok(())), ..base }, Why::TargetChanged),
-            (Facts { here: here(None, false, Ok(())), ..base }, Why::TargetChanged),
-            (Facts { here: here(None, false, Ok(())), record: Some(&blind), ..base }, Why::TargetChanged),
-            (Facts { here: here(Some("print"), true, Ok(())), ..base }, Why::Emptied),
-            (Facts { here: here(Some("print"), false, Err("no")), ..base }, Why::CannotMerge("no".into())),
-            (Facts { record: Some(&lost), ..base }, Why::NoCheckpoint),
-            (
-                Facts { record: Some(&lost), here: here(Some("print"), true, Ok(())), ..base },
-                Why::NoCheckpoint,
-            ),
+            (Facts { here: here(false, Ok(())), ..base }, Why::TargetChanged),
+            (Facts { here: here(true, Err("no")), ..base }, Why::CannotMerge("no".into())),
+            (Facts { last: lost, ..base }, Why::NoCheckpoint),
         ];
         for (facts, why) in table {
             assert_eq!(decide(&facts), How::Whole(why));
@@ -332,10 +306,9 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_right_by_seconds_did_not_go_back() {
-        let (entry, record) = (entry(), record());
+        let entry = entry();
         let at = |clock, overlap| {
-            let how = decide(&Facts { clock: moment(clock), overlap, ..facts(&entry, &record) });
-            how.after().is_some()
+            decide(&Facts { clock: moment(clock), overlap, ..facts(&entry) }).after().is_some()
         };
         assert!(at("2026-11-22 09:59:00", OVERLAP));
         assert!(!at("2026-11-22 09:58:59", OVERLAP));
@@ -349,21 +322,20 @@ mod tests {
     fn a_table_without_news_is_left_alone() {
         let quiet = TableEntry { delta_count: Some(0), ..entry() };
         let busy = TableEntry { delta_count: Some(1), ..entry() };
-        let record = record();
-        assert_eq!(decide(&facts(&quiet, &record)), How::Nothing { since: moment("2026-11-22 09:54:58.5") });
-        assert!(decide(&facts(&busy, &record)).after().is_some());
-        let changed = Facts { columns: "fewer", ..facts(&quiet, &record) };
+        assert_eq!(decide(&facts(&quiet)), How::Nothing { since: moment("2026-11-22 09:54:58.5") });
+        assert!(decide(&facts(&busy)).after().is_some());
+        let changed = Facts { columns: "fewer", ..facts(&quiet) };
         assert_eq!(decide(&changed), How::Whole(Why::ColumnsChanged), "a reason to be whole comes first");
     }
 
     #[test]
     fn the_newest_row_is_news_only_until_the_source_was_quiet() {
         let news = |checkpoint: &str| {
-            let record = TableRecord { checkpoint: Some(moment(checkpoint)), ..record() };
-            record.news_since(OVERLAP).unwrap().to_string()
+            let last = Last { checkpoint: Some(moment(checkpoint)), ..last() };
+            last.news_since(OVERLAP).unwrap().to_string()
         };
         assert_eq!(news("2026-11-22 09:59:00"), "2026-11-22 09:54:00");
-        assert_eq!(news("2026-11-21 21:55:00"), "2026-11-21 21:50:00", "in a zone far west it is recent");
-        assert_eq!(news("2026-11-21 21:54:59"), "2026-11-21 21:54:59.000001");
+        assert_eq!(news("2026-11-21 19:55:00"), "2026-11-21 19:50:00", "in a zone far west it is recent");
+        assert_eq!(news("2026-11-21 19:54:59"), "2026-11-21 19:54:59.000001");
     }
 }

@@ -262,7 +262,10 @@ mod tests {
         assert!(!schedule.is_done());
         schedule.announce(&status(&[("empty", TablePhase::Done, 0, 0)])).unwrap();
         assert!(schedule.is_done());
-        assert_eq!(schedule.totals().unwrap(), [Fetched { name: "empty".into(), rows: 0, removed: 0, checkpoint: None }]);
+        assert_eq!(
+            schedule.totals().unwrap(),
+            [Fetched { name: "empty".into(), rows: 0, removed: 0, checkpoint: None }]
+        );
     }
 
     #[test]
@@ -293,7 +296,10 @@ mod tests {
             schedule.loaded(job, Loaded { rows: 0, removed });
             schedule.totals()
         };
-        assert_eq!(totals(3, 3).unwrap(), [Fetched { name: "t".into(), rows: 7, removed: 3, checkpoint: None }]);
+        assert_eq!(
+            totals(3, 3).unwrap(),
+            [Fetched { name: "t".into(), rows: 7, removed: 3, checkpoint: None }]
+        );
         assert_eq!(totals(3, 2).unwrap_err().kind(), Kind::Integrity);
         assert_eq!(totals(11, 11).unwrap_err().kind(), Kind::Integrity);
         let mut changed = schedule(&[("t", 1)]);

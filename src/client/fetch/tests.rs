@@ -438,7 +438,7 @@ fn fewer_rows_than_the_server_counted_is_an_error() {
         target_columns: vec!["id".into()],
         bytes_estimate: 1,
         transactional: true,
-            after: None,
+        after: None,
     }];
     let (progress, interrupt) = (Counter::default(), Interrupt::default());
     let work = Fetch {

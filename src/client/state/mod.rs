@@ -10,9 +10,8 @@ mod history;
 mod lock;
 mod records;
 
-pub use crate::plan::delta::TableRecord;
 pub use history::{Fate, History, Mode, Outcome, Sync, outcome_of, read_history};
-pub use records::{Pair, Records, TargetRecord};
+pub use records::{Pair, Records, TableRecord, TargetRecord};
 
 use crate::error::Result;
 use crate::random;

@@ -1,9 +1,12 @@
 //! What is known of the targets that this machine pulled into: per table how far the source was read, and by what a
 //! later pull knows that nothing but new rows came since. Names, digests and times only.
 
-use crate::plan::delta::TableRecord;
+use crate::plan::delta::Last;
+use crate::target::fingerprint::Fingerprint;
+use crate::wire::moment::Moment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// How many targets are remembered.
 const TARGETS_MAX: usize = 10;
@@ -15,6 +18,40 @@ pub struct Pair {
     pub target: String,
     /// The source's identity: its server and database.
     pub source: String,
+}
+
+/// One table as the last pull left it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableRecord {
+    /// Up to here its rows were read for sure, the overlap not yet subtracted; none where no delta can go by it.
+    pub checkpoint: Option<Moment>,
+    /// The manifest's digest of its columns, keys and rules.
+    pub digest: String,
+    /// Digest of the pulled columns' names.
+    pub columns: String,
+    /// The target's table after the pull; none where it could not be looked at.
+    pub fingerprint: Option<Fingerprint>,
+    /// The source's clock at that pull.
+    pub clock: Moment,
+    /// When every row of it was pulled, seconds since the epoch: rows that the source deleted since are still here.
+    pub pulled_whole: i64,
+    /// The pull.
+    pub sync: String,
+}
+
+impl TableRecord {
+    /// What it says about the source.
+    #[must_use]
+    pub fn last(&self) -> Last<'_> {
+        let Self { checkpoint, digest, columns, clock, .. } = self;
+        Last { checkpoint: *checkpoint, digest, columns, clock: *clock }
+    }
+
+    /// From when on a delta asks for rows; none if the table comes whole.
+    #[must_use]
+    pub fn since(&self, overlap: Duration) -> Option<Moment> {
+        self.last().since(overlap)
+    }
 }
 
 /// A target, as pulls from one source left it.
@@ -29,7 +66,7 @@ pub struct TargetRecord {
     pub source_name: String,
     /// When it was pulled into last, seconds since the epoch.
     pub used: i64,
-    /// By the tables' names on the target.
+    /// By the tables' names at the source.
     pub tables: BTreeMap<String, TableRecord>,
 }
 
