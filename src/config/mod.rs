@@ -11,6 +11,7 @@ mod database;
 mod entry;
 mod env;
 mod file;
+mod hooks;
 mod keys;
 mod layers;
 mod limits;
@@ -26,6 +27,7 @@ mod values;
 
 pub use env::NAMES as ENVIRONMENT_NAMES;
 pub use file::{CONFIG_NAME, ENV_NAME};
+pub use hooks::{Action, Hook, Hooks};
 pub use limits::{Direction, Limit};
 pub use pull::{Binlog, Environment, PullConfig};
 pub use relations::Relation;
