@@ -13,7 +13,7 @@ use super::{Interrupt, Progress};
 use crate::config::PullConfig;
 use crate::db::flavour::ServerFacts;
 use crate::db::introspect::view_names;
-use crate::db::{Connection, Role};
+use crate::db::{Connection, Role, unless_deadlocked};
 use crate::error::{Context, Result};
 use crate::schema::Schema;
 use crate::schema::diff::TargetSide;
@@ -60,7 +60,8 @@ impl Pull<'_> {
     pub fn preview(&self) -> Result<Preview> {
         self.check_environment()?;
         let api = self.api();
-        let known = self.look(&self.manifest(&api)?)?;
+        let manifest = self.manifest(&api)?;
+        let known = unless_deadlocked(|| self.look(&manifest))?;
         let schema = self.schema(&known)?;
         let selection = self.select(&known, &schema)?;
         Ok(Preview::new(&known.manifest, self.config.database.describe(), selection))
@@ -81,7 +82,7 @@ impl Pull<'_> {
         self.step(2, &format!("asking {} for the manifest", api.base()))?;
         let manifest = self.manifest(&api)?;
         self.step(3, &format!("looking at the target {}", self.config.database.describe()))?;
-        let known = self.look(&manifest)?;
+        let known = unless_deadlocked(|| self.look(&manifest))?;
         let claimed = self.claim(known.target.as_ref())?;
         let schema = self.schema(&known)?;
         let selection = self.select(&known, &schema)?;
