@@ -5,6 +5,7 @@
 mod api;
 mod failure;
 pub mod fetch;
+mod identity;
 mod interrupt;
 mod kept;
 mod link;
