@@ -7,6 +7,7 @@ mod api;
 mod failure;
 pub mod fetch;
 pub mod hooks;
+mod identity;
 mod interrupt;
 mod kept;
 mod link;

@@ -1,7 +1,7 @@
 //! `backfill status`: what was pulled.
 
 use super::Context;
-use crate::client::state::{History, Mode, Outcome, Sync, read_history};
+use crate::client::state::{Outcome, Sync, read_history};
 use crate::config::Overrides;
 use crate::error::Result;
 use crate::ui::format::{count, duration, moment, plural, shortened};
@@ -33,7 +33,7 @@ pub fn run(context: &Context) -> Result<()> {
     if let Some(remark) = &history.remark {
         screen.warn(remark);
     }
-    let last = last_successful(&history);
+    let last = history.last_successful();
     let syncs: Vec<&Sync> = history.syncs.iter().rev().take(SHOWN_MAX).collect();
     if syncs.is_empty() {
         screen.result("Nothing was pulled yet. `backfill pull` does it.")?;
@@ -43,10 +43,6 @@ pub fn run(context: &Context) -> Result<()> {
         screen.result(&sentence(last))?;
     }
     screen.json(&Report { active: history.active, syncs, last_successful: last })
-}
-
-fn last_successful(history: &History) -> Option<&Sync> {
-    history.syncs.iter().rev().find(|sync| sync.outcome == Outcome::Complete)
 }
 
 fn sentence(last: Option<&Sync>) -> String {
@@ -75,10 +71,7 @@ fn table_of(syncs: &[&Sync]) -> Table {
     for sync in syncs {
         table.row(vec![
             sync.id.clone(),
-            match sync.mode {
-                Mode::Full => "FULL".to_owned(),
-                Mode::Delta => "DELTA".to_owned(),
-            },
+            sync.mode.name().to_owned(),
             outcome(&sync.outcome),
             count(sync.rows),
             count(sync.tables),
@@ -104,6 +97,7 @@ fn outcome(outcome: &Outcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::state::{History, Mode};
 
     fn sync(id: &str, outcome: Outcome, rows: u64) -> Sync {
         Sync {
@@ -115,6 +109,10 @@ mod tests {
             started: 0,
             duration_ms: rows,
             source: "app".into(),
+            unchanged: 0,
+            target: "localhost:3306/dev".into(),
+            selected: false,
+            fate: None,
         }
     }
 
@@ -149,8 +147,8 @@ mod tests {
             ],
             ..History::default()
         };
-        assert_eq!(last_successful(&history).unwrap().id, "b");
-        assert!(sentence(last_successful(&history)).contains("2 tables, 2 rows"));
+        assert_eq!(history.last_successful().unwrap().id, "b");
+        assert!(sentence(history.last_successful()).contains("2 tables, 2 rows"));
         assert!(sentence(None).contains("No pull"));
     }
 }
