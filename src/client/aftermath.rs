@@ -2,6 +2,8 @@
 
 use super::state::{Fate, State, Sync};
 use crate::target::recover::Recovered;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 /// Notes for the user about pulls that died, given what was taken to its end in `target` just now. What was found out is
 /// noted in the state.
@@ -48,10 +50,11 @@ fn data(fate: Fate) -> &'static str {
     }
 }
 
-/// The time of day and the date, as `status` shows it.
+/// The time of day and the date, as clocks here show them.
 fn time(unix_seconds: i64) -> String {
-    jiff::Timestamp::from_second(unix_seconds).map_or_else(
+    let zone = TimeZone::try_system().unwrap_or(TimeZone::UTC);
+    Timestamp::from_second(unix_seconds).map_or_else(
         |_| unix_seconds.to_string(),
-        |timestamp| timestamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        |timestamp| timestamp.to_zoned(zone).strftime("%H:%M on %Y-%m-%d").to_string(),
     )
 }

@@ -1,13 +1,14 @@
 //! Talks to a backfill server and feeds the target.
 //!
 //! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] and `delta` decide, [`fetch`] moves rows,
-//! [`state`] remembers.
+//! [`state`] remembers, and [`hooks`] tell others.
 
 mod aftermath;
 mod api;
 mod delta;
 mod failure;
 pub mod fetch;
+pub mod hooks;
 mod identity;
 mod interrupt;
 mod kept;

@@ -14,6 +14,7 @@ use super::summary::{Preview, Summary};
 use super::work::Work;
 use super::{Interrupt, Progress, aftermath, identity};
 use crate::config::PullConfig;
+use crate::db::unless_deadlocked;
 use crate::error::{Context, Result};
 use crate::schema::Schema;
 use crate::schema::diff::TargetSide;
@@ -64,7 +65,7 @@ impl Pull<'_> {
         self.check_environment()?;
         let history = read_history(&self.config.state_file)?;
         self.remark(history.remark);
-        let mut sight = Sight::of(&self.config.database)?;
+        let mut sight = unless_deadlocked(|| Sight::of(&self.config.database))?;
         let past = self.past(&history.records, &sight);
         let manifest = self.manifest(&self.api(), &past)?;
         sight.check_not_source(&manifest)?;
@@ -84,7 +85,7 @@ impl Pull<'_> {
         self.remark(remark);
 
         self.step(2, &format!("looking at the target {}", self.config.database.describe()))?;
-        let mut sight = Sight::of(&self.config.database)?;
+        let mut sight = unless_deadlocked(|| Sight::of(&self.config.database))?;
         let past = self.past(state.records(), &sight);
         let api = self.api();
         self.step(3, &format!("asking {} for the manifest", api.base()))?;

@@ -1,7 +1,7 @@
 //! What `pull` needs to know.
 
 use super::layers::{Origin, Setting};
-use super::{Config, Patterns, env};
+use super::{Config, Hooks, Patterns, env};
 use crate::db::Endpoint;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -56,6 +56,8 @@ pub struct PullConfig {
     pub binlog: Binlog,
     /// So much before its checkpoint a delta begins.
     pub delta_overlap: Duration,
+    /// What is run afterwards.
+    pub hooks: Hooks,
 }
 
 impl PullConfig {
@@ -119,6 +121,7 @@ impl Config {
             create_missing_tables: layers.boolean(&[], "client.create_missing_tables", true)?,
             binlog: layers.choice(&[], "client.binlog", &binlog)?.unwrap_or(Binlog::Auto),
             delta_overlap: self.seconds("client.delta_overlap", 300)?,
+            hooks: self.hooks()?,
         })
     }
 
@@ -168,7 +171,8 @@ fn check_source_url(text: &str, origin: &Origin, allow_http: bool, route_prefix:
     Ok(url)
 }
 
-fn is_loopback(host: &Host<&str>) -> bool {
+/// Whether a host is this machine.
+pub(super) fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => address.is_loopback(),

@@ -38,7 +38,7 @@ pub mod verify;
 use crate::db::flavour::ServerFacts;
 use crate::db::introspect::load_schema;
 use crate::db::lock::{HeldLock, LockKeeper};
-use crate::db::{Connection, Endpoint, Role};
+use crate::db::{Connection, Endpoint, Role, unless_deadlocked};
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::load::{LoadPlan, Origin, RESERVED, Wanted};
 use crate::schema::{ForeignKey, Schema};
@@ -136,8 +136,10 @@ impl Target {
     /// # Errors
     /// As [`load_schema`].
     pub fn schema(&self) -> Result<Schema> {
-        let mut conn = self.site.connect(Some(self.site.database()))?;
-        let mut schema = load_schema(&mut conn, self.site.database())?;
+        let mut schema = unless_deadlocked(|| {
+            let mut conn = self.site.connect(Some(self.site.database()))?;
+            load_schema(&mut conn, self.site.database())
+        })?;
         let ours = |name: &str| name.to_lowercase().starts_with(RESERVED);
         schema.tables.retain(|name, _| !ours(name));
         schema.foreign_keys.retain(|key| !ours(&key.table));
@@ -200,7 +202,8 @@ impl Claimed {
     /// # Errors
     /// `Busy` when a killed pull's statement still runs; `Integrity` when tables are gone; the server's.
     pub fn recover(&self) -> Result<Vec<Recovered>> {
-        recover::recover(&self.site)
+        // Every step of it can be taken again.
+        unless_deadlocked(|| recover::recover(&self.site))
     }
 
     /// What dead pulls left, at least `older_than` old, oldest first.
@@ -208,7 +211,8 @@ impl Claimed {
     /// # Errors
     /// The server's.
     pub fn orphans(&self, older_than: Duration) -> Result<Vec<Orphan>> {
-        sweep::list(&self.site, &mut self.site.connect(None)?, older_than)
+        unless_deadlocked(|| sweep::list(&self.site, &mut self.site.connect(None)?, older_than))
+            .context(|| "looking for what dead pulls left")
     }
 
     /// Drops one of them.

@@ -129,10 +129,11 @@ impl History {
         self.syncs.iter().rev().find(|sync| sync.outcome == Outcome::Complete)
     }
 
-    /// The newest pull that brought everything: since then, rows deleted at the source may still be here.
+    /// The newest pull that brought everything into `target`: rows deleted at the source since then may still be
+    /// there.
     #[must_use]
-    pub fn last_full(&self) -> Option<&Sync> {
-        self.syncs.iter().rev().find(|sync| sync.is_whole())
+    pub fn last_full(&self, target: &str) -> Option<&Sync> {
+        self.syncs.iter().rev().find(|sync| sync.is_whole() && sync.target == target)
     }
 }
 

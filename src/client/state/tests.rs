@@ -166,7 +166,7 @@ fn checkpoints_are_stored_with_the_success() {
     drop(state);
     let history = read_history(&path).unwrap();
     assert_eq!(history.records.of(&mine.pair), Some(&mine));
-    assert_eq!(history.last_full().unwrap().id, id);
+    assert_eq!(history.last_full(BEGUN.target).unwrap().id, id);
     assert_eq!((history.syncs[0].rows, history.syncs[0].fate), (12, None));
 }
 
@@ -184,7 +184,7 @@ fn the_last_full_pull_brought_everything() {
     let failed = state.begin(BEGUN).unwrap();
     state.fail(&failed, Outcome::Failed("no".into()), Some(Fate::Untouched), Duration::ZERO).unwrap();
     let history = read_history(&path).unwrap();
-    assert_eq!(history.last_full().unwrap().id, ids[0]);
+    assert_eq!(history.last_full(BEGUN.target).unwrap().id, ids[0]);
     assert_eq!(history.last_successful().unwrap().id, ids[2]);
 }
 

@@ -74,13 +74,6 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
         let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
         assert!(message.starts_with(&expected), "{message}");
     }
-    let table =
-        [("[hooks]\nsync_completed = \"x\"", "line 1: `hooks` is not supported by this version: hooks", "")];
-    for (toml, message, hint) in table {
-        let (found, advice) = refusal(file(toml));
-        assert_eq!(found, format!("backfill.toml {message}"), "{toml}");
-        assert!(hint.is_empty() || advice == hint, "{toml}: {advice}");
-    }
     let name = "BACKFILL_MASK_KEY";
     let (message, _) = refusal(environment(&[(name, "x")]));
     assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");
@@ -399,4 +392,40 @@ fn flags_out_of_range_are_usage_errors() {
         error.what(),
         "`--bind` is not a loopback address, and plain HTTP would carry the token and the data"
     );
+}
+
+#[test]
+fn hooks_are_commands_or_addresses_that_may_be_posted_to() {
+    use super::super::hooks::Action;
+    let hook = |value: &str, allow_http: bool| {
+        pull("", &format!("allow_http = {allow_http}\n[hooks]\nsync_failed = '{value}'"))
+            .map(|config| config.hooks.sync_failed.unwrap())
+    };
+    let table = [
+        ("https://u@a.example/", "must not have a user or password in it"),
+        ("https://:p@a.example/", "must not have a user or password in it"),
+        ("http://a.example/", "is plain http to another machine"),
+        ("ftp://a.example/", "must begin with https://"),
+        ("https://", "is not a URL"),
+        (" ", "is no command line"),
+        ("", "must not be empty"),
+    ];
+    for (value, what) in table {
+        let (found, _) = refusal(hook(value, false));
+        assert_eq!(found, format!("`hooks.sync_failed` (backfill.toml line 9) {what}"), "{value}");
+    }
+    for (value, allow_http, expected) in [
+        ("https://a.example:8443/x?y=z", false, "a.example"),
+        ("HTTPS://a.example", false, "a.example"),
+        ("http://[::1]:80/", false, "[::1]"),
+        ("http://a.example/", true, "a.example"),
+    ] {
+        let found = hook(value, allow_http).unwrap();
+        assert_eq!(found.origin, "`hooks.sync_failed` (backfill.toml line 9)");
+        let Action::Post { url, host } = found.action else { panic!("{value}") };
+        assert_eq!((url.expose(), host.as_str()), (value, expected));
+    }
+    for value in ["curl -d @- https://a.example", "./hook.sh", "echo a://b", "true"] {
+        assert!(matches!(hook(value, false).unwrap().action, Action::Command { .. }), "{value}");
+    }
 }
