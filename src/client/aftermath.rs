@@ -58,3 +58,49 @@ fn time(unix_seconds: i64) -> String {
         |timestamp| timestamp.to_zoned(zone).strftime("%H:%M on %Y-%m-%d").to_string(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::state::{Begun, Mode};
+
+    fn died(fate: Option<Fate>, recovered: &[Recovered]) -> (Vec<String>, Option<Fate>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.json");
+        let (mut state, _) = State::open(&path).unwrap();
+        let begun = Begun {
+            mode: Mode::Delta,
+            source: "app",
+            target: "localhost/dev",
+            tables: 1,
+            unchanged: 0,
+            selected: false,
+        };
+        let id = state.begin(begun).unwrap();
+        if fate == Some(Fate::Unknown) {
+            state.swapping(&id).unwrap();
+        }
+        drop(state);
+        let (mut state, _) = State::open(&path).unwrap();
+        let notes = notes(&mut state, "localhost/dev", recovered);
+        (notes, state.died()[0].fate)
+    }
+
+    #[test]
+    fn what_became_of_the_data_is_told() {
+        let recovered = |swapped| Recovered { name: "x".into(), tables: 3, swapped, left_behind: None };
+        for (fate, recovered, words, becomes) in [
+            (Fate::Untouched, None, "your data was not changed", Fate::Untouched),
+            (Fate::Unknown, None, "all new, or all as they were", Fate::Unknown),
+            (Fate::Unknown, Some(recovered(true)), "its tables are in place", Fate::Completed),
+            (Fate::Unknown, Some(recovered(false)), "your data is as it was before", Fate::Undone),
+        ] {
+            let recovered: Vec<Recovered> = recovered.into_iter().collect();
+            let (notes, noted) = died(Some(fate), &recovered);
+            assert_eq!(notes.len(), recovered.len() + 1);
+            assert!(notes.last().unwrap().contains(words), "{notes:?}");
+            assert!(notes.last().unwrap().starts_with("the pull of "), "{notes:?}");
+            assert_eq!(noted, Some(becomes));
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use super::kept::Brought;
 use super::select::{Pulled, Selection};
-use super::state::{Mode, Pair, Records, TableRecord, TargetRecord};
+use super::state::{Mode, Pair, Records, TableRecord};
 use crate::error::{Error, Result};
 use crate::plan::delta::{Facts, Here, How, decide};
 use crate::target::fingerprint::Fingerprint;
@@ -102,13 +102,26 @@ impl Past {
         selection.pulled.iter().filter(is_stranger).map(|pulled| pulled.target_name.clone()).collect()
     }
 
-    /// What to remember of a pull whose tables are in place. `fingerprints` are the target's tables now.
+    /// Tables that this pull leaves alone and an earlier one brought. Foreign keys that lead from them to tables that are
+    /// replaced are made anew, which looks as if somebody had altered them.
+    pub(super) fn staying(&self, pair: &Pair, selection: &Selection) -> Vec<String> {
+        let is_replaced = |pulled: &Pulled| matches!(pulled.how, How::Whole(_)) && !pulled.is_new;
+        if !selection.pulled.iter().any(is_replaced) {
+            return Vec::new();
+        }
+        let is_pulled = |name: &str| selection.pulled.iter().any(|pulled| pulled.name() == name);
+        let known = self.records.of(pair).into_iter().flat_map(|record| record.tables.keys());
+        known.filter(|name| !is_pulled(name)).cloned().collect()
+    }
+
+    /// What to remember of a pull whose tables are in place. `fingerprints` are the target's tables now, `stayed` those of
+    /// [`Past::staying`] as they were just before.
     pub(super) fn left(
         &self,
         pulled: &[Pulled],
         pair: &Pair,
         brought: &Brought,
-        fingerprints: &BTreeMap<String, Fingerprint>,
+        (stayed, fingerprints): (&BTreeMap<String, Fingerprint>, &BTreeMap<String, Fingerprint>),
         sync: &str,
     ) -> BTreeMap<String, TableRecord> {
         let old = |name: &str| self.records.of(pair).and_then(|record| record.tables.get(name));
@@ -127,7 +140,14 @@ impl Past {
                 sync: sync.to_owned(),
             }
         };
-        pulled.iter().map(|pulled| (pulled.name().to_owned(), record(pulled))).collect()
+        let stays = |(name, before): (&String, &Fingerprint)| {
+            let known = old(name)
+                .filter(|known| known.fingerprint.as_ref().is_some_and(|then| before.is_still(then)))?;
+            let now = fingerprints.get(name).cloned();
+            Some((name.clone(), TableRecord { fingerprint: now, ..known.clone() }))
+        };
+        let pulled = pulled.iter().map(|pulled| (pulled.name().to_owned(), record(pulled)));
+        stayed.iter().filter_map(stays).chain(pulled).collect()
     }
 }
 
@@ -142,3 +162,7 @@ pub(super) fn mode(selection: &Selection) -> Mode {
     let less = !selection.unchanged.is_empty() || selection.pulled.iter().any(is_delta);
     if less { Mode::Delta } else { Mode::Full }
 }
+
+#[cfg(test)]
+#[path = "delta_tests.rs"]
+mod tests;

@@ -18,6 +18,7 @@ use crate::db::unless_deadlocked;
 use crate::error::{Context, Result};
 use crate::schema::Schema;
 use crate::schema::diff::TargetSide;
+use crate::target::fingerprint::Fingerprint;
 use crate::target::{self, Claimed, Target, guard};
 use crate::wire::manifest::Manifest;
 use std::collections::BTreeMap;
@@ -54,6 +55,25 @@ struct Decided {
     pair: Pair,
     /// Tables that have rows which no pull brought, and are to be replaced.
     strangers: Vec<String>,
+}
+
+/// What is there once everything is in place.
+struct Came {
+    brought: Brought,
+    /// Tables that stayed, as they were before.
+    stayed: BTreeMap<String, Fingerprint>,
+}
+
+/// What the target's tables are known by. A target that does not answer is no reason to fail: without fingerprints the
+/// next pull brings its tables whole.
+fn fingerprints(target: &Target, names: &[String]) -> BTreeMap<String, Fingerprint> {
+    if names.is_empty() {
+        return BTreeMap::new();
+    }
+    target.fingerprints(names).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the target's tables cannot be looked at: the next pull brings them whole");
+        BTreeMap::new()
+    })
 }
 
 impl Pull<'_> {
@@ -105,9 +125,9 @@ impl Pull<'_> {
         let id = state.begin(self.begun(&decided, &self.config.database.describe()))?;
         let work =
             Work { pull: self, api: &api, manifest: &decided.manifest, target: &target, claimed: &claimed };
-        match self.bring(&work, &mut state, &id, &decided) {
-            Ok((mut summary, brought)) => {
-                let left = self.left(&past, &decided, &target, &brought, &id);
+        match self.bring(&work, &mut state, &id, (&past, &decided)) {
+            Ok((mut summary, came)) => {
+                let left = self.left(&past, &decided, &target, &came, &id);
                 summary.checkpoint = left.tables.values().filter_map(|table| table.checkpoint).min();
                 if let Err(error) = state.complete(&id, summary.rows, begun.elapsed(), left) {
                     summary.notes.push(format!("the data is in place, the history is not written: {error}"));
@@ -135,19 +155,20 @@ impl Pull<'_> {
         work: &Work<'_>,
         state: &mut State,
         id: &str,
-        decided: &Decided,
-    ) -> Result<(Summary, Brought)> {
+        (past, decided): (&Past, &Decided),
+    ) -> Result<(Summary, Came)> {
         let selection = &decided.selection;
-        let (mut summary, brought) = if selection.pulled.is_empty() && selection.empty.is_empty() {
-            (work.summary(), work.brought(&[])?)
+        let (mut summary, came) = if selection.pulled.is_empty() && selection.empty.is_empty() {
+            (work.summary(), Came { brought: work.brought(&[])?, stayed: BTreeMap::new() })
         } else {
             let staged = work.stage(&decided.schema, selection)?;
             let brought = staged.brought.clone();
+            let stayed = fingerprints(work.target, &past.staying(&decided.pair, selection));
             state.swapping(id)?;
-            (work.swap(staged)?, brought)
+            (work.swap(staged)?, Came { brought, stayed })
         };
-        summary.fill(selection, &|name| brought.tables.get(name).map_or(0, |table| table.rows));
-        Ok((summary, brought))
+        summary.fill(selection, &|name| came.brought.tables.get(name).map_or(0, |table| table.rows));
+        Ok((summary, came))
     }
 
     fn begun<'b>(&self, decided: &'b Decided, target: &'b str) -> Begun<'b> {
@@ -167,28 +188,17 @@ impl Pull<'_> {
         Past::new(records, target, self.config.delta_overlap, self.full)
     }
 
-    /// What to remember of this pull. A target that does not answer any more is no reason to fail: without fingerprints
-    /// the next pull brings its tables whole.
-    fn left(
-        &self,
-        past: &Past,
-        decided: &Decided,
-        target: &Target,
-        brought: &Brought,
-        id: &str,
-    ) -> TargetRecord {
+    /// What to remember of this pull.
+    fn left(&self, past: &Past, decided: &Decided, target: &Target, came: &Came, id: &str) -> TargetRecord {
         let pulled = &decided.selection.pulled;
-        let names: Vec<&str> = pulled.iter().map(|pulled| pulled.target_name.as_str()).collect();
-        let fingerprints = target.fingerprints(&names).unwrap_or_else(|error| {
-            tracing::warn!(%error, "the new tables are in place and cannot be looked at");
-            BTreeMap::new()
-        });
+        let names = pulled.iter().map(|pulled| &pulled.target_name).chain(came.stayed.keys());
+        let now = fingerprints(target, &names.cloned().collect::<Vec<_>>());
         TargetRecord {
             pair: decided.pair.clone(),
             target_name: self.config.database.describe(),
             source_name: decided.manifest.database.clone(),
             used: unix_now(),
-            tables: past.left(pulled, &decided.pair, brought, &fingerprints, id),
+            tables: past.left(pulled, &decided.pair, &came.brought, (&came.stayed, &now), id),
         }
     }
 

@@ -21,7 +21,6 @@ use crate::target::{Claimed, Target};
 use crate::wire::api::{Format, RunRequest, RunTable};
 use crate::wire::manifest::Manifest;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
