@@ -13,6 +13,7 @@
 mod arch;
 mod cli_bad_input;
 mod cli_common;
+mod cli_delta;
 mod cli_hooks;
 mod cli_kill;
 mod cli_leak;
@@ -131,6 +132,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_watch::tests(&mut add);
     srv_subset::tests(&mut add);
     cli_bad_input::tests(&mut add);
+    cli_delta::tests(&mut add);
     cli_stream::tests(&mut add);
     cli_hooks::tests(&mut add);
     cli_kill::tests(&mut add);
