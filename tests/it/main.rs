@@ -35,6 +35,7 @@ mod review_target;
 mod review_walk;
 mod srv_api;
 mod srv_balancer;
+mod srv_delta;
 mod srv_grants;
 mod srv_http;
 mod srv_kill;
@@ -113,6 +114,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
+    srv_delta::tests(&mut add);
     srv_grants::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
