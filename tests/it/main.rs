@@ -38,6 +38,8 @@ mod review_target;
 mod review_walk;
 mod srv_api;
 mod srv_balancer;
+mod srv_delta;
+mod srv_delta_references;
 mod srv_grants;
 mod srv_http;
 mod srv_kill;
@@ -116,6 +118,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
+    srv_delta::tests(&mut add);
+    srv_delta_references::tests(&mut add);
     srv_grants::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
