@@ -67,6 +67,9 @@ mod subset_shape;
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
+mod target_job;
+mod target_merge;
+mod target_merge_kill;
 mod verify;
 
 // The shared builders name the library's types from the crate root.
@@ -77,6 +80,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
+    // Some tests need a process that dies.
+    if let Some(ended) = target_job::as_child() {
+        return ended;
+    }
     let arguments = Arguments::from_args();
     if arguments.list {
         return libtest_mimic::run(&arguments, trials(None)).exit_code();
@@ -148,6 +155,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
     subset::tests(&mut add);
+    target_merge::tests(&mut add);
+    target_merge_kill::tests(&mut add);
     verify::tests(&mut add);
 
     trials
