@@ -39,6 +39,8 @@ mod review_target;
 mod review_walk;
 mod srv_api;
 mod srv_balancer;
+mod srv_delta;
+mod srv_delta_references;
 mod srv_grants;
 mod srv_http;
 mod srv_kill;
@@ -66,6 +68,9 @@ mod subset_shape;
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
+mod target_job;
+mod target_merge;
+mod target_merge_kill;
 mod verify;
 
 // The shared builders name the library's types from the crate root.
@@ -76,6 +81,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
+    // Some tests need a process that dies.
+    if let Some(ended) = target_job::as_child() {
+        return ended;
+    }
     let arguments = Arguments::from_args();
     if arguments.list {
         return libtest_mimic::run(&arguments, trials(None)).exit_code();
@@ -117,6 +126,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
+    srv_delta::tests(&mut add);
+    srv_delta_references::tests(&mut add);
     srv_grants::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
@@ -146,6 +157,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
     subset::tests(&mut add);
+    target_merge::tests(&mut add);
+    target_merge_kill::tests(&mut add);
     verify::tests(&mut add);
 
     trials
