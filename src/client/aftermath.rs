@@ -88,7 +88,8 @@ mod tests {
 
     #[test]
     fn what_became_of_the_data_is_told() {
-        let recovered = |swapped| Recovered { name: "x".into(), tables: 3, swapped, left_behind: None };
+        let recovered =
+            |swapped| Recovered { name: "x".into(), tables: 3, merges: 1, swapped, left_behind: None };
         for (fate, recovered, words, becomes) in [
             (Fate::Untouched, None, "your data was not changed", Fate::Untouched),
             (Fate::Unknown, None, "all new, or all as they were", Fate::Unknown),

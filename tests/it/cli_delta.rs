@@ -34,8 +34,11 @@ const OLD: &[&str] = &[
 
 pub fn tests(add: &mut Add<'_>) {
     let mut case = |name: &str, source: Flavour, target: Flavour, test: fn(&Site<'_>)| {
-        let direction =
-            if source == target { short(source).into() } else { format!("{}_to_{}", short(source), short(target)) };
+        let direction = if source == target {
+            short(source).into()
+        } else {
+            format!("{}_to_{}", short(source), short(target))
+        };
         add(
             format!("cli_delta::{name}::{direction}"),
             Box::new(move |servers| {
@@ -58,7 +61,12 @@ pub fn tests(add: &mut Add<'_>) {
         case("another_source_makes_whole", source, source, another_source_makes_whole);
         case("a_clock_that_went_back_makes_whole", source, source, a_clock_that_went_back_makes_whole);
         case("without_a_state_it_is_full_and_asks", source, source, without_a_state_it_is_full_and_asks);
-        case("rows_that_no_pull_brought_are_asked_for", source, source, rows_that_no_pull_brought_are_asked_for);
+        case(
+            "rows_that_no_pull_brought_are_asked_for",
+            source,
+            source,
+            rows_that_no_pull_brought_are_asked_for,
+        );
         case("two_targets_share_a_state_file", source, source, two_targets_share_a_state_file);
         case("nothing_new_is_left_alone", source, source, nothing_new_is_left_alone);
         case("a_dry_run_says_how", source, source, a_dry_run_says_how);
@@ -174,7 +182,10 @@ fn zones_and_nulls(site: &Site<'_>) {
         exec(&mut source, &format!("UPDATE {table} SET title = 'changed' WHERE id = 3"));
     }
     let summary = delta(site, &serve);
-    assert_eq!((&of(&summary, "east")["mode"], &of(&summary, "west")["mode"]), (&"delta".into(), &"delta".into()));
+    assert_eq!(
+        (&of(&summary, "east")["mode"], &of(&summary, "west")["mode"]),
+        (&"delta".into(), &"delta".into())
+    );
     expect_equal(site, "in other zones");
 }
 
@@ -188,7 +199,11 @@ fn full_heals(site: &Site<'_>) {
     let summary = delta(site, &serve);
     assert_eq!(of(&summary, "users")["rows"], 1, "{summary:#}");
     let mut target = site.target_conn();
-    assert_eq!(one::<u64>(&mut target, "SELECT COUNT(*) FROM posts WHERE id = 2"), 1, "deleted, and not seen");
+    assert_eq!(
+        one::<u64>(&mut target, "SELECT COUNT(*) FROM posts WHERE id = 2"),
+        1,
+        "deleted, and not seen"
+    );
     assert_eq!(one::<String>(&mut target, "SELECT name FROM users WHERE id = 2"), "Ben");
     assert_eq!(one::<String>(&mut target, "SELECT name FROM users WHERE id = 3"), "seen");
 
@@ -304,7 +319,10 @@ fn another_source_makes_whole(site: &Site<'_>) {
     exec(&mut conn, &format!("CREATE DATABASE {other} CHARACTER SET utf8mb4"));
     let mut there = crate::harness::connect(site.source, &other);
     TABLES.iter().for_each(|statement| exec(&mut there, statement));
-    exec(&mut there, "INSERT INTO users VALUES (7, 'z@x', 'Zoe', '2025-01-01 10:00:00', '2025-01-01 10:00:00')");
+    exec(
+        &mut there,
+        "INSERT INTO users VALUES (7, 'z@x', 'Zoe', '2025-01-01 10:00:00', '2025-01-01 10:00:00')",
+    );
     site.configure_server_as(&site.source.url(&other), "", "[privacy]\npolicy = \"open\"\n");
     let serve = site.serve();
     pull(site, &serve.url, &[]).refused("another source", 2, &["--yes", "replace 3 tables"]);
@@ -397,7 +415,10 @@ fn two_targets_share_a_state_file(site: &Site<'_>) {
     elsewhere(&[]).refused("another target", 2, &["--yes", &other]);
     assert_eq!(said(elsewhere(&["--yes"]), &serve)["mode"], "full");
     for round in 0..2 {
-        exec(&mut site.source_conn(), "INSERT INTO users (mail, created_at, updated_at) VALUES (UUID(), NOW(), NOW())");
+        exec(
+            &mut site.source_conn(),
+            "INSERT INTO users (mail, created_at, updated_at) VALUES (UUID(), NOW(), NOW())",
+        );
         if round == 0 {
             delta(site, &serve);
             expect_equal(site, "the first target");
@@ -426,7 +447,10 @@ fn nothing_new_is_left_alone(site: &Site<'_>) {
     exec(&mut site.source_conn(), "UPDATE posts SET title = 'x', updated_at = NOW(3) WHERE id = 1");
     let summary = delta(site, &serve);
     assert_eq!(summary["unchanged"], serde_json::json!(["users"]), "{summary:#}");
-    assert_eq!((&of(&summary, "posts")["mode"], &of(&summary, "posts")["rows"]), (&"delta".into(), &1.into()));
+    assert_eq!(
+        (&of(&summary, "posts")["mode"], &of(&summary, "posts")["rows"]),
+        (&"delta".into(), &1.into())
+    );
     expect_equal(site, "one table is new");
     assert_eq!(made(site), before, "users were not touched");
 }
@@ -454,7 +478,10 @@ fn an_interrupted_pull_is_told(site: &Site<'_>) {
     for (moment, words) in
         [("load.done", "your data was not changed"), ("swap.renamed", "its tables are in place")]
     {
-        exec(&mut site.source_conn(), "UPDATE users SET name = CONCAT(name, '.'), updated_at = NOW() WHERE id = 1");
+        exec(
+            &mut site.source_conn(),
+            "UPDATE users SET name = CONCAT(name, '.'), updated_at = NOW() WHERE id = 1",
+        );
         let mut command = site.pull_command(&serve.url, &["--yes"]);
         let killed = command.env(KILL_AT, moment).output().unwrap();
         assert_eq!(killed.status.code(), None, "{moment}: not killed");
