@@ -5,6 +5,7 @@
 
 use super::api::{Api, Remote};
 use super::failure::same_protocol;
+use super::outage::Patience;
 use super::select::{Selection, Wishes, select};
 use super::state::{Mode, Outcome, State, outcome_of};
 use super::summary::{Preview, Summary};
@@ -37,6 +38,8 @@ pub struct Pull<'a> {
     pub tables: &'a [String],
     /// `--verify`: read back what was loaded, before it is swapped in.
     pub verify: bool,
+    /// `--fresh`: nothing of an earlier pull is used.
+    pub fresh: bool,
     /// Who listens.
     pub progress: &'a dyn Progress,
     /// Who may stop it.
@@ -152,7 +155,8 @@ impl Pull<'_> {
     }
 
     fn manifest(&self, api: &Api) -> Result<Manifest> {
-        let manifest = api.manifest()?;
+        let patience = Patience::new(self.config.timeout, self.progress, self.interrupt);
+        let manifest = patience.first_contact(|| api.manifest())?;
         same_protocol(manifest.protocol, api.base())?;
         tracing::info!(
             server = manifest.backfill,
