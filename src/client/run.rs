@@ -6,6 +6,7 @@
 use super::api::{Api, Remote};
 use super::failure::same_protocol;
 use super::identity;
+use super::outage::Patience;
 use super::select::{Selection, Wishes, select};
 use super::state::{Begun, Mode, Pair, State, TargetRecord, outcome_of, unix_now};
 use super::summary::{Preview, Summary};
@@ -38,6 +39,8 @@ pub struct Pull<'a> {
     pub tables: &'a [String],
     /// `--verify`: read back what was loaded, before it is swapped in.
     pub verify: bool,
+    /// `--fresh`: nothing of an earlier pull is used.
+    pub fresh: bool,
     /// Who listens.
     pub progress: &'a dyn Progress,
     /// Who may stop it.
@@ -170,7 +173,8 @@ impl Pull<'_> {
     }
 
     fn manifest(&self, api: &Api) -> Result<Manifest> {
-        let manifest = api.manifest()?;
+        let patience = Patience::new(self.config.timeout, self.progress, self.interrupt);
+        let manifest = patience.first_contact(|| api.manifest())?;
         same_protocol(manifest.protocol, api.base())?;
         tracing::info!(
             server = manifest.backfill,

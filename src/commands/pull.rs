@@ -34,6 +34,9 @@ pub struct PullArgs {
     /// Read back every loaded row and compare it with what arrived, before tables are replaced
     #[arg(long)]
     pub verify: bool,
+    /// Drop what earlier pulls had loaded and could not finish, and load everything anew
+    #[arg(long)]
+    pub fresh: bool,
     /// Do not ask before tables are replaced
     #[arg(short, long, visible_alias = "force", overrides_with = "yes")]
     pub yes: bool,
@@ -65,6 +68,7 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
         config: &config,
         tables: &tables,
         verify: args.verify,
+        fresh: args.fresh,
         progress: &*progress,
         interrupt: &interrupt,
     };
