@@ -20,6 +20,7 @@ mod cli_limits;
 mod cli_memory;
 mod cli_plan;
 mod cli_proxy;
+mod cli_scan;
 mod cli_status;
 mod cli_stream;
 mod cli_target;
@@ -138,6 +139,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_memory::tests(&mut add);
     cli_plan::tests(&mut add);
     cli_status::tests(&mut add);
+    cli_scan::tests(&mut add);
     cli_target::tests(&mut add);
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
