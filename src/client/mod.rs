@@ -1,7 +1,7 @@
 //! Talks to a backfill server and feeds the target.
 //!
-//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] decides, [`fetch`] moves rows, [`state`] remembers,
-//! and [`hooks`] tell others.
+//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] decides, [`fetch`] moves
+//! rows, [`state`] remembers, and [`hooks`] tell others.
 
 mod api;
 mod failure;
