@@ -7,6 +7,7 @@ use super::api::{Api, Remote};
 use super::delta::{self, Past};
 use super::failure::same_protocol;
 use super::kept::Brought;
+use super::outage::Patience;
 use super::select::{Selection, Wishes, select};
 use super::sight::Sight;
 use super::state::{Begun, Mode, Pair, Records, State, TargetRecord, outcome_of, read_history, unix_now};
@@ -41,6 +42,8 @@ pub struct Pull<'a> {
     pub full: bool,
     /// `--verify`: read back what was loaded, before it is swapped in.
     pub verify: bool,
+    /// `--fresh`: nothing of an earlier pull is used.
+    pub fresh: bool,
     /// Who listens.
     pub progress: &'a dyn Progress,
     /// Who may stop it.
@@ -234,7 +237,9 @@ impl Pull<'_> {
     }
 
     fn manifest(&self, api: &Api, past: &Past) -> Result<Manifest> {
-        let manifest = api.manifest_after(&past.news())?;
+        let patience = Patience::new(self.config.timeout, self.progress, self.interrupt);
+        let news = past.news();
+        let manifest = patience.first_contact(|| api.manifest_after(&news))?;
         same_protocol(manifest.protocol, api.base())?;
         tracing::info!(
             server = manifest.backfill,

@@ -2,26 +2,25 @@
 
 use super::api::Api;
 use super::delta;
-use super::fetch::{Fetch, FetchTable, Fetched, Sink, fetch};
+use super::fetch::{FetchTable, Fetched};
 use super::identity;
 use super::kept::{Brought, BroughtTable, Kept};
-use super::link::{ServerRun, StagingSink};
+use super::load::{self, Load, Loaded};
 use super::run::Pull;
 use super::select::{Pulled, Selection};
 use super::state::{Fate, unix_now};
 use super::summary::{Summary, Verified as ReadBack};
-use super::verify::{Ledger, Recording};
-use crate::config::{Binlog, PullConfig};
+use super::verify::Ledger;
+use crate::config::PullConfig;
 use crate::error::{Error, Kind, Result};
 use crate::plan::load::{Structure, Wanted, Way};
 use crate::schema::{Flavour, Schema, Table};
-use crate::target::load::BinlogMode;
-use crate::target::staging::{Empty, Indexed, PrepareOptions, Staging, Verified};
+use crate::target::staging::{Indexed, Staging, Verified};
+use crate::target::sweep::Orphan;
 use crate::target::{Claimed, Target};
 use crate::wire::api::{Format, RunRequest, RunTable};
 use crate::wire::manifest::Manifest;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A complete staging that could not be swapped is used by a later pull if it is no older than this.
@@ -33,14 +32,6 @@ pub(super) struct Staged {
     /// What came.
     pub(super) brought: Brought,
     summary: Summary,
-}
-
-/// What was loaded.
-struct Loaded {
-    /// What is there of each table, in the order in which they were asked for.
-    fetched: Vec<Fetched>,
-    /// What was decided about the binlog.
-    binlog: Option<String>,
 }
 
 /// A pull that was agreed to.
@@ -67,29 +58,30 @@ impl Work<'_> {
     pub(super) fn stage(&self, schema: &Schema, selection: &Selection) -> Result<Staged> {
         let summary = self.summary();
         let label = label(self.pull.config, self.manifest, selection);
-        if let Some(staged) = self.kept(&label, summary.clone())? {
+        if !self.pull.fresh
+            && let Some(staged) = self.kept(&label, summary.clone())?
+        {
             return Ok(staged);
         }
-        self.pull.step(4, "building the new tables, empty, to see whether the target takes them")?;
         let plan = self.target.plan(
             schema,
             wanted(selection, self.manifest.flavour),
             &self.manifest.foreign_keys,
         )?;
         let parallel = self.pull.config.parallel;
-        let mut notes = plan.notes.clone();
         let tables: Vec<FetchTable> =
             selection.pulled.iter().map(|pulled| fetch_table(pulled, &plan)).collect();
-        let staging = self.claimed.prepare(plan, PrepareOptions { parallel, prefixed: false })?;
-
-        let word = if tables.len() == 1 { "table" } else { "tables" };
-        self.pull.step(5, &format!("loading {} {word}", tables.len()))?;
-        let estimate = selection.pulled.iter().map(|pulled| pulled.entry.rows_expected()).sum();
-        self.pull.progress.loading(estimate);
-        let ledger = self.ledger(&staging, selection)?;
-        let loaded = self.load(&staging, &tables, ledger.as_ref());
-        self.pull.progress.loaded();
-        let Loaded { fetched, binlog } = loaded?;
+        let load = Load {
+            work: self,
+            selection,
+            plan: &plan,
+            tables: &tables,
+            request: &self.request(&tables),
+            data: &label,
+        };
+        let Loaded { staging, ledger, fetched, binlog, notes: told } = load.run()?;
+        let mut notes = plan.notes.clone();
+        notes.extend(told);
         notes.extend(taken_back(&tables, &fetched));
         let brought = self.brought(&fetched)?;
 
@@ -154,19 +146,6 @@ impl Work<'_> {
         Ok(None)
     }
 
-    /// What `--verify` writes down while loading.
-    fn ledger(&self, staging: &Staging<Empty>, selection: &Selection) -> Result<Option<Arc<Ledger>>> {
-        if !self.pull.verify {
-            return Ok(None);
-        }
-        let origins = selection.pulled.iter().map(|pulled| {
-            let table = &pulled.entry.table;
-            let columns = pulled.columns.iter().filter_map(|(name, _)| table.column(name)).collect();
-            (pulled.target_name.as_str(), columns)
-        });
-        Ok(Some(Ledger::new(staging.compared(&origins.collect())?)))
-    }
-
     /// Compares the staged rows with those that arrived.
     fn read_back(&self, staging: &Staging<Indexed>, ledger: &Ledger, rows: u64) -> Result<ReadBack> {
         let begun = Instant::now();
@@ -181,70 +160,18 @@ impl Work<'_> {
         compared.map(|()| ledger.verified(begun.elapsed()))
     }
 
-    /// Has a run made and loads it.
-    fn load(
-        &self,
-        staging: &Staging<Empty>,
-        tables: &[FetchTable],
-        ledger: Option<&Arc<Ledger>>,
-    ) -> Result<Loaded> {
-        let config = self.pull.config;
-        let pool = staging.load_pool(match config.binlog {
-            Binlog::Auto => BinlogMode::Auto,
-            Binlog::Off => BinlogMode::Off,
-            Binlog::On => BinlogMode::On,
-        })?;
-        let sinks = (0..config.parallel.clamp(1, tables.len().max(1)))
-            .map(|_| {
-                let sink = StagingSink::open(&pool)?;
-                Ok(match ledger {
-                    None => Box::new(sink) as Box<dyn Sink>,
-                    Some(ledger) => Box::new(Recording::new(sink, ledger)),
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let batch_bytes_max = self.target.batch_bytes_max();
-        let request = RunRequest {
-            tables: tables
-                .iter()
-                .map(|table| RunTable {
-                    name: table.name.clone(),
-                    columns: Some(table.columns.clone()),
-                    after: table.after,
-                })
-                .collect(),
+    fn request(&self, tables: &[FetchTable]) -> RunRequest {
+        let wanted = tables.iter().map(|table| RunTable {
+            name: table.name.clone(),
+            columns: Some(table.columns.clone()),
+            after: table.after,
+        });
+        RunRequest {
+            tables: wanted.collect(),
             format: Format::Sql,
-            batch_rows: Some(config.chunk_size),
-            batch_bytes: Some(batch_bytes_max),
-        };
-        let run = self.api.create_run(&request)?;
-        let fetched = if run.tables == request.tables {
-            fetch(
-                Fetch {
-                    upstream: &ServerRun::new(self.api, &run.run, config.timeout),
-                    tables,
-                    batch_bytes_max,
-                    progress: self.pull.progress,
-                    interrupt: self.pull.interrupt,
-                },
-                sinks,
-            )
-        } else {
-            Err(Error::integrity("the server's run has other tables or columns than those asked for"))
-        };
-        // Over connections of its own: a fetch that failed has cut all others.
-        match self.pull.api().end_run(&run.run) {
-            Err(error) if fetched.is_ok() => {
-                tracing::warn!(%error, "the server ends the run by itself later");
-            }
-            // What ended the fetch is told; it probably is the cause of this too.
-            Err(error) => tracing::debug!(%error, "the run is not ended"),
-            Ok(()) => {}
+            batch_rows: Some(self.pull.config.chunk_size),
+            batch_bytes: Some(self.target.batch_bytes_max()),
         }
-        let fetched = fetched?;
-        let binlog = pool.binlog();
-        let state = if binlog.off { "off" } else { "on" };
-        Ok(Loaded { fetched, binlog: binlog.why.map(|why| format!("{state} ({why})")) })
     }
 
     pub(super) fn swap(&self, staged: Staged) -> Result<Summary> {
@@ -255,16 +182,19 @@ impl Work<'_> {
         summary.tables = report.tables as u64;
         summary.triggers = report.triggers as u64;
         summary.outside_keys = report.outside_keys.into_iter().map(Into::into).collect();
-        if let Some(left) = report.left_behind {
-            summary.notes.push(left);
-        }
+        summary.notes.extend(report.merged.iter().flat_map(merged));
+        summary.notes.extend(report.left_behind);
         Ok(summary)
     }
 
-    /// After a failure: ends a swap that was begun, and drops what was staged, unless it can be swapped later. Tells what
-    /// became of the data, if that could be found out.
+    /// After a failure: ends a swap that was begun, and drops what was staged, unless a later pull can swap it or go on
+    /// with it. Tells what became of the data, if that could be found out.
     pub(super) fn clean_up(&self, error: &Error) -> Option<Fate> {
-        let keep = error.kind() == Kind::Busy;
+        let swap_later = error.kind() == Kind::Busy;
+        let go_on = load::can_go_on(error);
+        let is_kept = |orphan: &Orphan| {
+            (swap_later && orphan.complete.is_some()) || (go_on && orphan.loading.is_some())
+        };
         let recovered = self.claimed.recover();
         let fate = recovered.as_ref().ok().map(|all| match all.iter().any(|swap| swap.swapped) {
             true => Fate::Completed,
@@ -272,7 +202,7 @@ impl Work<'_> {
         });
         let cleaned = recovered.and_then(|_| self.claimed.orphans(Duration::ZERO)).and_then(|all| {
             all.iter()
-                .filter(|orphan| !(keep && orphan.complete.is_some()))
+                .filter(|orphan| !is_kept(orphan))
                 .try_for_each(|orphan| self.claimed.drop_orphan(orphan))
         });
         if let Err(error) = cleaned {
@@ -280,6 +210,21 @@ impl Work<'_> {
         }
         fate
     }
+}
+
+/// What a merge did beside bringing rows.
+fn merged(table: &MergedTable) -> Vec<String> {
+    let MergedTable { table, removed, unlinked, .. } = table;
+    let rows = |number: &u64| if *number == 1 { "1 row".to_owned() } else { format!("{number} rows") };
+    let went = (*removed > 0).then(|| {
+        format!(
+            "{} of `{table}` went: others have their unique values now, or what they referred to went",
+            rows(removed)
+        )
+    });
+    let lost = (*unlinked > 0)
+        .then(|| format!("{} of `{table}` refer to nothing now: what they referred to went", rows(unlinked)));
+    went.into_iter().chain(lost).collect()
 }
 
 /// Says which rows were taken back, if any were.
@@ -321,6 +266,7 @@ fn fetch_table(pulled: &Pulled, plan: &crate::plan::load::LoadPlan) -> FetchTabl
         bytes_estimate: pulled.entry.table.bytes,
         transactional: planned.is_some_and(|table| table.transactional),
         after: pulled.how.after(),
+        loaded: Default::default(),
     }
 }
 

@@ -36,6 +36,9 @@ pub struct PullArgs {
     /// Read back every loaded row and compare it with what arrived, before tables are replaced
     #[arg(long)]
     pub verify: bool,
+    /// Drop what earlier pulls had loaded and could not finish, and load everything anew
+    #[arg(long)]
+    pub fresh: bool,
     /// Do not ask before tables are replaced
     #[arg(short, long, visible_alias = "force", overrides_with = "yes")]
     pub yes: bool,
@@ -67,6 +70,7 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
         tables: &tables,
         full: args.full,
         verify: args.verify,
+        fresh: args.fresh,
         progress: &*progress,
         interrupt: &interrupt,
     };

@@ -15,8 +15,8 @@ const CLOCK_SLACK_MAX: Duration = Duration::from_secs(60);
 /// A `DATETIME` column may be written in a zone that is twelve hours behind UTC, and a run may have begun a while before
 /// the clock was looked at (a pull goes on with what another had begun).
 const QUIET_MIN: Duration = Duration::from_secs(14 * 3600);
-/// The smallest step that every column keeps.
-const TICK: Duration = Duration::from_secs(1);
+/// The smallest step between two moments.
+const TICK: Duration = Duration::from_micros(1);
 
 /// What the last pull noted of a table's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -336,6 +336,6 @@ mod tests {
         };
         assert_eq!(news("2026-11-22 09:59:00"), "2026-11-22 09:54:00");
         assert_eq!(news("2026-11-21 19:55:00"), "2026-11-21 19:50:00", "in a zone far west it is recent");
-        assert_eq!(news("2026-11-21 19:54:59"), "2026-11-21 19:55:00");
+        assert_eq!(news("2026-11-21 19:54:59"), "2026-11-21 19:54:59.000001");
     }
 }

@@ -33,6 +33,7 @@ mod pool;
 pub mod recover;
 mod rehearse;
 pub mod reread;
+pub mod resume;
 mod site;
 pub mod staging;
 pub mod swap;

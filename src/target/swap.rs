@@ -81,6 +81,19 @@ impl Staging<Verified> {
 
 /// Nobody may have changed a table since its copy was made: the swap would undo a migration.
 fn check_unchanged(site: &Site, conn: &mut Connection, about: &About) -> Result<()> {
+    let changed = changed(site, conn, about)?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::Schema,
+        format!("the target changed while its data was loaded (a migration?): {}", changed.join(", ")),
+    )
+    .hint("nothing was replaced; pull again"))
+}
+
+/// Tables that are not what they were when their copies were made, for messages.
+pub(super) fn changed(site: &Site, conn: &mut Connection, about: &About) -> Result<Vec<String>> {
     let there = site.tables(conn, site.database())?;
     let mut changed = Vec::new();
     for (table, built) in about.plan.tables.iter().zip(&about.built) {
@@ -96,14 +109,7 @@ fn check_unchanged(site: &Site, conn: &mut Connection, about: &About) -> Result<
             changed.push(format!("`{}`", table.name));
         }
     }
-    if changed.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        Kind::Schema,
-        format!("the target changed while its data was loaded (a migration?): {}", changed.join(", ")),
-    )
-    .hint("nothing was replaced; pull again"))
+    Ok(changed)
 }
 
 fn write_down(site: &Site, conn: &mut Connection, about: &About) -> Result<(Journal, Merging)> {

@@ -63,7 +63,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// `2026-11-22 16:46:11 CET` for seconds since the epoch, as clocks here show it; the bare number where no calendar
+/// `2026-11-22 16:46 CET` for seconds since the epoch, as clocks here show it; the bare number where no calendar
 /// holds it.
 #[must_use]
 pub fn moment(unix_seconds: i64) -> String {
@@ -73,7 +73,7 @@ pub fn moment(unix_seconds: i64) -> String {
 fn moment_in(unix_seconds: i64, zone: TimeZone) -> String {
     Timestamp::from_second(unix_seconds).map_or_else(
         |_| unix_seconds.to_string(),
-        |timestamp| timestamp.to_zoned(zone).strftime("%Y-%m-%d %H:%M:%S %Z").to_string(),
+        |timestamp| timestamp.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string(),
     )
 }
 
@@ -170,10 +170,10 @@ mod tests {
 
     #[test]
     fn moments_are_shown_where_clocks_are() {
-        assert_eq!(moment_in(0, TimeZone::UTC), "1970-01-01 00:00:00 UTC");
+        assert_eq!(moment_in(0, TimeZone::UTC), "1970-01-01 00:00 UTC");
         let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        assert_eq!(moment_in(1_795_362_371, zone.clone()), "2026-11-22 16:46:11 CET");
-        assert_eq!(moment_in(1_782_000_000, zone), "2026-06-21 02:00:00 CEST");
+        assert_eq!(moment_in(1_795_362_371, zone.clone()), "2026-11-22 16:46 CET");
+        assert_eq!(moment_in(1_782_000_000, zone), "2026-06-21 02:00 CEST");
         assert_eq!(rfc3339(1_795_362_371), "2026-11-22T15:46:11Z");
         assert_eq!(rfc3339(i64::MAX), i64::MAX.to_string());
         assert_eq!(moment(i64::MAX), i64::MAX.to_string());

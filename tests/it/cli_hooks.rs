@@ -68,7 +68,8 @@ fn expect_completed(site: &Site<'_>, event: &Value) {
 }
 
 fn command_is_told(site: &Site<'_>, serve: &Serve) {
-    configure(site, &format!("sync_completed = \"{WITNESS}\"\nsync_failed = \"touch failed\""));
+    let status = format!("{} status --json > status.json", env!("CARGO_BIN_EXE_backfill"));
+    configure(site, &format!("sync_completed = '{WITNESS}; {status}'\nsync_failed = \"touch failed\""));
     let url = account(site, "hook", &["ALL ON *.*".to_owned()]);
     let mut command = site.pull_command(&serve.url, &["--yes", "--json"]);
     command
@@ -87,6 +88,12 @@ fn command_is_told(site: &Site<'_>, serve: &Serve) {
     expect_completed(site, &event);
     assert_eq!(event["rows_synced"], summary["rows"]);
     assert_eq!(read(site, "pwd.txt").trim(), site.path("client").canonicalize().unwrap().to_str().unwrap());
+
+    // For a hook the pull is over.
+    let status: Value = serde_json::from_str(&read(site, "status.json")).unwrap();
+    let newest = &status["syncs"][0];
+    assert_eq!((&status["active"], &newest["status"]), (&false.into(), &"complete".into()), "{status}");
+    assert_eq!(newest["id"], summary["id"]);
 
     let environment = read(site, "env.txt");
     for secret in [TOKEN, PASSWORD, "DATABASE_URL", "DB_PASSWORD", "BACKFILL_SOURCE_URL"] {

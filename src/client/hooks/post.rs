@@ -25,9 +25,10 @@ pub(super) fn run(hooked: &Hooked<'_>, event: &Event, interrupt: &Interrupt) -> 
     let request = agent.post(hooked.url.expose()).header("Content-Type", "application/json");
     let json = event.json()?;
     let (answer, answered) = crossbeam_channel::bounded(1);
-    // Beside the waiting, so that a signal ends it. Nobody listens any more then.
+    // Beside the waiting, so that a signal ends it. Then nobody listens any more.
     std::thread::spawn(move || {
-        drop(answer.send(request.send(&json[..]).map(|answer| answer.status().as_u16())))
+        let status = request.send(&json[..]).map(|answer| answer.status().as_u16());
+        let _ = answer.send(status);
     });
     loop {
         match answered.recv_timeout(LOOK_EVERY) {

@@ -80,6 +80,14 @@ fn every_end_is_told_in_words() {
 }
 
 #[test]
+fn the_table_fits_a_terminal_of_eighty_columns() {
+    let syncs = [sync("6f1c22d0", Outcome::Interrupted, 0), sync("54a0aa5e", Outcome::Complete, 1_234_567)];
+    let text = words::table(&syncs.iter().collect::<Vec<_>>()).render(Some(80));
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+}
+
+#[test]
 fn the_last_ten_are_shown_newest_first() {
     let all = (0..12).map(|number| sync(&format!("s{number}"), Outcome::Complete, 1)).collect();
     let history = history(all);
