@@ -15,6 +15,7 @@ use crate::config::PullConfig;
 use crate::error::{Error, Kind, Result};
 use crate::plan::load::{Structure, Wanted, Way};
 use crate::schema::{Flavour, Schema, Table};
+use crate::target::journal::MergedTable;
 use crate::target::staging::{Indexed, Staging, Verified};
 use crate::target::sweep::Orphan;
 use crate::target::{Claimed, Target};

@@ -12,11 +12,10 @@ use std::time::Duration;
 
 /// How much earlier than last time the source's clock may be: clocks are set right by seconds now and then.
 const CLOCK_SLACK_MAX: Duration = Duration::from_secs(60);
-/// A `DATETIME` column may be written in a zone that is twelve hours behind UTC, and a run may have begun a while before
-/// the clock was looked at (a pull goes on with what another had begun).
-const QUIET_MIN: Duration = Duration::from_secs(14 * 3600);
-/// The smallest step between two moments.
-const TICK: Duration = Duration::from_micros(1);
+/// What is written at a moment says so, or an earlier one by at most so much: `DATETIME` columns may be written in a zone
+/// that is twelve hours behind UTC, clocks are put back by an hour in autumn, and a run may have begun a while before its
+/// clock was looked at (a pull goes on with what another had begun).
+const BEHIND_MAX: Duration = Duration::from_secs(14 * 3600);
 
 /// What the last pull noted of a table's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,15 +37,13 @@ impl Last<'_> {
         self.checkpoint.map(|checkpoint| checkpoint.before(overlap))
     }
 
-    /// From when on rows are counted to find out whether any are new: none are if the count is 0. Usually this is where
-    /// a delta begins. Where the source had been quiet for so long at the last pull that everything older was
-    /// committed, whatever zone the columns are written in, only rows after the checkpoint count: else the newest one
-    /// would be news for ever.
+    /// From when on rows are counted to find out whether any are new: none are if the count is 0. This is where a delta
+    /// begins, or, where that is later, the earliest that a row written since the last pull can say. Else the newest row
+    /// of a table that nobody writes to would be news for ever.
     #[must_use]
     pub fn news_since(&self, overlap: Duration) -> Option<Moment> {
-        let checkpoint = self.checkpoint?;
-        let is_settled = checkpoint < self.clock.before(QUIET_MIN).before(overlap);
-        Some(if is_settled { checkpoint.after(TICK) } else { checkpoint.before(overlap) })
+        let earliest = self.clock.before(BEHIND_MAX).before(overlap);
+        self.since(overlap).map(|since| since.max(earliest))
     }
 }
 
@@ -335,7 +332,8 @@ mod tests {
             last.news_since(OVERLAP).unwrap().to_string()
         };
         assert_eq!(news("2026-11-22 09:59:00"), "2026-11-22 09:54:00");
-        assert_eq!(news("2026-11-21 19:55:00"), "2026-11-21 19:50:00", "in a zone far west it is recent");
-        assert_eq!(news("2026-11-21 19:54:59"), "2026-11-21 19:54:59.000001");
+        assert_eq!(news("2026-11-21 20:10:00"), "2026-11-21 20:05:00", "in a zone far west it is recent");
+        assert_eq!(news("2026-11-21 19:59:59"), "2026-11-21 19:55:00");
+        assert_eq!(news("2025-01-01 10:00:00"), "2026-11-21 19:55:00");
     }
 }
