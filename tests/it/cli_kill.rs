@@ -180,7 +180,7 @@ fn views_and_triggers_work(site: &Site<'_>, what: &str) {
 fn any_moment(site: &Site<'_>, serve: &mut Serve) {
     let whole = structure(&mut site.target_conn());
     let begun = Instant::now();
-    pull(site, &serve.url, &["--yes"]).good("a whole pull");
+    pull(site, &serve.url, &["--yes", "--full"]).good("a whole pull");
     let length = begun.elapsed();
     // A pull that was killed between its last count and its swap leaves what it loaded, and the next one swaps that
     // in: the tables of any round may come, all of them of the same.
@@ -188,7 +188,7 @@ fn any_moment(site: &Site<'_>, serve: &mut Serve) {
     for round in 1..=6_u32 {
         refill(&mut site.source_conn(), 30 + round, &format!("r{round}"));
         known.push(pulled_rows(&mut site.source_conn()));
-        let mut child = quiet(site.pull_command(&serve.url, &["--yes"])).spawn().unwrap();
+        let mut child = quiet(site.pull_command(&serve.url, &["--yes", "--full"])).spawn().unwrap();
         // The moment is the point here; nothing that follows depends on which one it is.
         std::thread::sleep(length * (2 + round) / 8);
         child.kill().unwrap();
@@ -197,7 +197,7 @@ fn any_moment(site: &Site<'_>, serve: &mut Serve) {
         assert!(known.contains(&now), "round {round}: neither the old nor the new tables");
     }
     client(site, &["cleanup", "--force", "--max-age", "0"]).good("cleanup");
-    pull(site, &serve.url, &["--yes"]).good("the pull after all");
+    pull(site, &serve.url, &["--yes", "--full"]).good("the pull after all");
     expect_equal(site, "after all");
     expect_tidy(site, &whole, "after all");
     views_and_triggers_work(site, "after all");
