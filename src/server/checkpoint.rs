@@ -40,12 +40,22 @@ const SETTLED: Duration = Duration::from_secs(13 * 60 * 60);
 /// What is surely read where no row tells.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The condition for rows of `after` or later.
+/// The condition for rows of `after` or later, and for those of the same second where a column has no fractions.
 #[must_use]
 pub fn since(times: &Times, after: Moment) -> Since {
+    since_each(times, |column| after.floor(column.digits))
+}
+
+/// The condition for rows that say they are of that very moment or later.
+#[must_use]
+pub fn exactly_since(times: &Times, after: Moment) -> Since {
+    since_each(times, |_| after)
+}
+
+fn since_each(times: &Times, from: impl Fn(&TimeColumn) -> Moment) -> Since {
     let column = |column: &TimeColumn| SinceColumn {
         name: column.name.clone(),
-        from: after.floor(column.digits).to_string(),
+        from: from(column).to_string(),
         nullable: column.nullable,
     };
     Since { created: column(&times.created), updated: column(&times.updated) }

@@ -5,7 +5,7 @@ use super::select::column_of;
 use std::fmt::Write as _;
 
 /// A zero date: stored where nobody said when.
-const ZERO: &str = "'0000-00-00 00:00:00'";
+pub(super) const ZERO: &str = "'0000-00-00 00:00:00'";
 
 /// Rows that were made or changed since a moment, as far as two columns of theirs tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
