@@ -39,6 +39,7 @@ mod review_walk;
 mod srv_api;
 mod srv_balancer;
 mod srv_delta;
+mod srv_delta_checkpoint;
 mod srv_delta_references;
 mod srv_grants;
 mod srv_http;
@@ -126,6 +127,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
     srv_delta::tests(&mut add);
+    srv_delta_checkpoint::tests(&mut add);
     srv_delta_references::tests(&mut add);
     srv_grants::tests(&mut add);
     srv_kill::tests(&mut add);
