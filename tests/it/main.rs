@@ -29,6 +29,9 @@ mod masks;
 mod masks_more;
 mod oracle;
 mod readme;
+mod recover_link;
+mod recover_pull;
+mod recover_resume;
 mod review_leaks;
 mod review_source;
 mod review_target;
@@ -135,6 +138,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_memory::tests(&mut add);
     cli_plan::tests(&mut add);
     cli_target::tests(&mut add);
+    recover_pull::tests(&mut add);
+    recover_resume::tests(&mut add);
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
     subset::tests(&mut add);
