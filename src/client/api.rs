@@ -14,7 +14,9 @@ use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, http};
 
 /// How long finding and reaching the server may take.
@@ -255,6 +257,20 @@ fn segment(text: &str) -> String {
 }
 
 fn agent(https_only: bool, timeout: Duration) -> Agent {
+    careful_agent()
+        .https_only(https_only)
+        .accept("application/json, application/zstd")
+        .input_buffer_size(INPUT_BUFFER_BYTES)
+        .timeout_resolve(Some(CONNECT_TIMEOUT))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_per_read(Some(timeout))
+        .timeout_per_write(Some(timeout))
+        .build()
+        .new_agent()
+}
+
+/// What every request has: no redirects, no proxy, and the authorities of this machine.
+pub(super) fn careful_agent() -> ConfigBuilder<AgentScope> {
     let crypto = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
@@ -264,19 +280,10 @@ fn agent(https_only: bool, timeout: Duration) -> Agent {
         .build();
     Agent::config_builder()
         .tls_config(tls)
-        .https_only(https_only)
         .proxy(None)
         .max_redirects(0)
         .http_status_as_error(false)
         .user_agent(concat!("backfill/", env!("CARGO_PKG_VERSION")))
-        .accept("application/json, application/zstd")
-        .input_buffer_size(INPUT_BUFFER_BYTES)
-        .timeout_resolve(Some(CONNECT_TIMEOUT))
-        .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_per_read(Some(timeout))
-        .timeout_per_write(Some(timeout))
-        .build()
-        .new_agent()
 }
 
 #[cfg(test)]

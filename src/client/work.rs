@@ -96,8 +96,10 @@ impl Work<'_> {
         let kept = Kept { rows: total, verified: verified.is_some() };
         let staging = staging.verify(&rows, &kept.label(&label), parallel)?;
         notes.extend(summary.notes);
+        let empty = selection.empty.iter().map(|table| (table.name.clone(), 0));
         let summary = Summary {
             rows: total,
+            tables_rows: rows.into_iter().chain(empty).collect(),
             indexes: built.indexes,
             foreign_keys: built.foreign_keys,
             binlog,
@@ -122,8 +124,9 @@ impl Work<'_> {
             let note = format!(
                 "what a pull had {loaded} {minutes} minutes ago and could not swap was used, without a new download"
             );
-            let notes = vec![note];
-            return Ok(Some(Staged { staging, summary: Summary { rows: kept.rows, notes, ..summary } }));
+            let tables_rows = staging.rows(self.pull.config.parallel)?;
+            let summary = Summary { rows: kept.rows, tables_rows, notes: vec![note], ..summary };
+            return Ok(Some(Staged { staging, summary }));
         }
         Ok(None)
     }

@@ -69,7 +69,7 @@ pub(super) struct About {
 /// One table as it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Built {
-    /// Digest of the definition of the table that will be replaced; none for a new table.
+    /// Digest of the definition of the application's table, which is replaced or merged into; none for a new table.
     pub(super) replaces: Option<String>,
     /// Indexes to be built when the rows are in.
     pub(super) deferred: Vec<IndexDefinition>,
