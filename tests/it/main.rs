@@ -32,6 +32,9 @@ mod masks;
 mod masks_more;
 mod oracle;
 mod readme;
+mod recover_link;
+mod recover_pull;
+mod recover_resume;
 mod review_leaks;
 mod review_source;
 mod review_target;
@@ -154,6 +157,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_status::tests(&mut add);
     cli_scan::tests(&mut add);
     cli_target::tests(&mut add);
+    recover_pull::tests(&mut add);
+    recover_resume::tests(&mut add);
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
     subset::tests(&mut add);
