@@ -12,6 +12,7 @@ mod entry;
 mod env;
 mod file;
 mod keys;
+mod known;
 mod layers;
 mod limits;
 mod parse;
@@ -26,6 +27,7 @@ mod values;
 
 pub use env::{EnvEntry, NAMES as ENVIRONMENT_NAMES, entries as env_entries};
 pub use file::{CONFIG_NAME, ENV_NAME};
+pub use known::Known;
 pub use limits::{Direction, Limit};
 pub use pull::{Binlog, Environment, PullConfig};
 pub use relations::Relation;
