@@ -11,6 +11,7 @@ mod database;
 mod entry;
 mod env;
 mod file;
+mod hooks;
 mod keys;
 mod known;
 mod layers;
@@ -27,6 +28,7 @@ mod values;
 
 pub use env::{EnvEntry, NAMES as ENVIRONMENT_NAMES, entries as env_entries};
 pub use file::{CONFIG_NAME, ENV_NAME};
+pub use hooks::{Action, Hook, Hooks};
 pub use known::Known;
 pub use limits::{Direction, Limit};
 pub use pull::{Binlog, Environment, PullConfig};

@@ -62,7 +62,8 @@ pub fn tests(add: &mut Add<'_>) {
                 found.extend(calls.map(str::to_owned));
             }
             found.sort();
-            let mut known: Vec<&str> = STAGING.iter().chain(SWAP).copied().collect();
+            let merge = crate::target_merge_kill::MERGE;
+            let mut known: Vec<&str> = STAGING.iter().chain(SWAP).chain(merge).copied().collect();
             known.sort_unstable();
             assert_eq!(found, known, "a moment without a test");
         }),
