@@ -14,6 +14,8 @@ mod arch;
 mod cli_bad_input;
 mod cli_common;
 mod cli_hooks;
+mod cli_install;
+mod cli_install_checks;
 mod cli_kill;
 mod cli_leak;
 mod cli_limits;
@@ -150,6 +152,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_stream::tests(&mut add);
     cli_hooks::tests(&mut add);
     cli_kill::tests(&mut add);
+    cli_install::tests(&mut add);
+    cli_install_checks::tests(&mut add);
     cli_leak::tests(&mut add);
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
