@@ -133,7 +133,7 @@ impl Config {
         }
     }
 
-    fn source_url(&self, route_prefix: &str) -> Result<Url> {
+    pub(super) fn source_url(&self, route_prefix: &str) -> Result<Url> {
         let setting = self.layers.text(&[env::SOURCE_URL], "client.source_url")?;
         let Some(Setting { value, origin }) = setting else {
             return Err(Error::config("no source is configured")

@@ -14,6 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("db", &["error", "schema", "secret", "sql", "wire", "db"]),
     ("config", &["db", "error", "secret", "config"]),
     ("scan", &["error", "plan", "schema", "scan"]),
+    ("install", &["config", "error", "schema", "secret", "source", "sql", "install"]),
     ("source", &["random", "db", "error", "plan", "schema", "sql", "source"]),
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     (
