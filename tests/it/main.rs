@@ -17,6 +17,7 @@ mod cli_delta;
 mod cli_hooks;
 mod cli_install;
 mod cli_install_checks;
+mod cli_install_terminal;
 mod cli_kill;
 mod cli_leak;
 mod cli_limits;
@@ -156,6 +157,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_kill::tests(&mut add);
     cli_install::tests(&mut add);
     cli_install_checks::tests(&mut add);
+    cli_install_terminal::tests(&mut add);
     cli_leak::tests(&mut add);
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
