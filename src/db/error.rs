@@ -107,7 +107,10 @@ pub fn from_mysql(error: mysql::Error, kind: Kind) -> Error {
 }
 
 fn broken(error: std::io::Error, kind: Kind) -> Error {
-    Error::new(kind, "the database connection broke").source(error).retryable()
+    Error::new(kind, "the database connection broke")
+        .source(error)
+        .hint("the database may have been restarted, or have ended the connection; try again")
+        .retryable()
 }
 
 fn from_server(code: u16, state: &str, message: &str, kind: Kind) -> Error {

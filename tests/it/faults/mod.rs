@@ -14,6 +14,7 @@
 //! | wrong clocks | `clocks` | |
 //! | several servers, cleanup, signals | `others` | `srv_kill`, `srv_tables`, `cli_target` |
 
+mod moments;
 mod wire;
 
 use crate::cli_common::{
@@ -28,6 +29,7 @@ use std::sync::Mutex;
 
 /// The tests of all files.
 pub fn tests(add: &mut Add<'_>) {
+    moments::tests(add);
     wire::tests(add);
 }
 
@@ -77,9 +79,14 @@ impl<'a> Ground<'a> {
 
     /// Fills the source anew, so that the target's rows are other ones, and takes down what both have.
     pub fn before(&mut self) -> Before {
+        self.refill();
+        Before::of(&self.site)
+    }
+
+    /// Fills the source anew.
+    pub fn refill(&mut self) {
         self.round += 1;
         refill(&mut self.site.source_conn(), 40, &format!("round{}-", self.round));
-        Before::of(&self.site)
     }
 
     /// A pull without faults succeeds, and the target has what the source has and all that was its own.
@@ -98,6 +105,11 @@ impl Before {
         new.extend(pulled_rows(&mut site.source_conn()));
         assert_ne!(old, new, "a test that could not tell old from new");
         Self { old, new, structure: structure(&mut conn) }
+    }
+
+    /// The same with what both have by now.
+    pub fn and_now(&self, site: &Site<'_>) -> Self {
+        Self { structure: self.structure.clone(), ..Self::of(site) }
     }
 
     /// Every row of every table is as it was, or those of the pulled tables are the source's. Triggers and keys may
