@@ -97,22 +97,45 @@ fn stops_itself(child: &mut Child) -> bool {
 }
 
 /// Holds a pull at a moment, does `what` and lets it go on.
-fn held_pull(ground: &Ground<'_>, url: &str, moment: &str, what: impl FnOnce(&Child)) -> Out {
+pub fn held_pull(ground: &Ground<'_>, url: &str, moment: &str, what: impl FnOnce(&mut Child)) -> Out {
     let mut command = ground.site.pull_command(&ground.serve.url, &["--yes"]);
     command.env(HOLD_AT, moment).env("DATABASE_URL", url);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    if stops_itself(&mut child) {
-        what(&child);
-        // Some moments come once for each table or key.
-        wait_for("the pull to end", || {
-            if is_held(child.id()) {
-                let_go(child.id());
-            }
-            child.try_wait().unwrap().is_some()
-        });
-        return Out::of(&child.wait_with_output().unwrap());
+    let mut pull = Pulling(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()));
+    if !stops_itself(pull.child()) {
+        panic!("{moment}: the pull ended before:\n{}", pull.out().all());
     }
-    panic!("{moment}: the pull ended before:\n{}", Out::of(&child.wait_with_output().unwrap()).all());
+    what(pull.child());
+    // Some moments come once for each table or key.
+    wait_for("the pull to end", || {
+        let child = pull.child();
+        if is_held(child.id()) {
+            let_go(child.id());
+        }
+        child.try_wait().unwrap().is_some()
+    });
+    pull.out()
+}
+
+/// A pull that does not outlive its test.
+struct Pulling(Option<Child>);
+
+impl Pulling {
+    fn child(&mut self) -> &mut Child {
+        self.0.as_mut().unwrap()
+    }
+
+    fn out(mut self) -> Out {
+        Out::of(&self.0.take().unwrap().wait_with_output().unwrap())
+    }
+}
+
+impl Drop for Pulling {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.0.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// Ctrl-C and SIGTERM at every moment: up to the swap the pull ends with the old data; from there on it goes to its
@@ -215,16 +238,17 @@ impl Struck<'_, '_> {
         command.env(if blow == Blow::Kill { KILL_AT } else { HOLD_AT }, moment);
         let mut serve = Serve::start(command.args(["-v", "serve"]));
         let mut pulling = self.site.pull_command(&serve.url, &["--yes"]);
-        let mut pulling = pulling.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut pulling =
+            Pulling(Some(pulling.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()));
         self.strike(&mut serve, blow, &what);
         wait_for("the pull to end", || {
             // Some moments come once for each table.
             if serve.ended().is_none() && is_held(serve.pid()) {
                 let_go(serve.pid());
             }
-            pulling.try_wait().unwrap().is_some()
+            pulling.child().try_wait().unwrap().is_some()
         });
-        let out = Out::of(&pulling.wait_with_output().unwrap());
+        let out = pulling.out();
 
         if blow == Blow::LoseConnections {
             // The server makes itself new ones.
