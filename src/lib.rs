@@ -3,7 +3,7 @@
 //! Data flows one way. On the server: `cli -> config -> plan -> workspace -> rows -> batches -> frames -> http`.
 //! On the client: `cli -> config -> fetch -> check -> load -> swap -> state`. The two meet in [`wire`] only.
 //!
-//! - pure, without sockets, files, clocks or randomness: [`schema`], [`sql`], [`plan`], [`wire`];
+//! - pure, without sockets, files, clocks or randomness: [`schema`], [`sql`], [`plan`], [`wire`], [`scan`];
 //! - databases: [`db`] (connections), [`source`] (reads production, writes only to its workspace),
 //!   [`target`] (the only writer of the developer's database);
 //! - network: [`server`], [`client`];
@@ -29,6 +29,7 @@ pub mod fault;
 pub mod plan;
 pub mod random;
 pub mod sandbox;
+pub mod scan;
 pub mod schema;
 pub mod secret;
 pub mod server;

@@ -222,7 +222,7 @@ fn limit(limit: &crate::config::Limit) -> Limit {
 }
 
 /// The relation of that number, from 1.
-fn relation(number: usize, relation: &crate::config::Relation) -> Relation {
+pub(super) fn relation(number: usize, relation: &crate::config::Relation) -> Relation {
     Relation {
         key: ForeignKey {
             name: format!("relation {number}"),

@@ -8,4 +8,5 @@ pub mod reference;
 pub mod run;
 pub mod sanitize;
 pub mod subset;
+pub mod times;
 pub mod walk;

@@ -2,11 +2,13 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::plan::sanitize::TableMasks;
+use crate::plan::times::Times;
 use crate::plan::walk::walk_key;
 use crate::schema::diff::stores_locally;
 use crate::schema::{Generated, Schema, Table, TableKind};
 use crate::sql::literal::Form;
 use crate::sql::select::WalkKey;
+use crate::sql::since::Since;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Tables without a key to walk that are larger than this are copied first and walked by a number of their own:
@@ -43,6 +45,10 @@ pub struct TablePlan {
     /// What each column looked like when the plan was made; a stored one that looks otherwise after the rows were read
     /// ends the run.
     pub columns_seen: Vec<(String, String)>,
+    /// The columns that say when its rows were made and changed; none if it cannot be pulled by delta.
+    pub times: Option<Times>,
+    /// Which of its rows are sent; none: all, or what limits keep.
+    pub since: Option<Since>,
 }
 
 /// By which way rows travel.
@@ -97,7 +103,27 @@ impl TablePlan {
             restricted,
             table: table.clone(),
             columns_seen,
+            times: None,
+            since: None,
         })
+    }
+
+    /// The same for a table with these times, of which only the rows of `since` are sent.
+    ///
+    /// # Errors
+    /// `Usage` when rows would be sent that cannot replace those of last time, for want of their key.
+    pub fn timed(self, times: Times, since: Option<Since>) -> Result<Self> {
+        let is_sent = |name: &&String| self.columns.iter().any(|(sent, _)| sent == *name);
+        let unsent = |name: &&String| is_stored(&self.table, name) && !is_sent(name);
+        if since.is_some()
+            && let Some(name) = self.table.primary_key.iter().find(unsent)
+        {
+            let table = &self.table.name;
+            let what =
+                format!("`after` needs column `{name}` of table `{table}`, which is of its primary key");
+            return Err(Error::usage(what));
+        }
+        Ok(Self { times: Some(times), since, ..self })
     }
 
     /// Whether a table whose columns look like `now`, in table order, can have been read by this plan: every column that

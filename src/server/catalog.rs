@@ -10,9 +10,11 @@ use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
+use crate::plan::times::Times;
 use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
+use crate::server::checkpoint::since;
 use crate::server::digest::digest;
 use crate::server::limits::CheckedLimits;
 use crate::server::run::RunPlan;
@@ -243,7 +245,7 @@ impl Catalog {
             ),
             sanitized_columns,
             table: table.clone(),
-            can_delta: false,
+            can_delta: self.times(table).is_ok(),
             delta_count: None,
         }
     }
@@ -277,6 +279,23 @@ impl Catalog {
         let masks = self.sanitize.for_table(&table.name);
         let signature = self.signatures.get(&table.name).cloned().unwrap_or_default();
         let restricted = self.limits.restrict(&table.name);
-        TablePlan::new(table, wanted.columns.as_deref(), masks, restricted, self.mask_at, signature)
+        let columns = wanted.columns.as_deref();
+        let plan = TablePlan::new(table, columns, masks, restricted, self.mask_at, signature)?;
+        match (self.times(table), wanted.after) {
+            (Ok(times), after) => {
+                let since = after.map(|after| since(&times, after));
+                plan.timed(times, since)
+            }
+            (Err(_), None) => Ok(plan),
+            (Err(why), Some(_)) => {
+                Err(Error::usage(format!("table `{}` cannot be asked for with `after`: {why}", wanted.name)))
+            }
+        }
+    }
+
+    /// By which columns a table can be pulled by delta, or why it cannot.
+    fn times(&self, table: &Table) -> Result<Times, String> {
+        let is_told = |column: &str| self.sanitize.is_told_by(table, column);
+        Times::of(table, self.limits.restrict(&table.name), is_told)
     }
 }

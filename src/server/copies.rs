@@ -37,6 +37,7 @@ pub(super) fn order<'a>(
         mask_at: if logging == Logging::On { MaskAt::Copy } else { mask_at },
         walk: unlogged_walk(plan, logging),
         kept,
+        since: plan.since.as_ref(),
         copy_walk: plan.copy_walk(),
     }))
 }

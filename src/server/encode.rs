@@ -7,15 +7,17 @@
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::{TablePlan, Unruled};
 use crate::schema::Table;
+use crate::server::checkpoint::{Begun, Passed};
 use crate::server::references::Recorder;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::{Chunk, ChunkWriter};
-use crate::source::reader::{Pace, READ_GOAL, Reader};
-use crate::source::workspace::{Sanitized, bound, key_forms};
+use crate::server::steps::Steps;
+use crate::source::reader::Reader;
+use crate::source::workspace::Sanitized;
+use crate::sql::TableName;
 use crate::sql::insert::{Batch, BatchLimits, InsertBatch, RowError, Verb};
 use crate::sql::literal::Form;
-use crate::sql::select::{Range, Select, WalkKey};
-use crate::sql::{Ident, TableName};
+use crate::sql::select::{Select, WalkKey};
 use crate::wire::frame::{EncodedFrame, FrameId, Packer};
 use crossbeam_channel::{Receiver, bounded};
 use std::cell::RefCell;
@@ -32,8 +34,6 @@ const CHUNK_BYTES_MAX: u64 = 16 << 20;
 const CHUNK_TIME_MAX: Duration = Duration::from_secs(5);
 /// Batches of one table that are being compressed at a time.
 const IN_FLIGHT_MAX: usize = 3;
-/// Most rows of one read.
-const READ_ROWS_MAX: u64 = 50_000;
 
 /// What may be encoded: nothing else leaves this process.
 #[derive(Debug)]
@@ -56,6 +56,14 @@ impl Dumpable<'_> {
         match self {
             Self::Direct(..) => plan.walk.clone(),
             Self::Copied(copy) => Some(copy.walk().clone()),
+        }
+    }
+
+    /// Which rows are sent; a copy has no others.
+    fn conditions(&self, plan: &TablePlan) -> Vec<String> {
+        match self {
+            Self::Direct(..) => plan.since.iter().map(|since| since.condition(None)).collect(),
+            Self::Copied(_) => Vec::new(),
         }
     }
 }
@@ -82,13 +90,20 @@ impl Encoder {
         Ok(Self { pool, level })
     }
 
-    /// Reads a whole table of a run into sealed chunks.
+    /// Reads what a run wants of a table into sealed chunks. `begun` is when the table's first row was read.
     ///
     /// # Errors
     /// The source's; `Integrity` for a row that no statement can hold; `Busy` when the run was ended.
-    pub fn dump(&self, reader: &mut Reader, what: &Dumpable<'_>, run: &Arc<Run>, at: usize) -> Result<()> {
+    pub fn dump(
+        &self,
+        reader: &mut Reader,
+        what: &Dumpable<'_>,
+        run: &Arc<Run>,
+        at: usize,
+        begun: Begun,
+    ) -> Result<()> {
         let plan = &run.tables[at];
-        let mut dump = Dump::new(self, what, plan, run, at)?;
+        let mut dump = Dump::new(self, what, plan, run, at, begun)?;
         while dump.read_on(reader)? {}
         dump.finish()
     }
@@ -102,22 +117,14 @@ struct Dump<'a> {
     plan: &'a TablePlan,
     from: TableName,
     list: Vec<String>,
-    walk: Option<Walk>,
+    conditions: Vec<String>,
+    steps: Option<Steps>,
     batch: InsertBatch,
     recorder: Recorder<'a>,
+    passed: Option<Passed>,
     open: Option<OpenChunk>,
     chunks: u32,
     rows: u64,
-}
-
-/// Where a walk stands.
-struct Walk {
-    key: WalkKey,
-    forms: Vec<Form>,
-    /// Positions of the key's columns in the SELECT list.
-    cells: Vec<usize>,
-    range: Range,
-    pace: Pace,
 }
 
 impl<'a> Dump<'a> {
@@ -127,17 +134,37 @@ impl<'a> Dump<'a> {
         plan: &'a TablePlan,
         run: &'a Arc<Run>,
         at: usize,
+        begun: Begun,
     ) -> Result<Self> {
         let mut list = select_list(&plan.table, &plan.columns)?;
-        let walk = what.walk(plan).map(|key| Walk::new(key, plan, &mut list)).transpose()?;
+        let (from, conditions) = (what.name().clone(), what.conditions(plan));
+        let steps = |key| Steps::new(from.clone(), key, plan, conditions.clone(), &mut list);
+        let steps = what.walk(plan).map(steps).transpose()?;
+        let passed = plan.times.as_ref().map(|times| Passed::new(begun, plan, times, &mut list));
         let recorder = Recorder::new(&run.references, at, &plan.columns, &mut list);
         if list.is_empty() {
             // A table whose columns are all generated: its rows are counted.
             list.push("1".to_owned());
         }
-        let batch = InsertBatch::new(Verb::Insert, &plan.table.name, &plan.columns, limits(run.batch));
-        let from = what.name().clone();
-        Ok(Self { encoder, run, at, plan, from, list, walk, batch, recorder, open: None, chunks: 0, rows: 0 })
+        let verb = if plan.since.is_some() { Verb::Replace } else { Verb::Insert };
+        let batch = InsertBatch::new(verb, &plan.table.name, &plan.columns, limits(run.batch));
+        let (open, chunks, rows) = (None, 0, 0);
+        Ok(Self {
+            encoder,
+            run,
+            at,
+            plan,
+            from,
+            list,
+            conditions,
+            steps,
+            batch,
+            recorder,
+            passed,
+            open,
+            chunks,
+            rows,
+        })
     }
 
     /// Does one read; says whether there may be more rows.
@@ -149,12 +176,12 @@ impl<'a> Dump<'a> {
             Some(open) => open,
             None => OpenChunk::new(self.run.spool.begin_chunk()?, self.chunks),
         };
-        let more = match &self.walk {
+        let more = match &self.steps {
             Some(_) => self.read_step(reader, &mut open)?,
             None => self.read_all(reader, &mut open)?,
         };
         self.run.progress(self.at, self.rows);
-        if open.is_full() && more {
+        if more && open.is_full() {
             self.seal(open)?;
         } else {
             self.open = Some(open);
@@ -163,8 +190,9 @@ impl<'a> Dump<'a> {
     }
 
     fn read_all(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let select = Select::all(self.from.clone(), self.list.clone());
-        let Self { batch, recorder, encoder, plan, rows, run, .. } = self;
+        let all = Select::all(self.from.clone(), self.list.clone());
+        let select = Select { conditions: self.conditions.clone(), ..all };
+        let Self { batch, recorder, passed, encoder, plan, rows, run, .. } = self;
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
                 if run.is_cancelled() {
@@ -172,6 +200,7 @@ impl<'a> Dump<'a> {
                 }
                 *rows += 1;
                 recorder.row(&row)?;
+                passed.iter_mut().for_each(|passed| passed.row(&row));
                 if let Some(full) = push(batch, plan, &row)? {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
@@ -181,16 +210,15 @@ impl<'a> Dump<'a> {
     }
 
     fn read_step(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { batch, recorder, encoder, plan, rows, walk, list, from, .. } = self;
-        let Some(walk) = walk else { return Ok(false) };
-        let asked = walk.pace.rows();
-        let select = Select::step(from.clone(), list.clone(), &walk.key, walk.range.clone(), asked);
-        let begun = Instant::now();
-        let (count, last) = reader.read(&select, |result| {
+        let Self { batch, recorder, passed, encoder, plan, rows, steps, list, .. } = self;
+        let Some(steps) = steps else { return Ok(false) };
+        let step = steps.next(reader, list)?;
+        let (count, last) = reader.read(&step.select, |result| {
             let (mut count, mut last) = (0, None);
             while let Some(row) = result.next_row()? {
                 count += 1;
                 recorder.row(&row)?;
+                passed.iter_mut().for_each(|passed| passed.row(&row));
                 if let Some(full) = push(batch, plan, &row)? {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
@@ -198,14 +226,9 @@ impl<'a> Dump<'a> {
             }
             Ok((count, last))
         })?;
-        walk.pace.learn(begun);
         *rows += count;
-        if let Some(row) = last {
-            use crate::db::RowCells;
-            let after = bound(&walk.forms, walk.cells.iter().map(|cell| row.cell(*cell)))?;
-            walk.range = Range { after: Some(after), up_to: None };
-        }
-        Ok(count == asked)
+        open.rows += count;
+        steps.go_on(&step, count, last.as_ref())
     }
 
     /// Ends the chunk: every row read so far is in it. A chunk without rows has an empty batch.
@@ -225,30 +248,10 @@ impl<'a> Dump<'a> {
         if let Some(open) = self.open.take() {
             self.seal(open)?;
         }
+        if let Some(passed) = &self.passed {
+            self.run.prove(self.at, passed.checkpoint());
+        }
         self.recorder.finish()
-    }
-}
-
-impl Walk {
-    /// Key columns that are not sent are read as well, behind those that are.
-    fn new(key: WalkKey, plan: &TablePlan, list: &mut Vec<String>) -> Result<Self> {
-        let mut cells = Vec::with_capacity(key.columns.len());
-        let mut forms = Vec::with_capacity(key.columns.len());
-        for name in &key.columns {
-            let sent = plan.columns.iter().position(|(column, _)| column == name);
-            cells.push(sent.unwrap_or(list.len()));
-            if sent.is_none() {
-                list.push(Ident::new(name.as_str()).to_string());
-            }
-        }
-        if plan.table.column(&key.columns[0]).is_some() {
-            forms = key_forms(&plan.table, &key)?;
-        } else {
-            // The number that a copy was given.
-            forms.push(Form::Number);
-        }
-        let pace = Pace::new(plan.table.row_count, plan.table.bytes, READ_ROWS_MAX, READ_GOAL);
-        Ok(Self { key, forms, cells, range: Range::default(), pace })
     }
 }
 
@@ -328,20 +331,22 @@ struct OpenChunk {
     seq: u32,
     pending: VecDeque<Receiver<Result<EncodedFrame>>>,
     bytes: u64,
+    rows: u64,
     begun: Instant,
 }
 
 impl OpenChunk {
     fn new(writer: ChunkWriter, number: u32) -> Self {
-        Self { writer, number, seq: 1, pending: VecDeque::new(), bytes: 0, begun: Instant::now() }
+        Self { writer, number, seq: 1, pending: VecDeque::new(), bytes: 0, rows: 0, begun: Instant::now() }
     }
 
     fn is_empty(&self) -> bool {
         self.seq == 1
     }
 
+    /// A chunk without rows waits for some: a delta may read for long and find none.
     fn is_full(&self) -> bool {
-        self.bytes >= CHUNK_BYTES_MAX || self.begun.elapsed() >= CHUNK_TIME_MAX
+        self.rows > 0 && (self.bytes >= CHUNK_BYTES_MAX || self.begun.elapsed() >= CHUNK_TIME_MAX)
     }
 
     /// Sends a batch to the pool; waits for the oldest when enough are under way.

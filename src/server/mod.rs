@@ -10,11 +10,13 @@
 //! - [`runs`], [`run`]: which runs are alive, how far each is. [`work`]: copies and reads, on [`permits`].
 //!   `limits`: which rows of a table. `order`: what of a run comes when.
 //! - [`references`]: whether the rows fit together.
-//! - [`encode`]: rows to frames. [`spool`]: where frames wait. [`stream`]: sends them.
+//! - [`checkpoint`]: how far a table was read for sure.
+//! - [`encode`]: rows to frames, read in `steps`. [`spool`]: where frames wait. [`stream`]: sends them.
 
 mod answer;
 pub mod auth;
 pub mod catalog;
+pub mod checkpoint;
 mod copies;
 mod digest;
 pub mod encode;
@@ -31,5 +33,6 @@ pub mod runs;
 pub mod service;
 mod slots;
 pub mod spool;
+mod steps;
 pub mod stream;
 pub mod work;

@@ -9,6 +9,7 @@ use crate::server::references::References;
 use crate::server::spool::{Chunk, Spool};
 use crate::source::watch::Statements;
 use crate::wire::api::{Code, ErrorBody, RunPhase, RunStatus, TablePhase, TableStatus};
+use crate::wire::moment::Moment;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -84,6 +85,7 @@ struct TableState {
     phase: TablePhase,
     rows: u64,
     chunks: Vec<Arc<Chunk>>,
+    checkpoint: Option<Moment>,
 }
 
 /// What a stream finds when it asks for a chunk.
@@ -104,7 +106,7 @@ impl Run {
         let RunPlan { tables, subset, checks } = plan;
         let states = tables
             .iter()
-            .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new() })
+            .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new(), checkpoint: None })
             .collect();
         Self {
             id,
@@ -157,6 +159,17 @@ impl Run {
     /// A chunk is sealed and can be fetched.
     pub fn add_chunk(&self, table: usize, chunk: Arc<Chunk>) {
         self.change(|state| state.tables[table].chunks.push(chunk));
+    }
+
+    /// How far the rows of a table prove that it was read.
+    pub fn prove(&self, table: usize, checkpoint: Option<Moment>) {
+        self.lock().tables[table].checkpoint = checkpoint;
+    }
+
+    /// A row of this moment was taken back: it has to come again.
+    pub fn take_back(&self, table: usize, moment: Moment) {
+        let checkpoint = &mut self.lock().tables[table].checkpoint;
+        *checkpoint = checkpoint.map(|proven| proven.min(moment));
     }
 
     /// All chunks of a table are there.
@@ -250,7 +263,7 @@ impl Run {
                 _ => 0,
             },
             chunks: u32::try_from(table.chunks.len()).unwrap_or(u32::MAX),
-            checkpoint: None,
+            checkpoint: table.checkpoint.filter(|_| table.phase == TablePhase::Done),
         });
         RunStatus {
             run: self.id.clone(),

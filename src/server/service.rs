@@ -9,6 +9,7 @@ use crate::server::run::{BatchSize, Run};
 use crate::server::runs::Registry;
 use crate::server::stream::{self, Part};
 use crate::wire::api::{Code, Format, RunCreated, RunRequest, RunTable, TablePhase};
+use crate::wire::moment::Moment;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,7 +108,7 @@ impl Service {
     }
 
     fn manifest(&self, request: &Request) -> Result<Reply, Refusal> {
-        refuse_after(request)?;
+        after(request)?;
         let catalog = self.look()?;
         tracing::info!(peer = %request.peer, tables = catalog.counts().0, request_id = request.request_id, "manifest");
         Ok(Reply::json(200, &catalog.manifest())?)
@@ -118,10 +119,10 @@ impl Service {
             Refusal::bad_request(format!("the body is not a run request ({})", shape_only(&error)))
         })?;
         let run = self.start(&wanted, request)?;
-        let tables = run.tables.iter().map(|plan| RunTable {
+        let tables = run.tables.iter().zip(&wanted.tables).map(|(plan, asked)| RunTable {
             name: plan.table.name.clone(),
             columns: Some(plan.columns.iter().map(|(name, _)| name.clone()).collect()),
-            after: None,
+            after: asked.after,
         });
         Ok(Reply::json(201, &RunCreated { run: run.id.clone(), tables: tables.collect() })?)
     }
@@ -130,7 +131,8 @@ impl Service {
         let catalog = self.look()?;
         let plan = catalog.plan_run(wanted).map_err(|error| Refusal::of_plan(&error))?;
         let batch = self.batch_size(wanted, catalog.packet_bytes_max)?;
-        self.runs.begin(request.peer.to_string(), plan, batch).map_err(|error| match error.kind() {
+        let key = request.query_value("key").map(str::to_owned);
+        self.runs.begin(key, request.peer.to_string(), plan, batch).map_err(|error| match error.kind() {
             Kind::Busy => Refusal { code: Code::TooManyRuns, message: error.what().to_owned() },
             _ => error.into(),
         })
@@ -175,12 +177,16 @@ impl Service {
     }
 
     fn dump(self: Arc<Self>, table: &str, request: Request) -> Reply {
-        let parsed = refuse_after(&request).and_then(|()| part(&request));
-        let part = match parsed {
-            Ok(part) => part,
+        let (part, after) = match part(&request).and_then(|part| Ok((part, after(&request)?))) {
+            Ok(asked) => asked,
             Err(refusal) => return refusal.reply(&request.request_id),
         };
         match request.query_value("run") {
+            Some(_) if after.is_some() => Reply::error(
+                Code::BadRequest,
+                "a run was begun with what it is `after`: ask for its tables without it",
+                &request.request_id,
+            ),
             Some(id) => match self.runs.get(id) {
                 Some(run) => dump_of(run, table, part, &request),
                 None => run_gone(&request.request_id),
@@ -192,15 +198,15 @@ impl Service {
             ),
             None => {
                 let table = table.to_owned();
-                Reply::later(move || self.dump_alone(&table, &request))
+                Reply::later(move || self.dump_alone(&table, after, &request))
             }
         }
     }
 
     /// A table without a run: a run of its own that ends with the stream.
-    fn dump_alone(self: Arc<Self>, table: &str, request: &Request) -> Reply {
+    fn dump_alone(self: Arc<Self>, table: &str, after: Option<Moment>, request: &Request) -> Reply {
         let wanted = RunRequest {
-            tables: vec![RunTable { name: table.to_owned(), columns: None, after: None }],
+            tables: vec![RunTable { name: table.to_owned(), columns: None, after }],
             format: Format::Sql,
             batch_rows: None,
             batch_bytes: None,
@@ -230,13 +236,10 @@ fn part(request: &Request) -> Result<Part, Refusal> {
     }
 }
 
-fn refuse_after(request: &Request) -> Result<(), Refusal> {
-    match request.query_value("after") {
-        Some(_) => {
-            Err(Refusal::bad_request("`after` (delta pulls) is not supported by this version".to_owned()))
-        }
-        None => Ok(()),
-    }
+/// The moment that a delta begins at.
+fn after(request: &Request) -> Result<Option<Moment>, Refusal> {
+    let moment = request.query_value("after").map(str::parse).transpose();
+    moment.map_err(|error: Error| Refusal::bad_request(format!("`after`: {error}")))
 }
 
 fn dump_of(run: Arc<Run>, table: &str, part: Part, request: &Request) -> Reply {

@@ -7,6 +7,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
 use crate::plan::run::{Route, TablePlan};
 use crate::schema::diff::is_transactional;
+use crate::server::checkpoint::Begun;
 use crate::server::copies;
 use crate::server::encode::{Dumpable, Encoder};
 use crate::server::order::{Job, Jobs};
@@ -252,13 +253,13 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
     match (plan.route, &places.workspace, places.by_table.get(&at)) {
         (Route::Copy(_), Some(workspace), Some(place)) => {
             run.enter(at, TablePhase::Copy);
-            let sanitized = copy(shared, run, workspace, place, places.kept.get(), at)?;
+            let (sanitized, begun) = copy(shared, run, workspace, place, places.kept.get(), at)?;
             phase("table.sanitized");
             run.enter(at, TablePhase::Dump);
             let mut reader = shared.home.open_reader(&run.id, &run.statements)?;
             check_server(shared, reader.server())?;
             check_definition(shared, &mut reader, plan)?;
-            shared.encoder.dump(&mut reader, &Dumpable::Copied(&sanitized), run, at)
+            shared.encoder.dump(&mut reader, &Dumpable::Copied(&sanitized), run, at, begun)
         }
         (Route::Direct, _, _) => {
             run.enter(at, TablePhase::Dump);
@@ -266,6 +267,8 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
                 .unruled()
                 .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
             let mut reader = open_reader(shared, run)?;
+            // Before the snapshot.
+            let begun = Begun::new(&reader.clock()?)?;
             if is_transactional(&plan.table.engine) {
                 let opened = reader.open_snapshot()?;
                 if !opened && !places.warned.swap(true, Ordering::Relaxed) {
@@ -277,7 +280,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
                 }
             }
             let from = TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str());
-            shared.encoder.dump(&mut reader, &Dumpable::Direct(unruled, from), run, at)?;
+            shared.encoder.dump(&mut reader, &Dumpable::Direct(unruled, from), run, at, begun)?;
             reader.close_snapshot()?;
             check_definition(shared, &mut reader, plan)
         }
@@ -322,15 +325,17 @@ fn copy(
     place: &WorkspaceTable,
     kept: Option<&KeyTables>,
     at: usize,
-) -> Result<Sanitized> {
+) -> Result<(Sanitized, Begun)> {
     let plan = &run.tables[at];
     let mut writer = Writer::open(workspace, &run.id, &run.statements)?;
     check_server(shared, writer.server())?;
+    let begun = Begun::new(&writer.clock()?)?;
     writer.create_table(&copies::workspace_ddl(plan, place, writer.flavour())?)?;
     let order = copies::order(plan, &shared.endpoint.database, place, writer.logging(), kept)?;
     let order = order.ok_or_else(|| Error::internal("a table that is read directly was to be copied"))?;
-    copy_table(&mut writer, &order, |rows| {
+    let sanitized = copy_table(&mut writer, &order, |rows| {
         run.progress(at, rows);
         !run.is_cancelled()
-    })
+    })?;
+    Ok((sanitized, begun))
 }

@@ -4,6 +4,7 @@ use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows};
 use crate::error::{Error, Result};
 use crate::schema::Flavour;
+use crate::source::clock::Clock;
 use crate::source::watch::{Seat, Statements};
 use crate::sql::TableName;
 use crate::sql::lookup::Lookup;
@@ -38,6 +39,14 @@ impl Reader {
     #[must_use]
     pub fn server(&self) -> &str {
         self.conn.server()
+    }
+
+    /// What time it is, for what is read from now on.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn clock(&mut self) -> Result<Clock> {
+        Clock::read(&mut self.conn)
     }
 
     /// Opens a snapshot: from now on every read of a transactional table sees this moment. Says whether it did: where
@@ -87,6 +96,14 @@ impl Reader {
         Ok(found.remove(table.table()).unwrap_or_default())
     }
 
+    /// Where a step of a walk ends: the key cells of the one row that `select` gives, if there is one.
+    ///
+    /// # Errors
+    /// As [`Reader::read`]; `Internal` when a cell is NULL (keys are not).
+    pub fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
+        self.read(select, |rows| last_cells(rows, select.list.len()))
+    }
+
     /// Runs one `SELECT` and hands its rows to `consume`, which must read them to the end. Inside a snapshot the
     /// table's metadata lock is given back right after, the snapshot is kept.
     ///
@@ -129,6 +146,17 @@ impl Reader {
         let Self { conn, seat, .. } = self;
         seat.run_again(Some(&lookup.child), || consume(&mut conn.stream(&lookup.to_string())?))
     }
+}
+
+/// The cells of the last row, none of which may be NULL.
+pub(super) fn last_cells(rows: &mut Rows<'_>, cells: usize) -> Result<Option<Vec<Vec<u8>>>> {
+    use crate::db::RowCells;
+    let mut last = None;
+    while let Some(row) = rows.next_row()? {
+        let cells = (0..cells).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
+        last = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
+    }
+    Ok(last)
 }
 
 /// How many rows the next read asks for, so that a read takes about [`READ_GOAL`].

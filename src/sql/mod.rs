@@ -8,6 +8,7 @@ pub mod literal;
 pub mod lookup;
 pub mod scan;
 pub mod select;
+pub mod since;
 pub mod workspace;
 
 pub use ident::{Ident, TableName};

@@ -115,7 +115,7 @@ impl Screen {
     pub fn error(&self, error: &Error) {
         if self.json {
             let object = serde_json::json!({"error": {
-                "kind": kind_name(error.kind()),
+                "kind": error.kind().name(),
                 "exit_code": error.kind().exit_code(),
                 "message": error.to_string(),
                 "hint": error.hint_text(),
@@ -156,24 +156,5 @@ fn stdout_result(written: std::io::Result<()>) -> Result<()> {
             Err(Error::internal("writing to stdout").source(error))
         }
         _ => Ok(()),
-    }
-}
-
-/// The name that programs see.
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Usage => "usage",
-        Kind::Config => "config",
-        Kind::Guard => "guard",
-        Kind::Source => "source",
-        Kind::Target => "target",
-        Kind::Privilege => "privilege",
-        Kind::Schema => "schema",
-        Kind::Remote => "remote",
-        Kind::Integrity => "integrity",
-        Kind::Busy => "busy",
-        Kind::Hook => "hook",
-        Kind::Internal => "internal",
-        Kind::Interrupted(_) => "interrupted",
     }
 }

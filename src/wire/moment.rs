@@ -22,6 +22,15 @@ impl Moment {
         let distance = SignedDuration::try_from(distance).unwrap_or(SignedDuration::MAX);
         Self(self.0.saturating_sub(distance))
     }
+
+    /// The last moment up to this one that has no more than so many digits of a second's fraction.
+    #[must_use]
+    pub fn floor(self, digits: u8) -> Self {
+        let step = 10_i32.pow(9 - u32::from(digits.min(6)));
+        let time = self.0.time();
+        let fraction = time.subsec_nanosecond();
+        Self(self.0.with().subsec_nanosecond(fraction - fraction % step).build().unwrap_or(self.0))
+    }
 }
 
 impl fmt::Display for Moment {
@@ -114,6 +123,20 @@ mod tests {
             "２026-11-22 10:00:0",
         ] {
             assert!(text.parse::<Moment>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn fractions_are_cut_to_what_a_column_keeps() {
+        let fine = moment("2026-11-22 10:00:00.987654");
+        for (digits, text) in [
+            (0, "2026-11-22 10:00:00"),
+            (1, "2026-11-22 10:00:00.900000"),
+            (3, "2026-11-22 10:00:00.987000"),
+            (6, "2026-11-22 10:00:00.987654"),
+            (9, "2026-11-22 10:00:00.987654"),
+        ] {
+            assert_eq!(fine.floor(digits), moment(text), "{digits}");
         }
     }
 

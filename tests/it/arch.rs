@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["error", "schema", "sql", "wire"]),
     ("db", &["error", "schema", "secret", "sql", "wire", "db"]),
     ("config", &["db", "error", "secret", "config"]),
+    ("scan", &["error", "plan", "schema", "scan"]),
     ("source", &["random", "db", "error", "plan", "schema", "sql", "source"]),
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     (
@@ -77,7 +78,7 @@ fn layers() {
 
 fn purity() {
     let mut wrong = Vec::new();
-    for module in ["schema", "sql", "plan", "wire"] {
+    for module in ["schema", "sql", "plan", "wire", "scan"] {
         for file in files(module) {
             let text = std::fs::read_to_string(&file).unwrap();
             // Tests may read golden files.

@@ -13,12 +13,15 @@
 mod arch;
 mod cli_bad_input;
 mod cli_common;
+mod cli_hooks;
 mod cli_kill;
 mod cli_leak;
 mod cli_limits;
 mod cli_memory;
 mod cli_plan;
 mod cli_proxy;
+mod cli_scan;
+mod cli_status;
 mod cli_stream;
 mod cli_target;
 mod db_silence;
@@ -37,6 +40,8 @@ mod review_target;
 mod review_walk;
 mod srv_api;
 mod srv_balancer;
+mod srv_delta;
+mod srv_delta_references;
 mod srv_grants;
 mod srv_http;
 mod srv_kill;
@@ -64,6 +69,9 @@ mod subset_shape;
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
+mod target_job;
+mod target_merge;
+mod target_merge_kill;
 mod verify;
 
 // The shared builders name the library's types from the crate root.
@@ -74,6 +82,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
+    // Some tests need a process that dies.
+    if let Some(ended) = target_job::as_child() {
+        return ended;
+    }
     let arguments = Arguments::from_args();
     if arguments.list {
         return libtest_mimic::run(&arguments, trials(None)).exit_code();
@@ -116,6 +128,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_walk::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
+    srv_delta::tests(&mut add);
+    srv_delta_references::tests(&mut add);
     srv_grants::tests(&mut add);
     srv_kill::tests(&mut add);
     srv_leak::tests(&mut add);
@@ -132,15 +146,20 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_subset::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
+    cli_hooks::tests(&mut add);
     cli_kill::tests(&mut add);
     cli_leak::tests(&mut add);
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_plan::tests(&mut add);
+    cli_status::tests(&mut add);
+    cli_scan::tests(&mut add);
     cli_target::tests(&mut add);
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
     subset::tests(&mut add);
+    target_merge::tests(&mut add);
+    target_merge_kill::tests(&mut add);
     verify::tests(&mut add);
 
     trials

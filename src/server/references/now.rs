@@ -1,16 +1,18 @@
 //! Looks rows up at the source: plain `SELECT`s over a few hundred rows each, by index on both sides.
 
-use super::sweep::{Candidate, Cells, Found, Now};
+use super::sweep::{Candidate, Cells, Found, Now, Parent};
 use crate::db::RowCells;
 use crate::error::{Context, Error, Result};
 use crate::plan::checked::{Checked, Checks, Compared};
 use crate::plan::run::TablePlan;
+use crate::plan::times::Times;
 use crate::server::run::Run;
 use crate::source::reader::Reader;
 use crate::sql::literal::Form;
 use crate::sql::lookup::Lookup;
 use crate::sql::select::Bound;
 use crate::sql::{Ident, TableName};
+use crate::wire::moment::Moment;
 
 /// The source of a run. Its connection is made when the first row is looked up.
 pub(super) struct Source<'a, F: FnMut() -> Result<Reader>> {
@@ -38,6 +40,9 @@ impl<F: FnMut() -> Result<Reader>> Now for Source<'_, F> {
             none => none.insert((self.open)()?),
         };
         let (identity, referencing) = (checked.identity.len(), checked.cells.len());
+        // The list of `lookup`: the row's own cells, its parent's, whether that is an earlier one, the row's times.
+        let parent = identity + referencing;
+        let earlier = parent + referencing;
         reader
             .look_up(&lookup, |result| {
                 let mut found = Vec::new();
@@ -45,17 +50,26 @@ impl<F: FnMut() -> Result<Reader>> Now for Source<'_, F> {
                     let cells = |from: usize, len: usize| -> Option<Cells> {
                         (from..from + len).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect()
                     };
-                    // A row with NULL in it references nothing.
-                    let own = (cells(0, identity), cells(identity, referencing));
-                    if let (Some(own), Some(fk)) = own {
-                        let parent = cells(identity + referencing, referencing);
-                        found.push(Found { identity: own, referencing: fk, parent });
-                    }
+                    let Some(own) = cells(0, identity) else { continue };
+                    let key = cells(parent, referencing);
+                    found.push(Found {
+                        identity: own,
+                        // A row with NULL in it references nothing.
+                        referencing: cells(identity, referencing),
+                        parent: key.map(|key| Parent { key, is_earlier: row.cell(earlier) == Some(b"1") }),
+                        moment: moment(row.cell(earlier + 1), row.cell(earlier + 2)),
+                    });
                 }
                 Ok(found)
             })
             .context(|| format!("looking for parents of rows of table `{}`", checked.reference.table))
     }
+}
+
+/// From when on a delta has a row of these times: until the later one, a zero date being none. With NULL every delta has
+/// it; so it has where both are zero.
+fn moment(created: Option<&[u8]>, updated: Option<&[u8]>) -> Option<Moment> {
+    std::str::from_utf8(created?.max(updated?)).ok()?.parse().ok()
 }
 
 fn lookup(
@@ -94,12 +108,19 @@ fn lookup(
         }
     });
     let parent = parent.collect::<Result<Vec<_>>>()?;
+    let earlier = match &parent_plan.since {
+        Some(since) => format!("NOT ({})", since.condition(Some("p"))),
+        None => "0".to_owned(),
+    };
+    let times = plan.times.iter().flat_map(Times::columns);
+    let times = times.map(|column| format!("c.{}", Ident::new(column.name.as_str())));
+    let beside = std::iter::once(earlier).chain(times);
     Ok(Lookup {
         child: name(&reference.table),
         index: checked.index.clone(),
         parent: name(&reference.references),
         join: reference.columns.iter().cloned().zip(reference.referenced_columns.iter().cloned()).collect(),
-        list: child.into_iter().chain(parent).collect(),
+        list: child.into_iter().chain(parent).chain(beside).collect(),
         identity: names(plan, &checked.identity),
         rows: rows.iter().map(literals).collect::<Result<_>>()?,
         when: reference.when.clone(),

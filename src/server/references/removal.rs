@@ -8,6 +8,7 @@ use crate::server::run::Run;
 use crate::sql::insert::{Batch, InsertBatch, Verb};
 use crate::sql::literal::Form;
 use crate::wire::frame::{FrameId, Packer, Removes};
+use crate::wire::moment::Moment;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -88,6 +89,10 @@ impl Removals for TakenBack<'_> {
         }
         self.open.insert(table, open);
         Ok(())
+    }
+
+    fn comes_again(&mut self, checked: &Checked, moment: Moment) {
+        self.run.take_back(checked.child, moment);
     }
 }
 

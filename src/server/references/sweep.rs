@@ -3,11 +3,15 @@
 //! A row goes if it is not at the source any more as it was delivered, or has a parent there that was not delivered. A
 //! row that dangles at the source now is what the source has, and stays: of restricted tables too, where a limit may
 //! want it. What goes may leave rows of its own without parent: they are looked at in turn, until nothing changes.
+//!
+//! Where the parents come as a delta, those that are older than it were delivered by earlier pulls: their children stay.
+//! What goes has to come again with the next delta, so the moment of each row is told.
 
 use super::set::Difference;
 use super::{Layout, References};
 use crate::error::{Error, Result};
 use crate::plan::checked::{Checked, Compared, Key};
+use crate::wire::moment::Moment;
 use std::collections::{HashMap, HashSet};
 
 /// Missing values that are looked for in one pass over a log.
@@ -43,15 +47,26 @@ impl Candidate {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) identity: Cells,
-    pub(super) referencing: Cells,
-    /// By what the parent's key is compared; none if the row dangles.
-    pub(super) parent: Option<Cells>,
+    /// None if it references nothing any more.
+    pub(super) referencing: Option<Cells>,
+    /// None if the row dangles.
+    pub(super) parent: Option<Parent>,
+    /// From when on a delta has the row; none if every delta has, or the table can have none.
+    pub(super) moment: Option<Moment>,
+}
+
+/// A parent as the source has it now.
+#[derive(Debug)]
+pub(super) struct Parent {
+    /// By what its key is compared.
+    pub(super) key: Cells,
+    /// Whether it is older than the delta that its table comes as.
+    pub(super) is_earlier: bool,
 }
 
 /// What is true at the source now.
 pub(super) trait Now {
-    /// Those of `rows` that hold for the reference and still reference something, each as often as it has parents, once
-    /// if it has none.
+    /// Those of `rows` that hold for the reference, each as often as it has parents, once if it has none.
     fn find(&mut self, checked: &Checked, rows: &[Candidate]) -> Result<Vec<Found>>;
 }
 
@@ -59,6 +74,9 @@ pub(super) trait Now {
 pub(super) trait Removals {
     /// All rows of the child that have this identity, of which there are so many.
     fn remove(&mut self, checked: &Checked, identity: &[Vec<u8>], rows: u64) -> Result<()>;
+
+    /// The next delta of the child must have what is of this moment.
+    fn comes_again(&mut self, checked: &Checked, moment: Moment);
 }
 
 /// Takes back what must not stay; says how many rows.
@@ -268,9 +286,16 @@ impl Sweep<'_> {
             return Ok(candidates);
         }
         let checked = &self.references.checks.references[at];
-        let mut found: HashMap<(Cells, Cells), Vec<Option<Cells>>> = HashMap::new();
+        let mut found: HashMap<(Cells, Cells), Vec<Option<Parent>>> = HashMap::new();
+        let mut moments: HashMap<Cells, Moment> = HashMap::new();
         for row in self.now.find(checked, &candidates)? {
-            found.entry((row.identity, row.referencing)).or_default().push(row.parent);
+            if let Some(moment) = row.moment {
+                let least = moments.entry(row.identity.clone()).or_insert(moment);
+                *least = moment.min(*least);
+            }
+            if let Some(referencing) = row.referencing {
+                found.entry((row.identity, referencing)).or_default().push(row.parent);
+            }
         }
         let mut go = Vec::new();
         for mut candidate in candidates {
@@ -279,6 +304,9 @@ impl Sweep<'_> {
                 Some(parents) => self.stays(checked, candidate.hash, parents)?,
                 None => false,
             };
+            if !stays && let Some(moment) = moments.get(&name.0) {
+                self.out.comes_again(checked, *moment);
+            }
             (candidate.identity, candidate.referencing) = name;
             if !stays {
                 go.push(candidate);
@@ -288,7 +316,10 @@ impl Sweep<'_> {
     }
 
     /// Whether a row stays that has these parents at the source.
-    fn stays(&mut self, checked: &Checked, hash: u64, parents: &[Option<Cells>]) -> Result<bool> {
+    fn stays(&mut self, checked: &Checked, hash: u64, parents: &[Option<Parent>]) -> Result<bool> {
+        if parents.iter().flatten().any(|parent| parent.is_earlier) {
+            return Ok(true);
+        }
         let references = self.references;
         let key = checked.key;
         let delivered = references.keys[key].get().ok_or_else(unread)?;
@@ -298,7 +329,7 @@ impl Sweep<'_> {
             // What is equal to the server should have one hash. Should it not, nothing is lost by it.
             let cell = |part| {
                 let at = compared.iter().position(|known| *known == part)?;
-                parent.get(at).map(Vec::as_slice)
+                parent.key.get(at).map(Vec::as_slice)
             };
             let other = references.hash(compared, cell, &mut spare).unwrap_or_default();
             if other != hash

@@ -15,6 +15,7 @@ use crate::plan::sanitize::{Refs, TableMasks};
 use crate::plan::subset::row_alias;
 use crate::schema::{Column, Table};
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
+use crate::sql::since::Since;
 use crate::sql::{Ident, TableName, WorkspaceTable};
 
 /// What to copy, and how.
@@ -36,6 +37,8 @@ pub struct CopyOrder<'a> {
     pub walk: Option<WalkKey>,
     /// Which rows are kept of a restricted table; none copies all.
     pub kept: Option<&'a KeyTables>,
+    /// Which rows are copied of a table that is pulled by delta; none copies all.
+    pub since: Option<&'a Since>,
     /// The key to walk the copy by.
     pub copy_walk: WalkKey,
 }
@@ -77,7 +80,7 @@ pub fn copy_statements(order: &CopyOrder<'_>) -> Result<Vec<String>> {
     let Some(kept) = order.kept else {
         let select = match &order.walk {
             Some(key) => select_range(order, key, whole.clone()),
-            None => Select::all(order.from.clone(), select_list(order)),
+            None => select_wanted(order),
         };
         let mut statements = vec![copying(order, select).to_string()];
         if let (Some(masks), MaskAt::Update) = (order.masks, order.mask_at) {
@@ -193,12 +196,17 @@ fn copy_range(writer: &mut Writer, order: &CopyOrder<'_>, key: &WalkKey, range: 
 }
 
 fn select_range(order: &CopyOrder<'_>, key: &WalkKey, range: Range) -> Select {
-    Select { walk: Some((key.clone(), range)), ..Select::all(order.from.clone(), select_list(order)) }
+    Select { walk: Some((key.clone(), range)), ..select_wanted(order) }
+}
+
+/// All rows that are to be copied.
+fn select_wanted(order: &CopyOrder<'_>) -> Select {
+    let conditions = order.since.iter().map(|since| since.condition(None)).collect();
+    Select { conditions, ..Select::all(order.from.clone(), select_list(order)) }
 }
 
 fn copy_whole(writer: &mut Writer, order: &CopyOrder<'_>) -> Result<RawRange> {
-    let select = Select::all(order.from.clone(), select_list(order));
-    let rows = copy_rows(writer, order, select)?;
+    let rows = copy_rows(writer, order, select_wanted(order))?;
     Ok(RawRange { range: Range::default(), rows })
 }
 

@@ -4,6 +4,8 @@ use super::{Home, Workspace};
 use crate::db::Connection;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
+use crate::source::clock::Clock;
+use crate::source::reader::last_cells;
 use crate::source::watch::{Seat, Statements};
 use crate::sql::WorkspaceTable;
 use crate::sql::select::{Compare, InsertSelect, Range, Select, WalkKey};
@@ -61,6 +63,14 @@ impl Writer {
         self.conn.flavour()
     }
 
+    /// What time it is at the source, for what is copied from now on.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn clock(&mut self) -> Result<Clock> {
+        Clock::read(&mut self.conn)
+    }
+
     /// Makes a workspace table from DDL rendered by [`crate::schema::ddl`].
     ///
     /// # Errors
@@ -86,8 +96,10 @@ impl Writer {
     /// As [`Writer::copy`]; `Internal` when a cell is NULL (keys are not).
     pub fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
         let Self { conn, seat, home, .. } = self;
-        seat.run_again(select.source_table(home.source()), || last_row(conn, select))
-            .map_err(|error| home.hint(error))
+        seat.run_again(select.source_table(home.source()), || {
+            last_cells(&mut conn.stream(&select.to_string())?, select.list.len())
+        })
+        .map_err(|error| home.hint(error))
     }
 
     /// The number that a short `SELECT` gives; 0 without a row.
@@ -148,18 +160,6 @@ impl Writer {
         let done = seat.run(None, || conn.execute(statement));
         Ok(done.map_err(|error| home.hint(error))?.affected)
     }
-}
-
-fn last_row(conn: &mut Connection, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
-    use crate::db::RowCells;
-    let mut rows = conn.stream(&select.to_string())?;
-    let mut last = None;
-    while let Some(row) = rows.next_row()? {
-        let cells =
-            (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>();
-        last = Some(cells.ok_or_else(|| Error::internal("a key column holds NULL"))?);
-    }
-    Ok(last)
 }
 
 /// Keeps what `conn` writes out of the binlog where the account may.

@@ -8,6 +8,7 @@ use crate::harness::{
     Add, FLAVOURS, Serve, Servers, Site, exec, is_held, let_go, rustix_pid, short, wait_for,
 };
 use crate::oracle;
+use crate::target_merge_kill::MERGE;
 use backfill::fault::{HOLD_AT, KILL_AT};
 use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
@@ -54,7 +55,7 @@ fn moments_are_all_named() {
     let mut found = Vec::new();
     collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
     found.sort();
-    let mut known: Vec<&str> = STAGING.iter().chain(SWAP).chain(RUN).copied().collect();
+    let mut known: Vec<&str> = STAGING.iter().chain(SWAP).chain(MERGE).chain(RUN).copied().collect();
     known.sort_unstable();
     assert_eq!(found, known, "a moment without a test");
 }

@@ -1,0 +1,252 @@
+//! How far the rows of a table have been read for sure: from there the next delta goes on.
+//!
+//! A checkpoint is a moment *in the terms of the table's own columns*, so that it can be compared with them. Rows may
+//! come to light later that say they are older than the moment of reading: those of transactions that were open then,
+//! those that a replica had not received. And a DATETIME says what some clock on a wall showed, which may be half a day
+//! from UTC. So a checkpoint is what the table's own rows prove, never later than the source's clock:
+//!
+//! | rows delivered | TIMESTAMP | DATETIME |
+//! |---|---|---|
+//! | some | the greatest value up to the clock, at most the start of the oldest open transaction | the greatest value up to the clock, less the age of the oldest open transaction, less an hour |
+//! | none, or none that tells | of the whole table: the clock less a day, less that age; of a delta: nothing new | the same |
+//!
+//! - Values in the future are passed over: a row of the year 9999 says nothing about what was read. DATETIME values of
+//!   zones east of UTC may be passed over for some hours; then older ones are the greatest.
+//! - The hour is for zones that are put back an hour in autumn: what is written then looks older than what was.
+//! - The day is for zones (at most twelve hours behind UTC) and for replicas that lag. After a delta without rows what was
+//!   true before still is, and the next one costs as little.
+//! - Of a table with a column of each kind the smaller of both holds, each by its own values.
+//! - Rows that were taken back at the end have to come again: the checkpoint is not later than any of them.
+//!
+//! All values are compared as the server writes them, which sorts them; zero dates and days that no calendar has are
+//! passed over.
+
+use crate::db::RowCells;
+use crate::error::{Context, Result};
+use crate::plan::run::TablePlan;
+use crate::plan::times::{Reckoning, TimeColumn, Times};
+use crate::source::clock::Clock;
+use crate::sql::Ident;
+use crate::sql::since::{Since, SinceColumn};
+use crate::wire::moment::Moment;
+use std::time::Duration;
+
+/// How far clocks on walls are put back.
+const AUTUMN: Duration = Duration::from_secs(60 * 60);
+/// What is surely read where no row tells.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The condition for rows of `after` or later.
+#[must_use]
+pub fn since(times: &Times, after: Moment) -> Since {
+    let column = |column: &TimeColumn| SinceColumn {
+        name: column.name.clone(),
+        from: format!("TIMESTAMP'{}'", after.floor(column.digits)),
+        nullable: column.nullable,
+    };
+    Since { created: column(&times.created), updated: column(&times.updated) }
+}
+
+/// When a reading began, by the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// The source's clock, UTC.
+    now: Moment,
+    /// How long the oldest transaction that was open had been at work.
+    oldest_open: Duration,
+}
+
+impl Begun {
+    /// At this look at the source's clock.
+    ///
+    /// # Errors
+    /// `Internal` when the source told no time.
+    pub fn new(clock: &Clock) -> Result<Self> {
+        let now = clock.now.parse().context(|| "reading the source's clock")?;
+        Ok(Self { now, oldest_open: clock.oldest_open })
+    }
+}
+
+/// The greatest values of a table that passed.
+#[derive(Debug)]
+pub struct Passed {
+    begun: Begun,
+    is_delta: bool,
+    /// The clock as the server writes it.
+    until: String,
+    columns: Vec<PassedColumn>,
+}
+
+#[derive(Debug)]
+struct PassedColumn {
+    cell: usize,
+    reckoning: Reckoning,
+    greatest: Vec<u8>,
+}
+
+impl Passed {
+    /// Nothing passed yet of a table with these times; adds to the SELECT list what is not sent of both columns.
+    #[must_use]
+    pub fn new(begun: Begun, plan: &TablePlan, times: &Times, list: &mut Vec<String>) -> Self {
+        let column = |column: &TimeColumn| {
+            let sent = plan.columns.iter().position(|(name, _)| *name == column.name);
+            let cell = sent.unwrap_or(list.len());
+            if sent.is_none() {
+                list.push(Ident::new(column.name.as_str()).to_string());
+            }
+            PassedColumn { cell, reckoning: column.reckoning, greatest: Vec::new() }
+        };
+        let columns = times.columns().map(column).collect();
+        Self { begun, is_delta: plan.since.is_some(), until: begun.now.to_string(), columns }
+    }
+
+    /// Takes a row in.
+    pub fn row(&mut self, row: &impl RowCells) {
+        for column in &mut self.columns {
+            if let Some(cell) = row.cell(column.cell)
+                && cell > column.greatest.as_slice()
+                && cell <= self.until.as_bytes()
+                && !cell.starts_with(b"0000")
+            {
+                column.greatest.clear();
+                column.greatest.extend_from_slice(cell);
+            }
+        }
+    }
+
+    /// How far the table is read; none where a delta brought nothing that tells.
+    #[must_use]
+    pub fn checkpoint(&self) -> Option<Moment> {
+        let proven: Vec<Option<Moment>> =
+            [Reckoning::Utc, Reckoning::Local].into_iter().filter_map(|one| self.proven_by(one)).collect();
+        let all: Option<Vec<Moment>> = proven.iter().copied().collect();
+        match all {
+            Some(all) => all.into_iter().min(),
+            None if self.is_delta => None,
+            None => {
+                let day = self.begun.now.before(DAY).before(self.begun.oldest_open);
+                proven.into_iter().flatten().chain([day]).min()
+            }
+        }
+    }
+
+    /// What the values of one kind prove; none if the table has no such column.
+    fn proven_by(&self, reckoning: Reckoning) -> Option<Option<Moment>> {
+        let columns = || self.columns.iter().filter(|column| column.reckoning == reckoning);
+        columns().next()?;
+        let greatest = columns().filter_map(PassedColumn::moment).max();
+        Some(greatest.map(|greatest| self.proven(reckoning, greatest)))
+    }
+
+    fn proven(&self, reckoning: Reckoning, greatest: Moment) -> Moment {
+        let Begun { now, oldest_open } = self.begun;
+        match reckoning {
+            Reckoning::Utc => greatest.min(now.before(oldest_open)),
+            Reckoning::Local => greatest.before(oldest_open).before(AUTUMN),
+        }
+    }
+}
+
+impl PassedColumn {
+    fn moment(&self) -> Option<Moment> {
+        std::str::from_utf8(&self.greatest).ok()?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::run::MaskAt;
+    use crate::schema::{Column, Table};
+
+    struct Cells(Vec<Option<&'static str>>);
+
+    impl RowCells for Cells {
+        fn cell(&self, index: usize) -> Option<&[u8]> {
+            self.0.get(index)?.map(str::as_bytes)
+        }
+    }
+
+    fn moment(text: &str) -> Moment {
+        text.parse().unwrap()
+    }
+
+    fn times(created: Reckoning, updated: Reckoning) -> Times {
+        let column =
+            |name: &str, reckoning| TimeColumn { name: name.into(), reckoning, digits: 6, nullable: true };
+        Times { created: column("created_at", created), updated: column("updated_at", updated) }
+    }
+
+    /// At noon, beside a transaction of so many minutes.
+    fn checkpoint(
+        kinds: [Reckoning; 2],
+        open_minutes: u64,
+        rows: &[[Option<&'static str>; 2]],
+        is_delta: bool,
+    ) -> Option<String> {
+        let begun = Begun {
+            now: moment("2026-11-22 12:00:00.5"),
+            oldest_open: Duration::from_secs(open_minutes * 60),
+        };
+        let columns = ["created_at", "updated_at"].map(|name| Column::new(name, "datetime"));
+        let table = Table::new("t", columns.into());
+        let unsent = Some([].as_slice());
+        let mut plan = TablePlan::new(&table, unsent, None, false, MaskAt::Update, Vec::new()).unwrap();
+        let times = times(kinds[0], kinds[1]);
+        plan.since = is_delta.then(|| since(&times, moment("2026-11-22 09:00:00")));
+        let mut list = vec!["1".to_owned()];
+        let mut passed = Passed::new(begun, &plan, &times, &mut list);
+        assert_eq!(list, ["1", "`created_at`", "`updated_at`"]);
+        for [created, updated] in rows {
+            passed.row(&Cells(vec![Some("1"), *created, *updated]));
+        }
+        passed.checkpoint().map(|checkpoint| checkpoint.to_string())
+    }
+
+    const UTC: [Reckoning; 2] = [Reckoning::Utc; 2];
+    const LOCAL: [Reckoning; 2] = [Reckoning::Local; 2];
+    const MIXED: [Reckoning; 2] = [Reckoning::Local, Reckoning::Utc];
+
+    #[test]
+    fn the_rows_prove_how_far_they_were_read() {
+        let rows = [
+            [Some("2026-11-22 11:00:00"), Some("2026-11-22 11:30:00.250000")],
+            [Some("2026-11-22 11:30:00"), None],
+            [Some("0000-00-00 00:00:00"), Some("9999-12-31 23:59:59")],
+            [Some("2026-11-22 12:00:00.500001"), Some("2026-11-22 09:00:00")],
+        ];
+        let of = |kinds, open| checkpoint(kinds, open, &rows, false);
+        assert_eq!(of(UTC, 0).as_deref(), Some("2026-11-22 11:30:00.250000"));
+        assert_eq!(of(UTC, 10).as_deref(), Some("2026-11-22 11:30:00.250000"), "it began after that row");
+        assert_eq!(of(UTC, 40).as_deref(), Some("2026-11-22 11:20:00.500000"), "its own start");
+        assert_eq!(of(LOCAL, 0).as_deref(), Some("2026-11-22 10:30:00.250000"), "an hour less");
+        assert_eq!(of(LOCAL, 10).as_deref(), Some("2026-11-22 10:20:00.250000"), "and its age");
+        assert_eq!(of(MIXED, 0).as_deref(), Some("2026-11-22 10:30:00"), "each by its own values");
+        assert_eq!(checkpoint(UTC, 0, &rows, true), of(UTC, 0));
+    }
+
+    #[test]
+    fn where_no_row_tells_a_day_is_left() {
+        let future = [[Some("9999-12-31 23:59:59"), None], [Some("0000-00-00 00:00:00"), None]];
+        for kinds in [UTC, LOCAL, MIXED] {
+            for rows in [&[][..], &future] {
+                let day = "2026-11-21 11:50:00.500000";
+                assert_eq!(checkpoint(kinds, 10, rows, false).as_deref(), Some(day));
+                assert_eq!(checkpoint(kinds, 10, rows, true), None, "what was true before still is");
+            }
+        }
+        let of = |updated| checkpoint(MIXED, 0, &[[None, Some(updated)]], false);
+        assert_eq!(of("2026-11-20 10:00:00").as_deref(), Some("2026-11-20 10:00:00"));
+        assert_eq!(of("2026-11-22 10:00:00").as_deref(), Some("2026-11-21 12:00:00.500000"));
+        assert_eq!(checkpoint(MIXED, 0, &[[None, Some("2026-11-22 10:00:00")]], true), None);
+    }
+
+    #[test]
+    fn a_moment_is_no_finer_than_its_column() {
+        let mut times = times(Reckoning::Utc, Reckoning::Local);
+        times.created.digits = 0;
+        let since = since(&times, moment("2026-11-22 10:00:00.75"));
+        assert_eq!(since.created.from, "TIMESTAMP'2026-11-22 10:00:00'");
+        assert_eq!(since.updated.from, "TIMESTAMP'2026-11-22 10:00:00.750000'");
+    }
+}
