@@ -74,8 +74,10 @@ enum Command {
     Status,
     /// Drop what dead runs and pulls left behind in the configured database
     Cleanup(CleanupArgs),
-    /// Print a commented configuration
+    /// Set up one side: configuration, token, rights, rules; or print a commented configuration
     Install(InstallArgs),
+    /// List columns of the source that look sensitive and have no rule; exit code 1 if there are any
+    Scan,
     /// See a pull from end to end on throwaway servers
     Demo,
     /// Print a completion script for a shell
@@ -117,7 +119,7 @@ fn start() -> ExitCode {
     };
     let screen = Screen::new(cli.global.json, cli.global.quiet);
     match run(cli, &screen) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             screen.error(&error);
             ExitCode::from(error.kind().exit_code())
@@ -139,23 +141,25 @@ fn not_parsed(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-fn run(cli: Cli, screen: &Screen) -> Result<()> {
+fn run(cli: Cli, screen: &Screen) -> Result<ExitCode> {
     log::start(cli.verbosity(), cli.global.log_format, screen.bars())?;
     // Both TLS users of the program (HTTP and databases) must find the same provider; a second call changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let context =
         Context { config: cli.global.config, env_file: cli.global.env_file, screen: screen.clone() };
-    match cli.command {
+    let done = match cli.command {
         None => screen.raw(Cli::command().render_help().to_string().as_bytes()),
         Some(Command::Serve(args)) => commands::serve::run(&args, &context),
         Some(Command::Pull(args)) => commands::pull::run(&args, &context),
         Some(Command::Status) => commands::status::run(&context),
         Some(Command::Cleanup(args)) => commands::cleanup::run(&args, &context),
-        Some(Command::Install(args)) => commands::install::run(&args, &context),
+        Some(Command::Install(args)) => return commands::install::run(&args, &context),
+        Some(Command::Scan) => return commands::scan::run(&context),
         Some(Command::Demo) => commands::demo::run(&context),
         Some(Command::Completions { shell }) => completions(shell, screen),
         Some(Command::Man { command }) => man(command.as_deref(), screen),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn completions(shell: clap_complete::Shell, screen: &Screen) -> Result<()> {
@@ -228,7 +232,9 @@ mod tests {
             "pull --parallel 0",
             "pull --parallel 65",
             "-q -v status",
-            "install",
+            "install --print-config --yes",
+            "install --generate-token --token-stdin",
+            "install --role both",
             "cleanup --max-age -1",
             "--log-format xml status",
         ] {

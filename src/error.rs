@@ -64,6 +64,26 @@ impl Kind {
             Self::Interrupted(signal) => 128u8.saturating_add(signal),
         }
     }
+
+    /// The name that programs see.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Config => "config",
+            Self::Guard => "guard",
+            Self::Source => "source",
+            Self::Target => "target",
+            Self::Privilege => "privilege",
+            Self::Schema => "schema",
+            Self::Remote => "remote",
+            Self::Integrity => "integrity",
+            Self::Busy => "busy",
+            Self::Hook => "hook",
+            Self::Internal => "internal",
+            Self::Interrupted(_) => "interrupted",
+        }
+    }
 }
 
 /// An error with all that its reader needs; boxed, so that `Result` stays small.

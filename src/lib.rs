@@ -3,11 +3,12 @@
 //! Data flows one way. On the server: `cli -> config -> plan -> workspace -> rows -> batches -> frames -> http`.
 //! On the client: `cli -> config -> fetch -> check -> load -> swap -> state`. The two meet in [`wire`] only.
 //!
-//! - pure, without sockets, files, clocks or randomness: [`schema`], [`sql`], [`plan`], [`wire`];
+//! - pure, without sockets, files, clocks or randomness: [`schema`], [`sql`], [`plan`], [`wire`], [`scan`];
 //! - databases: [`db`] (connections), [`source`] (reads production, writes only to its workspace),
 //!   [`target`] (the only writer of the developer's database);
 //! - network: [`server`], [`client`];
-//! - around them: [`config`], [`commands`] (one verb each), [`ui`] (the only writer to the terminal),
+//! - around them: [`config`], [`install`] (files of a new side), [`commands`] (one verb each), [`ui`] (the only writer
+//!   to the terminal),
 //!   [`sandbox`] (throwaway database servers for the demo, tests and benches).
 //!
 //! Invariants, each held by types and tests:
@@ -26,9 +27,11 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod fault;
+pub mod install;
 pub mod plan;
 pub mod random;
 pub mod sandbox;
+pub mod scan;
 pub mod schema;
 pub mod secret;
 pub mod server;

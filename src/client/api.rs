@@ -1,7 +1,6 @@
 //! Requests to a backfill server, and what their failures mean to the person at the other end.
 //!
-//! No request is repeated here: [`Error::is_retryable`] says which failures are worth another attempt, the caller
-//! decides. Redirects are not followed (they would carry the token elsewhere) and no proxy is taken from the
+//! No request is repeated here: `retry` says which failures are worth another attempt, the caller decides. Redirects are not followed (they would carry the token elsewhere) and no proxy is taken from the
 //! environment (production data would go through it).
 
 use super::failure::{self, Answer};
@@ -13,8 +12,11 @@ use crate::wire::{PROTOCOL, PROTOCOL_HEADER};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use ureq::config::ConfigBuilder;
 use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, http};
 
 /// How long finding and reaching the server may take.
@@ -25,6 +27,9 @@ const END_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Most bytes of an error answer that are read.
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
+/// A stream or a long poll that is silent for so long is lost, whatever `client.timeout` allows: the server says
+/// something at least every 30 seconds. A laptop that changed its network would wait in vain for the rest.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Buffer for what arrives, per connection.
 const INPUT_BUFFER_BYTES: usize = 1024 * 1024;
 
@@ -48,6 +53,9 @@ pub struct Api {
     agent: Agent,
     base: Arc<str>,
     token: Arc<Secret>,
+    timeout: Duration,
+    /// It has answered before.
+    reached: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Api {
@@ -61,10 +69,18 @@ impl Api {
     #[must_use]
     pub fn new(remote: &Remote) -> Self {
         Self {
-            agent: agent(remote),
+            agent: agent(remote.base.starts_with("https://"), remote.timeout),
             base: remote.base.trim_end_matches('/').into(),
             token: Arc::new(remote.token.clone()),
+            timeout: remote.timeout,
+            reached: Arc::default(),
         }
+    }
+
+    /// The same server over connections of its own.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self { agent: agent(self.base.starts_with("https://"), self.timeout), ..self.clone() }
     }
 
     /// The address of the API, for messages.
@@ -81,15 +97,15 @@ impl Api {
         self.ask("asking for the manifest", MANIFEST_BYTES_MAX, || self.get("manifest"))
     }
 
-    /// Starts a run.
+    /// Starts a run. Attempts with the same `key` start it once.
     ///
     /// # Errors
     /// `Busy` when the server has too many; `Usage` when it does not know a table; else `Remote`.
-    pub fn create_run(&self, request: &RunRequest) -> Result<RunCreated> {
+    pub fn create_run(&self, request: &RunRequest, key: &str) -> Result<RunCreated> {
         let body = serde_json::to_vec(request)
             .map_err(|error| Error::internal("writing the run request").source(error))?;
         self.ask("starting a run", ANSWER_BYTES_MAX, || {
-            self.head(self.agent.post(self.url("runs")))
+            self.head(self.agent.post(self.url(&format!("runs?key={}", segment(key)))))
                 .header("Content-Type", "application/json")
                 .send(&body[..])
         })
@@ -101,7 +117,7 @@ impl Api {
     /// `Remote` as the server answers, retryable where another attempt may help.
     pub fn status(&self, run: &str, seen: u64, wait: Duration) -> Result<RunStatus> {
         let path = format!("runs/{}?wait={}&seen={seen}", segment(run), wait.as_secs());
-        self.ask("following the run", ANSWER_BYTES_MAX, || self.get(&path))
+        self.ask("following the run", ANSWER_BYTES_MAX, || self.get_lively(&path))
     }
 
     /// One chunk's dump stream.
@@ -112,7 +128,7 @@ impl Api {
     pub fn chunk(&self, run: &str, table: &str, chunk: u32) -> Result<impl Read + Send + use<>> {
         let path = format!("dump/{}?run={}&chunk={chunk}", segment(table), segment(run));
         let what = || format!("fetching chunk {chunk} of `{table}`");
-        let answer = self.send(|| self.get(&path)).context(what)?;
+        let answer = self.send(|| self.get_lively(&path)).context(what)?;
         failure::expect_type(&answer_head(&answer), "application/zstd", &self.base).context(what)?;
         Ok(Timed(answer.into_body().into_with_config().limit(u64::MAX).reader()))
     }
@@ -155,6 +171,15 @@ impl Api {
         self.head(self.agent.get(self.url(path))).call()
     }
 
+    /// As [`Api::get`] where the server is never silent for long.
+    fn get_lively(&self, path: &str) -> Result<http::Response<Body>, ureq::Error> {
+        self.head(self.agent.get(self.url(path)))
+            .config()
+            .timeout_per_read(Some(self.timeout.min(SILENCE_MAX)))
+            .build()
+            .call()
+    }
+
     /// Sends a request and reads its answer as JSON of at most `bytes_max`.
     fn ask<T: serde::de::DeserializeOwned>(
         &self,
@@ -186,10 +211,12 @@ impl Api {
         &self,
         request: impl FnOnce() -> Result<http::Response<Body>, ureq::Error>,
     ) -> Result<http::Response<Body>> {
-        let mut answer = request().map_err(|error| failure::unreachable(error, &self.base))?;
+        let reached = self.reached.load(Ordering::Relaxed);
+        let mut answer = request().map_err(|error| failure::unreachable(error, &self.base, reached))?;
         let head = answer_head(&answer);
         failure::expect_protocol(&head, &self.base)?;
         if answer.status().is_success() {
+            self.reached.store(true, Ordering::Relaxed);
             return Ok(answer);
         }
         let mut body = Vec::new();
@@ -229,7 +256,21 @@ fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-fn agent(remote: &Remote) -> Agent {
+fn agent(https_only: bool, timeout: Duration) -> Agent {
+    careful_agent()
+        .https_only(https_only)
+        .accept("application/json, application/zstd")
+        .input_buffer_size(INPUT_BUFFER_BYTES)
+        .timeout_resolve(Some(CONNECT_TIMEOUT))
+        .timeout_connect(Some(CONNECT_TIMEOUT))
+        .timeout_per_read(Some(timeout))
+        .timeout_per_write(Some(timeout))
+        .build()
+        .new_agent()
+}
+
+/// What every request has: no redirects, no proxy, and the authorities of this machine.
+pub(super) fn careful_agent() -> ConfigBuilder<AgentScope> {
     let crypto = Arc::new(rustls::crypto::ring::default_provider());
     let tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
@@ -239,19 +280,10 @@ fn agent(remote: &Remote) -> Agent {
         .build();
     Agent::config_builder()
         .tls_config(tls)
-        .https_only(remote.base.starts_with("https://"))
         .proxy(None)
         .max_redirects(0)
         .http_status_as_error(false)
         .user_agent(concat!("backfill/", env!("CARGO_PKG_VERSION")))
-        .accept("application/json, application/zstd")
-        .input_buffer_size(INPUT_BUFFER_BYTES)
-        .timeout_resolve(Some(CONNECT_TIMEOUT))
-        .timeout_connect(Some(CONNECT_TIMEOUT))
-        .timeout_per_read(Some(remote.timeout))
-        .timeout_per_write(Some(remote.timeout))
-        .build()
-        .new_agent()
 }
 
 #[cfg(test)]

@@ -87,10 +87,10 @@ fn a_run_is_created_followed_and_ended() {
         batch_rows: Some(10),
         batch_bytes: None,
     };
-    assert_eq!(api(address).create_run(&request).unwrap().run, "r1");
+    assert_eq!(api(address).create_run(&request, "k1").unwrap().run, "r1");
     let head = thread.join().unwrap();
     assert!(
-        head.starts_with("POST /api/backfill/runs HTTP/1.1") && head.contains(r#""batch_rows":10"#),
+        head.starts_with("POST /api/backfill/runs?key=k1 HTTP/1.1") && head.contains(r#""batch_rows":10"#),
         "{head}"
     );
 

@@ -4,7 +4,9 @@
 use crate::error::{Error, Kind, Result};
 use crate::wire::PROTOCOL;
 use crate::wire::api::{Code, ErrorBody};
+use crate::wire::frame::Aborted;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Longest text of a server that is repeated, in characters.
 const REPEATED_CHARS_MAX: usize = 500;
@@ -40,18 +42,66 @@ impl std::fmt::Display for Gone {
 
 impl std::error::Error for Gone {}
 
+/// Marks the answer of a server that has no time now.
+#[derive(Debug)]
+struct Later {
+    /// All its places for runs are taken.
+    crowded: bool,
+    /// For so many seconds.
+    seconds: Option<u32>,
+}
+
+impl std::fmt::Display for Later {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Later {}
+
+fn cause<T: std::error::Error + 'static>(error: &Error) -> Option<&T> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
 /// Whether the error says that the run is no more.
 pub(super) fn is_gone(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<Gone>)
+    let aborted = cause::<Aborted>(error);
+    cause::<Gone>(error).is_some()
+        || aborted.is_some_and(|Aborted(code)| matches!(code, Code::RunGone | Code::RunEnded))
 }
+
+/// Whether the server has no place for another run.
+pub(super) fn is_crowded(error: &Error) -> bool {
+    cause::<Later>(error).is_some_and(|later| later.crowded)
+}
+
+/// How long the server asked to be left alone.
+pub(super) fn asked_pause(error: &Error) -> Option<Duration> {
+    let seconds = cause::<Later>(error)?.seconds?;
+    Some(Duration::from_secs(seconds.into()))
+}
+
+/// Marks the error of a name that nobody knows.
+#[derive(Debug)]
+struct NoHost;
+
+impl std::fmt::Display for NoHost {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for NoHost {}
 
 fn remote(what: impl Into<String>) -> Error {
     Error::new(Kind::Remote, what)
 }
 
 /// No answer at all.
-pub(super) fn unreachable(error: ureq::Error, base: &str) -> Error {
-    match error {
+///
+/// `reached`: the server has answered before, so that its name is right and the network is not there for a moment.
+pub(super) fn unreachable(error: ureq::Error, base: &str, reached: bool) -> Error {
+    let error = match error {
         ureq::Error::HostNotFound => no_host(base),
         ureq::Error::Timeout(_) => timed_out(base),
         ureq::Error::Io(error) => broken(&error, base),
@@ -72,7 +122,8 @@ pub(super) fn unreachable(error: ureq::Error, base: &str) -> Error {
                 .hint("check host, port and http/https of client.source_url")
         }
         error => remote(format!("the request to {base} failed")).source(error).retryable(),
-    }
+    };
+    if reached && cause::<NoHost>(&error).is_some() { error.retryable() } else { error }
 }
 
 const START_HINT: &str =
@@ -82,6 +133,7 @@ const TLS_HINT: &str = "check http/https and the host name in client.source_url;
 
 fn no_host(base: &str) -> Error {
     remote(format!("the host name of {base} is not known here"))
+        .source(NoHost)
         .hint("check client.source_url (BACKFILL_SOURCE_URL) and your network or VPN")
 }
 
@@ -205,7 +257,14 @@ pub(super) fn run_failed(body: Option<&ErrorBody>) -> Error {
             .unwrap_or_default(),
         request_id: body.request_id.clone(),
     };
-    by_code(Some(body.code), &Answer::default(), &loose, "the server")
+    let error = by_code(Some(body.code), &Answer::default(), &loose, "the server");
+    // Asking again gets the same answer, whatever the code would mean for a request.
+    let lasting = Error::new(error.kind(), error.what());
+    let lasting = if is_gone(&error) { lasting.source(Gone) } else { lasting };
+    match error.hint_text() {
+        Some(hint) => lasting.hint(hint),
+        None => lasting,
+    }
 }
 
 /// The answer of a backfill server.
@@ -224,10 +283,11 @@ fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) ->
             Error::usage(what).hint("`backfill pull --dry-run` lists the tables that can be pulled")
         }
         Some(Code::ProtocolMismatch) => remote(what).hint("bring both sides to the same version of backfill"),
-        Some(Code::TooManyRuns) => busy(what, answer),
-        Some(Code::SourceUnavailable) => {
-            remote(what).hint("the server cannot reach its database; look into its log").retryable()
-        }
+        Some(Code::TooManyRuns) => busy(what, answer, true),
+        Some(Code::SourceUnavailable) => remote(what)
+            .source(Later { crowded: false, seconds: retry_after(answer) })
+            .hint("the server cannot reach its database; look into its log")
+            .retryable(),
         Some(Code::RunGone | Code::RunEnded) => remote(what)
             .source(Gone)
             .hint("the run was ended by the server (stopped, restarted or idle for too long); start again"),
@@ -272,7 +332,7 @@ fn by_status(answer: &Answer, base: &str) -> Error {
             remote(what).hint("a proxy in front of the server limits request bodies; allow at least 1 MiB")
         }
         426 => remote(what).hint("bring both sides to the same version of backfill"),
-        429 | 503 => busy(what, answer),
+        429 | 503 => busy(what, answer, false),
         502 | 504 => remote(what)
             .hint("the proxy in front cannot reach the server; is `backfill serve` running?")
             .retryable(),
@@ -281,12 +341,18 @@ fn by_status(answer: &Answer, base: &str) -> Error {
     }
 }
 
-fn busy(what: String, answer: &Answer) -> Error {
-    let when = match answer.retry_after.as_deref().and_then(|text| text.trim().parse::<u32>().ok()) {
+fn busy(what: String, answer: &Answer, crowded: bool) -> Error {
+    let seconds = retry_after(answer);
+    let when = match seconds {
         Some(seconds) => format!("try again in {seconds} seconds"),
         None => "try again later".to_owned(),
     };
-    Error::new(Kind::Busy, what).hint(when).retryable()
+    Error::new(Kind::Busy, what).source(Later { crowded, seconds }).hint(when).retryable()
+}
+
+/// Seconds to wait; a date instead is not read.
+fn retry_after(answer: &Answer) -> Option<u32> {
+    answer.retry_after.as_deref()?.trim().parse().ok()
 }
 
 /// Text of a server, short enough to print.

@@ -1,10 +1,10 @@
 //! The two ends of a fetch: a run of a server as [`Upstream`], a connection to the target as [`Sink`].
 
 use super::Api;
-use super::fetch::{FetchTable, STATUS_WAIT_MAX, Sink, Upstream};
+use super::fetch::{FetchTable, Loaded, STATUS_WAIT_MAX, Sink, Upstream};
 use crate::error::Result;
 use crate::sql::digest::TableDigest;
-use crate::target::load::{LoadPool, Loader, Removal};
+use crate::target::load::{Begun, LoadPool, Loader, Removal};
 use crate::target::reread::Compared;
 use crate::wire::api::RunStatus;
 use std::io::Read;
@@ -75,8 +75,11 @@ impl Witness for StagingSink {
 }
 
 impl Sink for StagingSink {
-    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
-        self.loader.begin_chunk(&table.target_name, chunk)
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<Option<Loaded>> {
+        Ok(match self.loader.begin_chunk(&table.target_name, chunk)? {
+            Begun::New => None,
+            Begun::In(rows) => Some(Loaded { rows: rows.added, removed: rows.removed }),
+        })
     }
 
     fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
@@ -97,5 +100,9 @@ impl Sink for StagingSink {
             self.loader = self.pool.loader()?;
         }
         Ok(())
+    }
+
+    fn restart(&mut self, table: &FetchTable) -> Result<()> {
+        self.loader.restart_table(&table.target_name)
     }
 }

@@ -1,14 +1,20 @@
 //! Talks to a backfill server and feeds the target.
 //!
-//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] decides, [`fetch`] moves rows, [`state`] remembers.
+//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] decides, [`fetch`] moves
+//! rows, [`state`] remembers, and [`hooks`] tell others.
 
 mod api;
 mod failure;
 pub mod fetch;
+pub mod hooks;
+mod identity;
 mod interrupt;
 mod kept;
 mod link;
+mod load;
+mod outage;
 mod progress;
+mod retry;
 pub mod run;
 pub mod select;
 pub mod state;

@@ -5,15 +5,17 @@
 
 use super::api::{Api, Remote};
 use super::failure::same_protocol;
+use super::identity;
+use super::outage::Patience;
 use super::select::{Selection, Wishes, select};
-use super::state::{Mode, Outcome, State, outcome_of};
+use super::state::{Begun, Mode, Pair, State, TargetRecord, outcome_of, unix_now};
 use super::summary::{Preview, Summary};
 use super::work::Work;
 use super::{Interrupt, Progress};
 use crate::config::PullConfig;
 use crate::db::flavour::ServerFacts;
 use crate::db::introspect::view_names;
-use crate::db::{Connection, Role};
+use crate::db::{Connection, Role, unless_deadlocked};
 use crate::error::{Context, Result};
 use crate::schema::Schema;
 use crate::schema::diff::TargetSide;
@@ -37,6 +39,8 @@ pub struct Pull<'a> {
     pub tables: &'a [String],
     /// `--verify`: read back what was loaded, before it is swapped in.
     pub verify: bool,
+    /// `--fresh`: nothing of an earlier pull is used.
+    pub fresh: bool,
     /// Who listens.
     pub progress: &'a dyn Progress,
     /// Who may stop it.
@@ -60,7 +64,8 @@ impl Pull<'_> {
     pub fn preview(&self) -> Result<Preview> {
         self.check_environment()?;
         let api = self.api();
-        let known = self.look(&self.manifest(&api)?)?;
+        let manifest = self.manifest(&api)?;
+        let known = unless_deadlocked(|| self.look(&manifest))?;
         let schema = self.schema(&known)?;
         let selection = self.select(&known, &schema)?;
         Ok(Preview::new(&known.manifest, self.config.database.describe(), selection))
@@ -81,7 +86,7 @@ impl Pull<'_> {
         self.step(2, &format!("asking {} for the manifest", api.base()))?;
         let manifest = self.manifest(&api)?;
         self.step(3, &format!("looking at the target {}", self.config.database.describe()))?;
-        let known = self.look(&manifest)?;
+        let known = unless_deadlocked(|| self.look(&manifest))?;
         let claimed = self.claim(known.target.as_ref())?;
         let schema = self.schema(&known)?;
         let selection = self.select(&known, &schema)?;
@@ -94,14 +99,30 @@ impl Pull<'_> {
         };
 
         let tables = selection.pulled.len() + selection.empty.len();
-        let id = state.begin(Mode::Full, &manifest.database, tables as u64)?;
+        let id = state.begin(Begun {
+            mode: Mode::Full,
+            source: &manifest.database,
+            target: &self.config.database.describe(),
+            tables: tables as u64,
+            unchanged: 0,
+            selected: !self.tables.is_empty(),
+        })?;
         let work = Work { pull: self, api: &api, manifest: &manifest, target: &target, claimed: &claimed };
         let done = work.stage(&schema, &selection).and_then(|staged| work.swap(staged));
         let duration = begun.elapsed();
         match done {
             Ok(mut summary) => {
-                let outcome = Outcome::Complete;
-                if let Err(error) = state.finish(&id, outcome, summary.rows, duration) {
+                let left = TargetRecord {
+                    pair: Pair {
+                        target: identity::target(target.facts(), &self.config.database),
+                        source: identity::source(&manifest),
+                    },
+                    target_name: self.config.database.describe(),
+                    source_name: manifest.database.clone(),
+                    used: unix_now(),
+                    tables: BTreeMap::new(),
+                };
+                if let Err(error) = state.complete(&id, summary.rows, duration, left) {
                     summary.notes.push(format!("the data is in place, the history is not written: {error}"));
                 }
                 summary.id = id;
@@ -112,7 +133,7 @@ impl Pull<'_> {
             }
             Err(error) => {
                 work.clean_up(&error);
-                if let Err(second) = state.finish(&id, outcome_of(&error), 0, duration) {
+                if let Err(second) = state.fail(&id, outcome_of(&error), None, duration) {
                     tracing::warn!(error = %second, "the history is not written");
                 }
                 Err(error)
@@ -152,7 +173,8 @@ impl Pull<'_> {
     }
 
     fn manifest(&self, api: &Api) -> Result<Manifest> {
-        let manifest = api.manifest()?;
+        let patience = Patience::new(self.config.timeout, self.progress, self.interrupt);
+        let manifest = patience.first_contact(|| api.manifest())?;
         same_protocol(manifest.protocol, api.base())?;
         tracing::info!(
             server = manifest.backfill,

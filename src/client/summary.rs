@@ -4,6 +4,7 @@ use super::select::{Pulled, Selection};
 use crate::target::finish::MovedKey;
 use crate::wire::manifest::{Limited, Manifest, NotCopied};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One line of a dry run.
@@ -140,6 +141,8 @@ pub struct Summary {
     pub tables: u64,
     /// Rows in them.
     pub rows: u64,
+    /// Rows by table.
+    pub tables_rows: BTreeMap<String, u64>,
     /// How long it took, milliseconds.
     pub duration_ms: u64,
     /// Indexes built after loading.

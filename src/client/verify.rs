@@ -1,6 +1,6 @@
 //! `--verify`: keeps the digest of every row that the target took, to be compared with what it gives back.
 
-use super::fetch::{FetchTable, Sink};
+use super::fetch::{FetchTable, Loaded, Sink};
 use super::link::Witness;
 use super::summary::{Partly, Verified};
 use crate::error::Result;
@@ -63,6 +63,11 @@ impl Ledger {
         *entry = entry.and(came).without(went);
     }
 
+    /// A table was emptied.
+    fn forget(&self, table: &str) {
+        self.lock().remove(table);
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, TableDigest>> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -95,16 +100,16 @@ impl<S: Witness> Recording<S> {
 }
 
 impl<S: Witness> Sink for Recording<S> {
-    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
-        let is_new = self.inner.begin(table, chunk)?;
-        if is_new {
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<Option<Loaded>> {
+        let is_in = self.inner.begin(table, chunk)?;
+        if is_in.is_none() {
             self.chunk = self.ledger.hasher(&table.target_name);
             self.removed = TableDigest::default();
         } else {
             // The commit that seemed to fail had not: the rows of the attempt before are in.
             self.keep(table);
         }
-        Ok(is_new)
+        Ok(is_in)
     }
 
     fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
@@ -128,6 +133,12 @@ impl<S: Witness> Sink for Recording<S> {
     fn roll_back(&mut self) -> Result<()> {
         self.inner.roll_back()
     }
+
+    fn restart(&mut self, table: &FetchTable) -> Result<()> {
+        self.inner.restart(table)?;
+        self.ledger.forget(&table.target_name);
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -143,8 +154,8 @@ mod tests {
     }
 
     impl Sink for Scripted {
-        fn begin(&mut self, _: &FetchTable, _: u32) -> Result<bool> {
-            Ok(!self.is_in)
+        fn begin(&mut self, _: &FetchTable, _: u32) -> Result<Option<Loaded>> {
+            Ok(self.is_in.then(Loaded::default))
         }
 
         fn load(&mut self, _: &FetchTable, _: &str, _: u64) -> Result<()> {
@@ -160,6 +171,10 @@ mod tests {
         }
 
         fn roll_back(&mut self) -> Result<()> {
+            Ok(())
+        }
+
+        fn restart(&mut self, _: &FetchTable) -> Result<()> {
             Ok(())
         }
     }
@@ -185,6 +200,7 @@ mod tests {
             target_columns: vec!["a".into()],
             bytes_estimate: 0,
             transactional: true,
+            loaded: Default::default(),
         }
     }
 
@@ -195,10 +211,10 @@ mod tests {
     #[test]
     fn only_what_was_kept_is_in_the_ledger() {
         let mut recording = Recording::new(Scripted::default(), &Ledger::new(Vec::new()));
-        assert!(recording.begin(&table(), 0).unwrap());
+        assert!(recording.begin(&table(), 0).unwrap().is_none());
         recording.load(&table(), "(1),\n(2);\n", 2).unwrap();
         recording.roll_back().unwrap();
-        assert!(recording.begin(&table(), 0).unwrap());
+        assert!(recording.begin(&table(), 0).unwrap().is_none());
         recording.load(&table(), "(1),\n(2),\n(3);\n", 3).unwrap();
         assert_eq!(rows(&recording), 0, "not before the commit");
         recording.commit(&table(), 0).unwrap();
@@ -222,6 +238,8 @@ mod tests {
         recording.remove(&table(), &removal).unwrap();
         recording.commit(&table(), 1).unwrap();
         assert_eq!(rows(&recording), 1);
+        recording.restart(&table()).unwrap();
+        assert_eq!(rows(&recording), 0, "a table that was emptied");
     }
 
     #[test]
@@ -233,9 +251,9 @@ mod tests {
         assert!(recording.commit(&table(), 0).is_err());
         recording.roll_back().unwrap();
         recording.inner.is_in = true;
-        assert!(!recording.begin(&table(), 0).unwrap());
+        assert!(recording.begin(&table(), 0).unwrap().is_some());
         assert_eq!(rows(&recording), 2);
-        assert!(!recording.begin(&table(), 0).unwrap());
+        assert!(recording.begin(&table(), 0).unwrap().is_some());
         assert_eq!(rows(&recording), 2, "and not twice");
     }
 }

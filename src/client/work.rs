@@ -1,25 +1,24 @@
 //! The work of a pull that was agreed to: tables are staged, loaded, indexed, checked, and swapped in.
 
 use super::api::Api;
-use super::fetch::{Fetch, FetchTable, Sink, fetch};
+use super::fetch::FetchTable;
 use super::kept::Kept;
-use super::link::{ServerRun, StagingSink};
+use super::load::{self, Load, Loaded};
 use super::run::Pull;
 use super::select::{Pulled, Selection};
 use super::summary::{Summary, Verified as ReadBack};
-use super::verify::{Ledger, Recording};
-use crate::config::{Binlog, PullConfig};
+use super::verify::Ledger;
+use crate::config::PullConfig;
 use crate::error::{Error, Kind, Result};
 use crate::plan::load::{Structure, Wanted, Way};
 use crate::schema::{Flavour, Schema, Table};
-use crate::target::load::BinlogMode;
-use crate::target::staging::{Empty, Indexed, PrepareOptions, Staging, Verified};
+use crate::target::staging::{Indexed, Staging, Verified};
+use crate::target::sweep::Orphan;
 use crate::target::{Claimed, Target};
 use crate::wire::api::{Format, RunRequest, RunTable};
 use crate::wire::manifest::Manifest;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A complete staging that could not be swapped is used by a later pull if it is no older than this.
@@ -29,16 +28,6 @@ const KEPT_MAX: Duration = Duration::from_secs(24 * 3600);
 pub(super) struct Staged {
     staging: Staging<Verified>,
     summary: Summary,
-}
-
-/// What was loaded.
-struct Loaded {
-    /// Rows that are there, by the target's table names.
-    rows: BTreeMap<String, u64>,
-    /// Rows that were loaded and taken back again.
-    removed: BTreeMap<String, u64>,
-    /// What was decided about the binlog.
-    binlog: Option<String>,
 }
 
 /// A pull that was agreed to.
@@ -61,29 +50,34 @@ impl Work<'_> {
             ..Summary::default()
         };
         let label = label(self.pull.config, self.manifest, selection);
-        if let Some(staged) = self.kept(&label, summary.clone())? {
+        if !self.pull.fresh
+            && let Some(staged) = self.kept(&label, summary.clone())?
+        {
             return Ok(staged);
         }
-        self.pull.step(4, "building the new tables, empty, to see whether the target takes them")?;
         let plan = self.target.plan(
             schema,
             wanted(selection, self.manifest.flavour),
             &self.manifest.foreign_keys,
         )?;
         let parallel = self.pull.config.parallel;
-        let mut notes = plan.notes.clone();
         let tables: Vec<FetchTable> =
             selection.pulled.iter().map(|pulled| fetch_table(pulled, &plan)).collect();
-        let staging = self.claimed.prepare(plan, PrepareOptions { parallel, prefixed: false })?;
-
-        let word = if tables.len() == 1 { "table" } else { "tables" };
-        self.pull.step(5, &format!("loading {} {word}", tables.len()))?;
-        let estimate = selection.pulled.iter().map(|pulled| pulled.entry.rows_expected()).sum();
-        self.pull.progress.loading(estimate);
-        let ledger = self.ledger(&staging, selection)?;
-        let loaded = self.load(&staging, &tables, ledger.as_ref());
-        self.pull.progress.loaded();
-        let Loaded { rows, removed, binlog } = loaded?;
+        let load = Load {
+            work: self,
+            selection,
+            plan: &plan,
+            tables: &tables,
+            request: &self.request(&tables),
+            data: &label,
+        };
+        let Loaded { staging, ledger, fetched, binlog, notes: told } = load.run()?;
+        let names = || tables.iter().map(|table| table.target_name.clone());
+        let rows: BTreeMap<String, u64> = names().zip(fetched.iter().map(|table| table.rows)).collect();
+        let removed: BTreeMap<String, u64> =
+            names().zip(fetched.iter().map(|table| table.removed)).filter(|(_, n)| *n > 0).collect();
+        let mut notes = plan.notes.clone();
+        notes.extend(told);
         notes.extend(taken_back(&removed));
 
         self.pull.step(6, "building indexes and foreign keys")?;
@@ -102,8 +96,10 @@ impl Work<'_> {
         let kept = Kept { rows: total, verified: verified.is_some() };
         let staging = staging.verify(&rows, &kept.label(&label), parallel)?;
         notes.extend(summary.notes);
+        let empty = selection.empty.iter().map(|table| (table.name.clone(), 0));
         let summary = Summary {
             rows: total,
+            tables_rows: rows.into_iter().chain(empty).collect(),
             indexes: built.indexes,
             foreign_keys: built.foreign_keys,
             binlog,
@@ -128,23 +124,11 @@ impl Work<'_> {
             let note = format!(
                 "what a pull had {loaded} {minutes} minutes ago and could not swap was used, without a new download"
             );
-            let notes = vec![note];
-            return Ok(Some(Staged { staging, summary: Summary { rows: kept.rows, notes, ..summary } }));
+            let tables_rows = staging.rows(self.pull.config.parallel)?;
+            let summary = Summary { rows: kept.rows, tables_rows, notes: vec![note], ..summary };
+            return Ok(Some(Staged { staging, summary }));
         }
         Ok(None)
-    }
-
-    /// What `--verify` writes down while loading.
-    fn ledger(&self, staging: &Staging<Empty>, selection: &Selection) -> Result<Option<Arc<Ledger>>> {
-        if !self.pull.verify {
-            return Ok(None);
-        }
-        let origins = selection.pulled.iter().map(|pulled| {
-            let table = &pulled.entry.table;
-            let columns = pulled.columns.iter().filter_map(|(name, _)| table.column(name)).collect();
-            (pulled.target_name.as_str(), columns)
-        });
-        Ok(Some(Ledger::new(staging.compared(&origins.collect())?)))
     }
 
     /// Compares the staged rows with those that arrived.
@@ -161,75 +145,18 @@ impl Work<'_> {
         compared.map(|()| ledger.verified(begun.elapsed()))
     }
 
-    /// Has a run made and loads it.
-    fn load(
-        &self,
-        staging: &Staging<Empty>,
-        tables: &[FetchTable],
-        ledger: Option<&Arc<Ledger>>,
-    ) -> Result<Loaded> {
-        let config = self.pull.config;
-        let pool = staging.load_pool(match config.binlog {
-            Binlog::Auto => BinlogMode::Auto,
-            Binlog::Off => BinlogMode::Off,
-            Binlog::On => BinlogMode::On,
-        })?;
-        let sinks = (0..config.parallel.clamp(1, tables.len().max(1)))
-            .map(|_| {
-                let sink = StagingSink::open(&pool)?;
-                Ok(match ledger {
-                    None => Box::new(sink) as Box<dyn Sink>,
-                    Some(ledger) => Box::new(Recording::new(sink, ledger)),
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let batch_bytes_max = self.target.batch_bytes_max();
-        let request = RunRequest {
-            tables: tables
-                .iter()
-                .map(|table| RunTable {
-                    name: table.name.clone(),
-                    columns: Some(table.columns.clone()),
-                    after: None,
-                })
-                .collect(),
+    fn request(&self, tables: &[FetchTable]) -> RunRequest {
+        let wanted = tables.iter().map(|table| RunTable {
+            name: table.name.clone(),
+            columns: Some(table.columns.clone()),
+            after: None,
+        });
+        RunRequest {
+            tables: wanted.collect(),
             format: Format::Sql,
-            batch_rows: Some(config.chunk_size),
-            batch_bytes: Some(batch_bytes_max),
-        };
-        let run = self.api.create_run(&request)?;
-        let fetched = if run.tables == request.tables {
-            fetch(
-                Fetch {
-                    upstream: &ServerRun::new(self.api, &run.run, config.timeout),
-                    tables,
-                    batch_bytes_max,
-                    progress: self.pull.progress,
-                    interrupt: self.pull.interrupt,
-                },
-                sinks,
-            )
-        } else {
-            Err(Error::integrity("the server's run has other tables or columns than those asked for"))
-        };
-        // Over connections of its own: a fetch that failed has cut all others.
-        match self.pull.api().end_run(&run.run) {
-            Err(error) if fetched.is_ok() => {
-                tracing::warn!(%error, "the server ends the run by itself later");
-            }
-            // What ended the fetch is told; it probably is the cause of this too.
-            Err(error) => tracing::debug!(%error, "the run is not ended"),
-            Ok(()) => {}
+            batch_rows: Some(self.pull.config.chunk_size),
+            batch_bytes: Some(self.target.batch_bytes_max()),
         }
-        let fetched = fetched?;
-        let names = || tables.iter().map(|table| table.target_name.clone());
-        let binlog = pool.binlog();
-        let state = if binlog.off { "off" } else { "on" };
-        Ok(Loaded {
-            rows: names().zip(fetched.iter().map(|table| table.rows)).collect(),
-            removed: names().zip(fetched.iter().map(|table| table.removed)).filter(|(_, n)| *n > 0).collect(),
-            binlog: binlog.why.map(|why| format!("{state} ({why})")),
-        })
     }
 
     pub(super) fn swap(&self, staged: Staged) -> Result<Summary> {
@@ -246,13 +173,18 @@ impl Work<'_> {
         Ok(summary)
     }
 
-    /// After a failure: ends a swap that was begun, and drops what was staged, unless it can be swapped later.
+    /// After a failure: ends a swap that was begun, and drops what was staged, unless a later pull can swap it or go on
+    /// with it.
     pub(super) fn clean_up(&self, error: &Error) {
-        let keep = error.kind() == Kind::Busy;
+        let swap_later = error.kind() == Kind::Busy;
+        let go_on = load::can_go_on(error);
+        let is_kept = |orphan: &Orphan| {
+            (swap_later && orphan.complete.is_some()) || (go_on && orphan.loading.is_some())
+        };
         let cleaned =
             self.claimed.recover().and_then(|_| self.claimed.orphans(Duration::ZERO)).and_then(|all| {
                 all.iter()
-                    .filter(|orphan| !(keep && orphan.complete.is_some()))
+                    .filter(|orphan| !is_kept(orphan))
                     .try_for_each(|orphan| self.claimed.drop_orphan(orphan))
             });
         if let Err(error) = cleaned {
@@ -297,6 +229,7 @@ fn fetch_table(pulled: &Pulled, plan: &crate::plan::load::LoadPlan) -> FetchTabl
         target_columns: pulled.columns.iter().map(|(_, name)| name.clone()).collect(),
         bytes_estimate: pulled.entry.table.bytes,
         transactional: planned.is_some_and(|table| table.transactional),
+        loaded: Default::default(),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod install;
 pub mod plan;
 pub mod pull;
 mod rules;
+pub mod scan;
 pub mod serve;
 pub mod status;
 

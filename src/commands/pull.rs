@@ -2,16 +2,18 @@
 
 use super::Context;
 use crate::client::Interrupt;
+use crate::client::hooks::{self, Event};
 use crate::client::run::Pull;
 use crate::client::summary::{Preview, Summary, Verified};
-use crate::config::Overrides;
-use crate::error::{Error, Result};
+use crate::config::{Hooks, Overrides};
+use crate::error::{Context as _, Error, Result};
+use crate::ui::Screen;
 use crate::ui::format::{count, duration, estimate, plural};
 use crate::ui::prompt::confirm;
 use crate::ui::table::{Align, Table};
 use crate::wire::manifest::NotCopied;
 use clap::Args;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Options of `pull`.
 #[derive(Debug, Clone, Default, Args)]
@@ -32,6 +34,9 @@ pub struct PullArgs {
     /// Read back every loaded row and compare it with what arrived, before tables are replaced
     #[arg(long)]
     pub verify: bool,
+    /// Drop what earlier pulls had loaded and could not finish, and load everything anew
+    #[arg(long)]
+    pub fresh: bool,
     /// Do not ask before tables are replaced
     #[arg(short, long, visible_alias = "force", overrides_with = "yes")]
     pub yes: bool,
@@ -63,6 +68,7 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
         config: &config,
         tables: &tables,
         verify: args.verify,
+        fresh: args.fresh,
         progress: &*progress,
         interrupt: &interrupt,
     };
@@ -72,14 +78,42 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
         return show(&preview, context);
     }
     let ask = |question: &str| if args.yes { Ok(true) } else { confirm(screen, question, YES_FLAG) };
-    let summary = pull.run(&ask)?;
+    let begun = Instant::now();
+    let pulled = pull.run(&ask);
     drop(progress);
-    match summary {
-        None => {
+    match pulled {
+        Ok(None) => {
             screen.result("Nothing was changed.")?;
             screen.json(&serde_json::json!({"declined": true}))
         }
-        Some(summary) => tell(&summary, context),
+        Ok(Some(summary)) => {
+            for line in lines(&summary) {
+                screen.result(&line)?;
+            }
+            completed(&config.hooks, &summary, screen, &interrupt)?;
+            screen.json(&summary)
+        }
+        Err(error) => {
+            failed(&config.hooks, &error, begun.elapsed(), screen, &interrupt);
+            Err(error)
+        }
+    }
+}
+
+/// Runs the hook of a pull that is in place.
+fn completed(hooks: &Hooks, summary: &Summary, screen: &Screen, interrupt: &Interrupt) -> Result<()> {
+    let Some(hook) = &hooks.sync_completed else { return Ok(()) };
+    screen.note("Running the hook sync_completed");
+    hooks::run(hook, &Event::completed(summary), interrupt).context(|| "the pull stands, but a hook failed")
+}
+
+/// Runs the hook of a pull that failed. What becomes of it is only remarked: the pull's own error is the result.
+fn failed(hooks: &Hooks, error: &Error, duration: Duration, screen: &Screen, interrupt: &Interrupt) {
+    let Some(hook) = &hooks.sync_failed else { return };
+    let Some(event) = Event::failed(error, duration) else { return };
+    screen.note("Running the hook sync_failed");
+    if let Err(second) = hooks::run(hook, &event, interrupt) {
+        screen.warn(&format!("warning: a hook failed too: {second}"));
     }
 }
 
@@ -127,13 +161,6 @@ fn table_of(preview: &Preview) -> Table {
         ]);
     }
     table
-}
-
-fn tell(summary: &Summary, context: &Context) -> Result<()> {
-    for line in lines(summary) {
-        context.screen.result(&line)?;
-    }
-    context.screen.json(summary)
 }
 
 /// The summary in words.

@@ -188,7 +188,7 @@ fn http_options(config: &ServeConfig) -> Result<HttpOptions> {
     Ok(HttpOptions { gate, ..HttpOptions::default() })
 }
 
-fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
+pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
     Ok(CatalogSettings {
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),
@@ -222,7 +222,7 @@ fn limit(limit: &crate::config::Limit) -> Limit {
 }
 
 /// The relation of that number, from 1.
-fn relation(number: usize, relation: &crate::config::Relation) -> Relation {
+pub(super) fn relation(number: usize, relation: &crate::config::Relation) -> Relation {
     Relation {
         key: ForeignKey {
             name: format!("relation {number}"),

@@ -8,6 +8,7 @@ use crate::secret::Secret;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -87,12 +88,32 @@ impl Vars {
     }
 }
 
+/// One assignment of a `.env`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvEntry {
+    /// The variable.
+    pub name: String,
+    /// Its value, as it is read.
+    pub value: Secret,
+    /// The lines that it takes, from 0, with what stands in them behind it.
+    pub lines: Range<usize>,
+}
+
 /// Parses the text of a `.env`; `file` is only for messages. A variable that is set twice has its last value,
 /// as for Laravel, Rails and Node.
+pub(super) fn parse(text: &str, file: &Path) -> Result<Vars> {
+    let found = entries(text, file)?;
+    Ok(Vars::pick(found.iter().map(|entry| (entry.name.as_str(), entry.value.expose()))))
+}
+
+/// Every assignment of a `.env`, in its order; `file` is only for messages.
 ///
 /// A line that cannot be read is an error only if it may be about us: the file is shared with a framework
 /// whose parser may be more lenient.
-pub(super) fn parse(text: &str, file: &Path) -> Result<Vars> {
+///
+/// # Errors
+/// `Kind::Config` with file and line.
+pub fn entries(text: &str, file: &Path) -> Result<Vec<EnvEntry>> {
     // The parser takes a trailing blank without a newline for an open value, and chokes on a byte order mark.
     let text = format!("{}\n", text.trim_start_matches('\u{feff}').trim_end());
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -111,7 +132,9 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Vars> {
             return Err(Error::config(what).hint("put the value in single quotes"));
         }
         match entry {
-            Ok((name, value)) => found.push((name, Secret::new(value))),
+            Ok((name, value)) => {
+                found.push(EnvEntry { name, value: Secret::new(value), lines: first - 1..taken.get() });
+            }
             Err(_) if one_line && !may_be_ours(name_of(&raw)) => {
                 tracing::debug!("{place}: skipped an unreadable line that is not about us");
             }
@@ -122,7 +145,7 @@ pub(super) fn parse(text: &str, file: &Path) -> Result<Vars> {
             }
         }
     }
-    Ok(Vars::pick(found.iter().map(|(name, value)| (name.as_str(), value.expose()))))
+    Ok(found)
 }
 
 /// Hands out one line per read, so that the lines that an entry took can be counted.

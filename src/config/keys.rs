@@ -89,8 +89,6 @@ pub(super) const STRICT: NotYet = NotYet {
 };
 const LEAK_CHECK: NotYet =
     NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
-const HOOKS: NotYet =
-    NotYet { feature: "hooks", hint: "run the command after `backfill pull`, by its exit code" };
 pub(super) const SELECT_STRATEGY: NotYet = NotYet {
     feature: "masking without a workspace",
     hint: "use \"database\" and let the account create a schema, or prepare one and name it in `temp_database`",
@@ -140,10 +138,12 @@ pub(super) const KEYS: &[Key] = &[
     not_yet("privacy.key", &KEYED_MASKS),
     not_yet("privacy.keep", &STRICT),
     not_yet("privacy.leak_check", &LEAK_CHECK),
+    built("hooks.sync_completed", Shape::Text),
+    built("hooks.sync_failed", Shape::Text),
 ];
 
 /// Tables whose keys are in [`KEYS`].
-pub(super) const TABLES: &[&str] = &["database", "server", "client", "privacy"];
+pub(super) const TABLES: &[&str] = &["database", "server", "client", "privacy", "hooks"];
 
 /// The table of rules; its keys are names of tables and columns.
 pub(super) const SANITIZE: &str = "sanitize";
@@ -161,9 +161,6 @@ pub(super) const LIMIT_OPTIONS: &[&str] =
 /// What an entry of [`RELATIONS`] may say; all but the last are required.
 pub(super) const RELATION_OPTIONS: &[&str] =
     &["table", "columns", "references", "referenced_columns", "when"];
-
-/// Tables that only the design knows.
-pub(super) const TABLES_NOT_YET: &[(&str, &NotYet)] = &[("hooks", &HOOKS)];
 
 /// The key at `path`.
 pub(super) fn find(table: &str, name: &str) -> Option<&'static Key> {
@@ -271,7 +268,7 @@ mod tests {
                 "",
                 "quux",
                 "valid at the top of the file: token, environment, exclude_tables, database, server, client, \
-                 privacy, sanitize, limits, relations",
+                 privacy, hooks, sanitize, limits, relations",
             ),
         ];
         for (place, name, expected) in table {

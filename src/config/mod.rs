@@ -11,7 +11,9 @@ mod database;
 mod entry;
 mod env;
 mod file;
+mod hooks;
 mod keys;
+mod known;
 mod layers;
 mod limits;
 mod parse;
@@ -24,8 +26,10 @@ mod template;
 mod tests;
 mod values;
 
-pub use env::NAMES as ENVIRONMENT_NAMES;
+pub use env::{EnvEntry, NAMES as ENVIRONMENT_NAMES, entries as env_entries};
 pub use file::{CONFIG_NAME, ENV_NAME};
+pub use hooks::{Action, Hook, Hooks};
+pub use known::Known;
 pub use limits::{Direction, Limit};
 pub use pull::{Binlog, Environment, PullConfig};
 pub use relations::Relation;
@@ -186,6 +190,12 @@ impl Config {
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.layers.file.rules
+    }
+
+    /// Foreign keys that the schema does not declare, in the order of the file.
+    #[must_use]
+    pub fn relations(&self) -> &[Relation] {
+        &self.layers.file.relations
     }
 
     /// The tables that are left out.

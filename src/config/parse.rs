@@ -116,10 +116,7 @@ impl Walker<'_> {
     fn top(&mut self, table: &DeTable<'_>, settings: &mut FileSettings) {
         for (name, value) in table {
             let (at, name) = (name.span().start, name.get_ref().as_ref());
-            let lacking = keys::TABLES_NOT_YET.iter().find(|(table, _)| *table == name);
-            if let Some((table, lacking)) = lacking {
-                self.refuse_not_yet(at, &format!("`{table}`"), lacking);
-            } else if name == keys::SANITIZE {
+            if name == keys::SANITIZE {
                 rules::read(self, at, value.get_ref(), &mut settings.rules);
             } else if name == keys::LIMITS {
                 limits::read(self, at, value.get_ref(), &mut settings.limits);

@@ -1,7 +1,7 @@
 //! What `pull` needs to know.
 
 use super::layers::{Origin, Setting};
-use super::{Config, Patterns, env};
+use super::{Config, Hooks, Patterns, env};
 use crate::db::Endpoint;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -54,6 +54,8 @@ pub struct PullConfig {
     pub create_missing_tables: bool,
     /// Whether the target's binlog records the load.
     pub binlog: Binlog,
+    /// What is run afterwards.
+    pub hooks: Hooks,
 }
 
 impl PullConfig {
@@ -116,6 +118,7 @@ impl Config {
             state_file: self.state_file()?,
             create_missing_tables: layers.boolean(&[], "client.create_missing_tables", true)?,
             binlog: layers.choice(&[], "client.binlog", &binlog)?.unwrap_or(Binlog::Auto),
+            hooks: self.hooks()?,
         })
     }
 
@@ -127,7 +130,7 @@ impl Config {
         }
     }
 
-    fn source_url(&self, route_prefix: &str) -> Result<Url> {
+    pub(super) fn source_url(&self, route_prefix: &str) -> Result<Url> {
         let setting = self.layers.text(&[env::SOURCE_URL], "client.source_url")?;
         let Some(Setting { value, origin }) = setting else {
             return Err(Error::config("no source is configured")
@@ -165,7 +168,8 @@ fn check_source_url(text: &str, origin: &Origin, allow_http: bool, route_prefix:
     Ok(url)
 }
 
-fn is_loopback(host: &Host<&str>) -> bool {
+/// Whether a host is this machine.
+pub(super) fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => address.is_loopback(),

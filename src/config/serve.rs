@@ -139,7 +139,6 @@ impl Config {
         let temp_strategy = self.temp_strategy(&database)?;
         let layers = &self.layers;
         let seconds = |path, default| self.seconds(path, default);
-        let mask_words = [("update", MaskAt::Update), ("copy", MaskAt::Copy)];
         Ok(ServeConfig {
             tokens,
             exclude_tables: self.exclude_tables()?,
@@ -165,7 +164,7 @@ impl Config {
             idle_timeout: seconds("server.idle_timeout", 900)?,
             stall_timeout: seconds("server.stall_timeout", 120)?,
             spool_max: layers.size("server.spool_max", 1024 * MIB, MIB)?,
-            mask_at: layers.choice(&[], "server.mask_at", &mask_words)?.unwrap_or(MaskAt::Update),
+            mask_at: self.mask_at()?,
             compression_level: layers.number(None, "server.compression_level", 1, 1..=19)?,
             tls,
         })
@@ -175,6 +174,15 @@ impl Config {
     pub(super) fn seconds(&self, path: &'static str, default: u32) -> Result<Duration> {
         let seconds: u32 = self.layers.number(None, path, default, 1..=7 * 24 * 3600)?;
         Ok(Duration::from_secs(seconds.into()))
+    }
+
+    /// When columns are masked.
+    ///
+    /// # Errors
+    /// `Kind::Config` for an unknown word.
+    pub fn mask_at(&self) -> Result<MaskAt> {
+        let words = [("update", MaskAt::Update), ("copy", MaskAt::Copy)];
+        Ok(self.layers.choice(&[], "server.mask_at", &words)?.unwrap_or(MaskAt::Update))
     }
 
     fn policy(&self) -> Result<Policy> {
@@ -204,7 +212,7 @@ impl Config {
         }
     }
 
-    fn temp_strategy(&self, source: &Endpoint) -> Result<TempStrategy> {
+    pub(super) fn temp_strategy(&self, source: &Endpoint) -> Result<TempStrategy> {
         let words = [
             ("database", Choice::Built(Word::Database)),
             ("tables", Choice::Built(Word::Tables)),
@@ -228,7 +236,7 @@ impl Config {
     }
 
     /// Both or neither.
-    fn temp_account(&self) -> Result<Option<Account>> {
+    pub(super) fn temp_account(&self) -> Result<Option<Account>> {
         let username = self.layers.text(&[env::TEMP_USERNAME], "server.temp_username")?;
         let password = self.layers.text(&[env::TEMP_PASSWORD], "server.temp_password")?;
         match (username, password) {

@@ -125,6 +125,12 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # The target's binlog while loading: auto, off or on.
 # binlog = "auto"
 
+# After a pull. A command line for sh, run in the folder of this file, with what happened as JSON on its stdin and in
+# BACKFILL_EVENT_* variables; or an https:// address, to which the JSON is posted. The README shows it.
+[hooks]
+# sync_completed = "php artisan cache:clear"
+# sync_failed = "https://chat.example/hooks/backfill"
+
 [privacy]
 
 # open: columns without a rule are served; warn: those that look sensitive are named too.

@@ -3,6 +3,7 @@
 //! Nothing here knows what a connection is for beyond its [`Role`]; who may run which statement is decided by
 //! [`crate::source`] and [`crate::target`].
 
+mod again;
 mod connect;
 mod deadline;
 mod endpoint;
@@ -16,6 +17,7 @@ mod rows;
 mod session;
 pub mod sessions;
 
+pub use again::unless_deadlocked;
 pub use connect::{Connection, Done, Warning};
 pub use endpoint::{Account, Endpoint, Tls, TlsMode};
 pub use rows::{RowCells, Rows};

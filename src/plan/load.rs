@@ -1,5 +1,9 @@
-//! What a pull will do to the target: which tables it makes anew, which foreign keys those get, and which keys of
-//! other tables have to be moved from the old tables to the new ones. Pure.
+//! What a pull will do to the target: which tables it makes anew, which it merges rows into, which foreign keys the
+//! new tables get, and which keys of tables that stay have to be moved from the old tables to the new ones. Pure.
+
+mod merge;
+
+pub use merge::can_merge;
 
 use crate::error::{Error, Kind, Result};
 use crate::schema::diff::is_transactional;
@@ -70,7 +74,15 @@ pub struct PlannedTable {
     pub way: Way,
 }
 
-/// A foreign key of a table that is not pulled to one that is.
+impl PlannedTable {
+    /// Whether the staged table takes the application's place for it; otherwise the application's table stays.
+    #[must_use]
+    pub fn is_swapped(&self) -> bool {
+        self.way == Way::Swap
+    }
+}
+
+/// A foreign key of a table that stays to one that is swapped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutsideKey {
     /// The schema of the child table.
@@ -86,22 +98,23 @@ pub struct LoadPlan {
     pub database: String,
     /// The target server's family.
     pub flavour: Flavour,
-    /// What is replaced or made; the position is the table's number.
+    /// What is replaced, made or merged into; the position is the table's number.
     pub tables: Vec<PlannedTable>,
-    /// Foreign keys of these tables, to each other and to tables outside.
+    /// Foreign keys of the tables that are swapped in, to each other and to tables that stay.
     pub keys: Vec<ForeignKey>,
-    /// Foreign keys of other tables to these.
+    /// Foreign keys of tables that stay, merged ones among them, to those that are swapped in.
     pub outside: Vec<OutsideKey>,
     /// What the summary should say.
     pub notes: Vec<String>,
 }
 
 impl LoadPlan {
-    /// Plans the replacement of `wanted` on a target with `schema`. `source_keys` are the source's, for tables
+    /// Plans what becomes of `wanted` on a target with `schema`. `source_keys` are the source's, for tables
     /// that the target lacks; `elsewhere` are keys of tables in other schemas to tables of this one.
     ///
     /// # Errors
-    /// `Schema` when a name is reserved, wanted twice, or neither on the target nor described.
+    /// `Schema` when a name is reserved, wanted twice, or neither on the target nor described, and when rows are to be
+    /// merged into a table that does not allow it ([`can_merge`]).
     pub fn new(
         schema: &Schema,
         wanted: Vec<Wanted>,
@@ -137,6 +150,17 @@ impl LoadPlan {
     pub fn number(&self, name: &str) -> Option<usize> {
         self.tables.iter().position(|table| table.name == name)
     }
+
+    /// The number of a table that is swapped in; none for one that stays.
+    #[must_use]
+    pub fn swapped(&self, name: &str) -> Option<usize> {
+        self.number(name).filter(|&number| self.tables[number].is_swapped())
+    }
+
+    /// The tables that rows are merged into, with their numbers.
+    pub fn merged(&self) -> impl Iterator<Item = (usize, &PlannedTable)> {
+        self.tables.iter().enumerate().filter(|(_, table)| !table.is_swapped())
+    }
 }
 
 /// What the definition of a new table does not carry over; fails where the target cannot express it.
@@ -154,6 +178,12 @@ fn planned(schema: &Schema, wanted: Wanted) -> Result<PlannedTable> {
         let what = format!("table `{name}` has a name that backfill keeps for itself");
         return Err(Error::new(Kind::Schema, what).hint("add it to exclude_tables"));
     }
+    if wanted.way == Way::Merge
+        && let Err(why) = can_merge(schema, &name, &wanted.columns)
+    {
+        let what = format!("the rows of table `{name}` cannot be merged into the target's: {why}");
+        return Err(Error::new(Kind::Schema, what).hint("pull the table whole"));
+    }
     let (origin, transactional) = match (schema.tables.get(&name), wanted.missing) {
         (Some(own), _) => (Origin::Own, is_transactional(&own.engine)),
         // Whatever the source uses, a new table is made for InnoDB.
@@ -170,7 +200,7 @@ fn keys(
     notes: &mut Vec<String>,
 ) -> Vec<ForeignKey> {
     let by_name: BTreeMap<&str, &PlannedTable> = tables.iter().map(|t| (t.name.as_str(), t)).collect();
-    let is_own = |name: &str| by_name.get(name).is_some_and(|t| t.origin == Origin::Own);
+    let is_own = |name: &str| by_name.get(name).is_some_and(|t| t.origin == Origin::Own && t.is_swapped());
     let is_new = |name: &str| by_name.get(name).is_some_and(|t| t.origin != Origin::Own);
     let mut used: BTreeSet<String> = schema.foreign_keys.iter().map(|key| key.name.to_lowercase()).collect();
     let mut out: Vec<ForeignKey> =
@@ -205,15 +235,15 @@ fn free_name(name: &str, used: &BTreeSet<String>) -> String {
 }
 
 fn outside(schema: &Schema, tables: &[PlannedTable], elsewhere: Vec<OutsideKey>) -> Vec<OutsideKey> {
-    let replaced = |name: &str| tables.iter().any(|t| t.name == name && t.origin == Origin::Own);
-    let pulled = |name: &str| tables.iter().any(|t| t.name == name);
+    let swapped = |name: &str| tables.iter().find(|t| t.name == name && t.is_swapped());
+    let replaced = |name: &str| swapped(name).is_some_and(|t| t.origin == Origin::Own);
     let here = schema
         .foreign_keys
         .iter()
         .filter(|key| {
             key.references_schema.as_ref().is_none_or(|other| *other == schema.database)
                 && replaced(&key.references)
-                && !pulled(&key.table)
+                && swapped(&key.table).is_none()
                 && !key.table.to_lowercase().starts_with(RESERVED)
         })
         .map(|key| OutsideKey { schema: schema.database.clone(), key: key.clone() });
@@ -253,112 +283,4 @@ pub fn add_key(key: &ForeignKey, name: &str, parent: &TableName, flavour: Flavou
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::schema::{Column, Version};
-
-    fn table(name: &str) -> Table {
-        Table::new(name, vec![Column::new("id", "int")])
-    }
-
-    fn key(name: &str, table: &str, references: &str) -> ForeignKey {
-        ForeignKey {
-            name: name.into(),
-            table: table.into(),
-            columns: vec!["x".into()],
-            references_schema: None,
-            references: references.into(),
-            referenced_columns: vec!["id".into()],
-            on_delete: "CASCADE".into(),
-            on_update: "NO ACTION".into(),
-        }
-    }
-
-    fn schema(names: &[&str], keys: Vec<ForeignKey>) -> Schema {
-        Schema {
-            database: "app".into(),
-            flavour: Flavour::Mysql,
-            version: Version(8, 0, 0),
-            tables: names.iter().map(|n| ((*n).to_owned(), table(n))).collect(),
-            foreign_keys: keys,
-            triggers: Vec::new(),
-            views: 0,
-            routines: 0,
-            events: 0,
-        }
-    }
-
-    fn wanted(name: &str, missing: bool) -> Wanted {
-        Wanted {
-            name: name.into(),
-            columns: vec!["id".into()],
-            missing: missing.then(|| Structure { flavour: Flavour::Mysql, table: table(name) }),
-            way: Way::Swap,
-        }
-    }
-
-    fn names<'a>(keys: impl IntoIterator<Item = &'a ForeignKey>) -> Vec<&'a str> {
-        keys.into_iter().map(|key| key.name.as_str()).collect()
-    }
-
-    #[test]
-    fn keys_are_sorted_into_inside_outgoing_and_outside() {
-        let target = schema(
-            &["users", "posts", "audit", "plans"],
-            vec![
-                key("inside", "posts", "users"),
-                key("outgoing", "users", "plans"),
-                key("outside", "audit", "users"),
-                key("unrelated", "audit", "plans"),
-            ],
-        );
-        let there = OutsideKey { schema: "other".into(), key: key("there", "logs", "users") };
-        let far = OutsideKey { schema: "other".into(), key: key("far", "logs", "plans") };
-        let source = vec![
-            key("inside", "tags", "posts"),
-            key("lost", "tags", "nowhere"),
-            key("ignored", "posts", "plans"),
-        ];
-        let wanted = vec![wanted("users", false), wanted("posts", true), wanted("tags", true)];
-        let plan = LoadPlan::new(&target, wanted, &source, vec![there, far]).unwrap();
-        assert_eq!(names(&plan.keys), ["inside", "outgoing", "inside_2"]);
-        assert_eq!(names(plan.outside.iter().map(|o| &o.key)), ["outside", "there"]);
-        assert_eq!(plan.notes.len(), 1);
-        assert_eq!(plan.tables[1].origin, Origin::Own, "the target's own definition wins");
-        assert!(matches!(plan.tables[2].origin, Origin::Source(_)));
-        assert_eq!(plan.number("tags"), Some(2));
-    }
-
-    #[test]
-    fn names_that_cannot_be_are_refused() {
-        let target = schema(&["users", "_backfill_x"], Vec::new());
-        for list in [
-            vec![wanted("users", false), wanted("users", false)],
-            vec![wanted("_backfill_x", false)],
-            vec![wanted("nowhere", false)],
-        ] {
-            let error = LoadPlan::new(&target, list, &[], Vec::new()).unwrap_err();
-            assert_eq!(error.kind(), Kind::Schema);
-        }
-    }
-
-    #[test]
-    fn a_long_taken_name_gives_way_and_still_fits() {
-        let long = "é".repeat(64);
-        let used = BTreeSet::from([long.clone()]);
-        let name = free_name(&long, &used);
-        assert_eq!((name.chars().count(), name.ends_with("_2")), (64, true));
-    }
-
-    #[test]
-    fn actions_come_from_a_list() {
-        let parent = TableName::qualified("s", "users");
-        let mysql = add_key(&key("k`", "posts", "users"), "k`", &parent, Flavour::Mysql).unwrap();
-        let plain = "ADD CONSTRAINT `k``` FOREIGN KEY (`x`) REFERENCES `s`.`users` (`id`)";
-        assert_eq!(mysql, format!("{plain} ON DELETE CASCADE"));
-        let mariadb = add_key(&key("k`", "posts", "users"), "k`", &parent, Flavour::Mariadb).unwrap();
-        assert_eq!(mariadb, format!("{plain} ON DELETE CASCADE ON UPDATE NO ACTION"));
-        let bad = ForeignKey { on_delete: "CASCADE, DROP COLUMN x".into(), ..key("k", "posts", "users") };
-        assert!(add_key(&bad, "k", &parent, Flavour::Mysql).is_err());
-    }
-}
+mod tests;

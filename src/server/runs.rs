@@ -39,6 +39,8 @@ pub struct Registry {
 
 #[derive(Debug)]
 struct Alive {
+    /// What its client chose to know it by.
+    key: Option<String>,
     run: Arc<Run>,
     begun: Instant,
     thread: Option<JoinHandle<()>>,
@@ -57,13 +59,24 @@ impl Registry {
         &self.shared
     }
 
-    /// Begins a run: its work starts at once.
+    /// Begins a run: its work starts at once. A client that did not get the answer asks again with the same `key`, and
+    /// gets the run that is there.
     ///
     /// # Errors
     /// `Busy` when too many are alive.
-    pub fn begin(&self, peer: String, plan: RunPlan, batch: BatchSize) -> Result<Arc<Run>> {
+    pub fn begin(
+        &self,
+        key: Option<String>,
+        peer: String,
+        plan: RunPlan,
+        batch: BatchSize,
+    ) -> Result<Arc<Run>> {
         self.end_abandoned();
         let mut runs = self.lock();
+        let known = |alive: &&Alive| key.is_some() && alive.key == key && !alive.run.has_failed();
+        if let Some(alive) = runs.values().find(known) {
+            return Ok(Arc::clone(&alive.run));
+        }
         // A failed run only waits for its client to hear of it.
         let busy = runs.values().filter(|alive| !alive.run.has_failed()).count();
         if busy >= self.limits.runs_max {
@@ -83,7 +96,7 @@ impl Registry {
         tracing::info!(run = run.id, peer = run.peer, tables = run.tables.len(), "run begun");
         runs.insert(
             run.id.clone(),
-            Alive { run: Arc::clone(&run), begun: Instant::now(), thread: Some(thread) },
+            Alive { key, run: Arc::clone(&run), begun: Instant::now(), thread: Some(thread) },
         );
         Ok(run)
     }

@@ -135,7 +135,8 @@ impl Service {
         let catalog = self.look()?;
         let plan = catalog.plan_run(wanted).map_err(|error| Refusal::of_plan(&error))?;
         let batch = self.batch_size(wanted, catalog.packet_bytes_max)?;
-        self.runs.begin(request.peer.to_string(), plan, batch).map_err(|error| match error.kind() {
+        let key = request.query_value("key").map(str::to_owned);
+        self.runs.begin(key, request.peer.to_string(), plan, batch).map_err(|error| match error.kind() {
             Kind::Busy => Refusal { code: Code::TooManyRuns, message: error.what().to_owned() },
             _ => error.into(),
         })

@@ -23,11 +23,8 @@ pub(super) fn create(conn: &mut Connection, table: &TableName) -> Result<()> {
 
 /// Writes the document, in place of one that may be there.
 pub(super) fn write<T: Serialize>(conn: &mut Connection, table: &TableName, document: &T) -> Result<()> {
-    let json = serde_json::to_string(document)
-        .map_err(|error| Error::internal("a record of the pull cannot be written").source(error))?;
     conn.execute("START TRANSACTION")?;
-    let written = write_parts(conn, table, &json);
-    match written {
+    match put(conn, table, document) {
         Ok(()) => conn.execute("COMMIT").map(|_| ()),
         Err(error) => {
             conn.execute("ROLLBACK")?;
@@ -36,15 +33,18 @@ pub(super) fn write<T: Serialize>(conn: &mut Connection, table: &TableName, docu
     }
 }
 
-fn write_parts(conn: &mut Connection, table: &TableName, json: &str) -> Result<()> {
+/// As [`write`], as a part of the transaction that is open.
+pub(super) fn put<T: Serialize>(conn: &mut Connection, table: &TableName, document: &T) -> Result<()> {
+    let json = serde_json::to_string(document)
+        .map_err(|error| Error::internal("a record of the pull cannot be written").source(error))?;
     conn.execute(&format!("DELETE FROM {table}"))?;
-    let mut put = |seq: usize, part: &str| {
-        conn.execute(&format!("INSERT INTO {table} (seq, part) VALUES ({seq}, {})", string_literal(part)))
+    let mut part = |seq: usize, text: &str| {
+        conn.execute(&format!("INSERT INTO {table} (seq, part) VALUES ({seq}, {})", string_literal(text)))
     };
-    put(0, &digest(json))?;
+    part(0, &digest(&json))?;
     let chars: Vec<char> = json.chars().collect();
-    for (at, part) in chars.chunks(PART_CHARS).enumerate() {
-        put(at + 1, &part.iter().collect::<String>())?;
+    for (at, chunk) in chars.chunks(PART_CHARS).enumerate() {
+        part(at + 1, &chunk.iter().collect::<String>())?;
     }
     Ok(())
 }

@@ -17,16 +17,16 @@ use crate::sql::ident::string_literal;
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
 
-/// A foreign key of another table that was led to the new table.
+/// A foreign key of a table that stayed: it was led to a new parent, or a merge removed rows that it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MovedKey {
     /// The child table, with its schema where it is another one.
     pub table: String,
     /// The key's name.
     pub name: String,
-    /// The new parent.
+    /// The parent.
     pub references: String,
-    /// Rows of the child that lead nowhere in the new data; none if they could not be counted.
+    /// Rows of the child that lead nowhere now; none if they could not be counted.
     pub dangling: Option<u64>,
 }
 
@@ -41,9 +41,20 @@ pub(super) fn progress(site: &Site, conn: &mut Connection, journal: &Journal) ->
     journal.progress(&found, |name| site.fold(name))
 }
 
-/// Before the `RENAME`: gives the old tables their triggers back.
+/// Gives the application's tables, wherever the swap is, the triggers back that they lack.
 pub(super) fn back(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<()> {
     place_triggers(site, conn, journal)
+}
+
+/// The `RENAME`. On the first rung it moves tables between schemas, which no table with triggers can do.
+pub(super) fn rename_all(conn: &mut Connection, journal: &Journal) -> Result<()> {
+    if journal.layout.ladder == Ladder::Schemas {
+        drop_triggers(conn, &journal.layout.database, &journal.triggers_of(false))?;
+        phase("swap.triggers_dropped");
+    }
+    conn.execute(&journal.rename()).context(|| "swapping the tables")?;
+    phase("swap.renamed");
+    Ok(())
 }
 
 /// Between the moves of a `RENAME` that a dying server left half done: does the rest.
@@ -104,7 +115,7 @@ fn triggers_by_name(conn: &mut Connection, schema: &str) -> Result<BTreeMap<Stri
 
 /// Drops triggers in reverse firing order: what is left at any moment is a beginning of the list, so that creating
 /// the rest behind it restores the order.
-pub(super) fn drop_triggers(conn: &mut Connection, schema: &str, triggers: &[TriggerRecord]) -> Result<()> {
+pub(super) fn drop_triggers(conn: &mut Connection, schema: &str, triggers: &[&TriggerRecord]) -> Result<()> {
     for trigger in triggers.iter().rev() {
         drop_trigger(conn, schema, &trigger.name)?;
     }
@@ -247,10 +258,7 @@ fn exists(conn: &mut Connection, outside: &OutsideKey) -> Result<bool> {
 pub(super) fn dangling(conn: &mut Connection, journal: &Journal) -> Vec<MovedKey> {
     let database = &journal.layout.database;
     let moved = |outside: &OutsideKey, dangling| MovedKey {
-        table: match outside.schema == *database {
-            true => outside.key.table.clone(),
-            false => format!("{}.{}", outside.schema, outside.key.table),
-        },
+        table: child_name(outside, database),
         name: outside.key.name.clone(),
         references: outside.key.references.clone(),
         dangling,
@@ -266,6 +274,14 @@ pub(super) fn dangling(conn: &mut Connection, journal: &Journal) -> Vec<MovedKey
             )
         })
         .collect()
+}
+
+/// The child table, with its schema where it is not `database`.
+pub(super) fn child_name(outside: &OutsideKey, database: &str) -> String {
+    match outside.schema == database {
+        true => outside.key.table.clone(),
+        false => format!("{}.{}", outside.schema, outside.key.table),
+    }
 }
 
 fn dangling_query(outside: &OutsideKey, layout: &names::Layout) -> String {
@@ -356,17 +372,20 @@ fn refuse_leftovers(place: &str, found: &[String], journal: &str) -> Result<()> 
     .hint("look at them, and drop the schema by hand if nothing in it is needed"))
 }
 
-/// Takes a swap to its end from wherever it is; `true` if the new tables are in place.
+/// Takes a swap to its end from wherever it is; `true` if the new data is in place.
 pub(super) fn settle(site: &Site, conn: &mut Connection, journal: &Journal) -> Result<bool> {
     if journal.tidying {
         return Ok(true);
     }
-    match progress(site, conn, journal)? {
-        Progress::Before => {
+    // No table is moved before the merge is committed.
+    let progress = if journal.is_merged() { progress(site, conn, journal)? } else { Progress::Before };
+    match progress {
+        Progress::Before if journal.merged.is_none() => {
             back(site, conn, journal)?;
             drop_journal(site, conn, journal)?;
             return Ok(false);
         }
+        Progress::Before => rename_all(conn, journal)?,
         Progress::Between(left) => complete(conn, &left)?,
         Progress::After => {}
     }

@@ -2,7 +2,8 @@
 //!
 //! DDL commits by itself, so a mark "done" beside a statement could never be right at every moment. The journal
 //! therefore holds what is to be true at the end, and how far a swap got is read from the server: the one `RENAME`
-//! is the point of no return. Before it everything goes back to the old tables, after it on to the new ones.
+//! is the point of no return. Before it everything goes back to the old tables, after it on to the new ones. With
+//! tables to merge the point is earlier: the one transaction that merges them all notes itself here.
 
 use super::names::{Ladder, Layout};
 use super::trigger::TriggerRecord;
@@ -19,9 +20,15 @@ pub(super) struct Journal {
     pub(super) version: u32,
     pub(super) layout: Layout,
     pub(super) moves: Vec<Move>,
-    /// Of the tables that are replaced, in firing order.
+    /// Numbers and names of the tables that rows are merged into.
+    #[serde(default)]
+    pub(super) merges: Vec<(usize, String)>,
+    /// Written by the transaction that merges: what it did, in the order of `merges`.
+    #[serde(default)]
+    pub(super) merged: Option<Vec<MergedTable>>,
+    /// Of the tables that are replaced or merged into, in firing order.
     pub(super) triggers: Vec<TriggerRecord>,
-    /// Keys of other tables that have to lead to the new tables.
+    /// Keys of tables that stay and have to lead to the new tables.
     pub(super) outside: Vec<OutsideKey>,
     /// Second rung only: keys of the new tables, whose names are taken until the swap.
     pub(super) keys: Vec<ForeignKey>,
@@ -40,6 +47,21 @@ pub(super) struct Move {
     pub(super) table: String,
     /// Whether there is an old table to make room.
     pub(super) replaces: bool,
+}
+
+/// What a merge did to one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedTable {
+    /// The application's table.
+    pub table: String,
+    /// Rows that came.
+    pub rows: u64,
+    /// Rows that were there before with one of their keys.
+    pub replaced: u64,
+    /// Rows that went: others have their unique values now, or the rows that they referred to went.
+    pub removed: u64,
+    /// Rows that lost a reference to a row that went (`ON DELETE SET NULL`).
+    pub unlinked: u64,
 }
 
 /// Which tables are where, names folded as the server compares them.
@@ -62,6 +84,17 @@ pub(super) enum Progress {
 }
 
 impl Journal {
+    /// Whether there is nothing to merge, or it is done.
+    pub(super) fn is_merged(&self) -> bool {
+        self.merges.is_empty() || self.merged.is_some()
+    }
+
+    /// Triggers of the tables that rows are merged into (`true`) or that are replaced.
+    pub(super) fn triggers_of(&self, merges: bool) -> Vec<&TriggerRecord> {
+        let is_merge = |table: &str| self.merges.iter().any(|(_, name)| name == table);
+        self.triggers.iter().filter(|trigger| is_merge(&trigger.table) == merges).collect()
+    }
+
     /// The statement that is the swap.
     pub(super) fn rename(&self) -> String {
         rename(&self.moves.iter().flat_map(|step| self.steps(step)).collect::<Vec<_>>())
@@ -108,7 +141,7 @@ impl Journal {
                 lost.push(step.table.as_str());
             }
         }
-        if !begun {
+        if !begun && !self.moves.is_empty() {
             return Ok(Progress::Before);
         }
         if left.is_empty() {
@@ -126,18 +159,12 @@ impl Journal {
     }
 
     /// Tables that `LOCK TABLES` has to name so that the whole swap can run under it.
-    pub(super) fn tables_to_lock(&self) -> Vec<TableName> {
-        let mut out = BTreeSet::new();
+    pub(super) fn tables_to_lock(&self) -> BTreeSet<TableName> {
+        let mut out: BTreeSet<TableName> = self.contended().into_iter().collect();
         for step in &self.moves {
-            if step.replaces {
-                out.insert(self.layout.live(&step.table));
-            }
             out.insert(self.layout.staged(step.number, &step.table));
         }
         let is_moved = |name: &str| self.moves.iter().any(|step| step.table == name);
-        for outside in &self.outside {
-            out.insert(TableName::qualified(outside.schema.as_str(), outside.key.table.as_str()));
-        }
         if self.layout.ladder == Ladder::Prefixed {
             for key in &self.keys {
                 let parent = super::keys::live_parent(&self.layout, key);
@@ -146,7 +173,7 @@ impl Journal {
                 }
             }
         }
-        out.into_iter().collect()
+        out
     }
 
     /// The application's tables that the swap needs for itself.
@@ -155,8 +182,9 @@ impl Journal {
             self.moves.iter().filter(|step| step.replaces).map(|step| self.layout.live(&step.table));
         let outside =
             self.outside.iter().map(|o| TableName::qualified(o.schema.as_str(), o.key.table.as_str()));
+        let merged = self.merges.iter().map(|(_, table)| self.layout.live(table));
         // A table with two keys into the pull is one table: LOCK TABLES refuses to name it twice (1066).
-        replaced.chain(outside).collect::<BTreeSet<_>>().into_iter().collect()
+        replaced.chain(outside).chain(merged).collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
 
@@ -188,6 +216,8 @@ mod tests {
                     replaces: *replaces,
                 })
                 .collect(),
+            merges: Vec::new(),
+            merged: None,
             triggers: Vec::new(),
             outside: Vec::new(),
             keys: Vec::new(),
@@ -212,6 +242,14 @@ mod tests {
             "RENAME TABLE `app`.`a` TO `_backfill_old_1_00000002`.`a`, \
              `_backfill_load_1_00000002`.`a` TO `app`.`a`, `_backfill_load_1_00000002`.`n` TO `app`.`n`"
         );
+    }
+
+    #[test]
+    fn without_tables_to_swap_there_is_nothing_to_move() {
+        assert_eq!(progress(&[], &found(&["a"], &[], &[])).unwrap(), Progress::After);
+        let merge = Journal { merges: vec![(0, "a".into())], ..journal(&[]) };
+        assert!(journal(&[]).is_merged() && !merge.is_merged());
+        assert!(Journal { merged: Some(Vec::new()), ..merge }.is_merged());
     }
 
     #[test]

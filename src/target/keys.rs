@@ -13,7 +13,7 @@ pub(super) struct ChildKeys {
     pub(super) number: usize,
     /// The names that they have in staging.
     pub(super) names: Vec<String>,
-    /// Tables outside the plan that they lead to: adding them waits for whoever uses those.
+    /// Tables in use that they lead to: adding them waits for whoever uses those.
     pub(super) outside: Vec<TableName>,
     /// The statement that adds them.
     pub(super) add: String,
@@ -21,7 +21,7 @@ pub(super) struct ChildKeys {
     pub(super) drop: String,
 }
 
-/// All keys of the plan, by child, as they are made in staging: parents inside the plan are the staged ones.
+/// All keys of the plan, by child, as they are made in staging: parents that are swapped in are the staged ones.
 pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>> {
     let mut out = Vec::new();
     let mut trial = 0_usize;
@@ -37,7 +37,7 @@ pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>>
             let parent = staged_parent(layout, plan, key);
             clauses.push(add_key(key, &name, &parent, plan.flavour)?);
             names.push(name);
-            if plan.number(&key.references).is_none() || foreign_schema(layout, key).is_some() {
+            if plan.swapped(&key.references).is_none() || foreign_schema(layout, key).is_some() {
                 outside.push(parent);
             }
         }
@@ -53,7 +53,7 @@ pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>>
 }
 
 fn staged_parent(layout: &Layout, plan: &LoadPlan, key: &ForeignKey) -> TableName {
-    match (foreign_schema(layout, key), plan.number(&key.references)) {
+    match (foreign_schema(layout, key), plan.swapped(&key.references)) {
         (Some(schema), _) => TableName::qualified(schema, key.references.as_str()),
         (None, Some(number)) => layout.staged(number, &key.references),
         (None, None) => layout.live(&key.references),

@@ -5,6 +5,7 @@
 
 use super::names::Layout;
 use super::reread::Compared;
+use super::resume::{self, ChunkRows};
 use super::site::{Site, unless_code};
 use super::staging::{Empty, Staging, numbers};
 use crate::db::{Connection, Done, Warning, sessions};
@@ -20,9 +21,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Room for the statement's head and the packet's own bytes.
 const HEAD_BYTES: u64 = 64 * 1024;
 
+/// A row with this key is there already.
+const DUPLICATE: u16 = 1062;
+
 /// Warnings that say nothing about a row: statement not safe for statement-based logging, deprecated syntax or
-/// character set aliases.
-const HARMLESS: &[u16] = &[1287, 1592, 1681, 3719, 3778];
+/// character set aliases, tables with and without transactions (the chunk's mark) in one.
+const HARMLESS: &[u16] = &[1287, 1592, 1681, 3719, 3778, 6414];
 
 /// What `client.binlog` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,6 +184,7 @@ impl LoadPool {
             packet_max: packet_max(&self.site),
             statement: String::new(),
             in_chunk: false,
+            rows: ChunkRows::default(),
         })
     }
 }
@@ -206,6 +211,15 @@ pub struct Removal<'a> {
     pub rows: u64,
 }
 
+/// Whether a chunk has to be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// Yes: it is open now.
+    New,
+    /// No: it is in already, with these rows.
+    In(ChunkRows),
+}
+
 /// Writes rows into staging tables, chunk by chunk, over one connection.
 pub struct Loader {
     conn: Connection,
@@ -213,6 +227,8 @@ pub struct Loader {
     packet_max: u64,
     statement: String,
     in_chunk: bool,
+    /// What the open chunk has done.
+    rows: ChunkRows,
 }
 
 impl std::fmt::Debug for Loader {
@@ -226,23 +242,29 @@ impl std::fmt::Debug for Loader {
 }
 
 impl Loader {
-    /// Begins a chunk of `table`. False if the chunk is already in: the connection may have died after its
-    /// commit and before the answer.
+    /// Begins a chunk of `table`, unless it is in already: the connection may have died after its commit and before
+    /// the answer. Its mark is set first, in the chunk's own transaction: should a dead pull's connection still be about
+    /// to commit the same chunk, this waits for it.
     ///
     /// # Errors
     /// The server's.
-    pub fn begin_chunk(&mut self, table: &str, chunk: u32) -> Result<bool> {
+    pub fn begin_chunk(&mut self, table: &str, chunk: u32) -> Result<Begun> {
         let number = self.number(table)?;
         let chunks = self.pool.layout.chunks();
-        let is_in: Option<u8> = self.conn.query_first(&format!(
-            "SELECT 1 FROM {chunks} WHERE table_number = {number} AND chunk = {chunk}"
-        ))?;
-        if is_in.is_some() {
-            return Ok(false);
-        }
         self.conn.execute("START TRANSACTION")?;
         self.in_chunk = true;
-        Ok(true)
+        let marked = self.conn.execute(&format!(
+            "INSERT INTO {chunks} (table_number, chunk, rows_added, rows_removed) VALUES ({number}, {chunk}, 0, 0)"
+        ));
+        if unless_code(marked, &[DUPLICATE])?.is_some() {
+            self.rows = ChunkRows::default();
+            return Ok(Begun::New);
+        }
+        self.rollback_chunk()?;
+        let (added, removed) = self.conn.query_one(&format!(
+            "SELECT rows_added, rows_removed FROM {chunks} WHERE table_number = {number} AND chunk = {chunk}"
+        ))?;
+        Ok(Begun::In(ChunkRows { added, removed }))
     }
 
     /// Loads one batch: `values` is what follows `VALUES` in one statement, scanned to be `rows` rows of literals for
@@ -277,6 +299,7 @@ impl Loader {
         }
         let done = self.conn.execute_batch(&self.statement).context(|| format!("loading table `{table}`"))?;
         self.check(table, columns, rows, done)?;
+        self.rows.added += rows;
         if !self.pool.loaded.swap(true, Ordering::Relaxed) {
             phase("load.first_batch");
         }
@@ -310,6 +333,7 @@ impl Loader {
             ))
             .hint("pull again"));
         }
+        self.rows.removed += removal.rows;
         Ok(digest)
     }
 
@@ -332,15 +356,18 @@ impl Loader {
         Ok(())
     }
 
-    /// Makes the chunk's rows permanent and notes that it is in.
+    /// Makes the chunk's rows permanent and notes what it did.
     ///
     /// # Errors
     /// The server's; after a lost connection a new loader's [`Loader::begin_chunk`] knows whether it is in.
     pub fn commit_chunk(&mut self, table: &str, chunk: u32) -> Result<()> {
         let number = self.number(table)?;
         let chunks = self.pool.layout.chunks();
-        self.conn
-            .execute(&format!("INSERT INTO {chunks} (table_number, chunk) VALUES ({number}, {chunk})"))?;
+        let ChunkRows { added, removed } = self.rows;
+        self.conn.execute(&format!(
+            "UPDATE {chunks} SET rows_added = {added}, rows_removed = {removed} \
+             WHERE table_number = {number} AND chunk = {chunk}"
+        ))?;
         self.conn.execute("COMMIT")?;
         self.in_chunk = false;
         Ok(())
@@ -354,6 +381,17 @@ impl Loader {
         self.in_chunk = false;
         // Also where nothing was begun: a connection that is lost is noticed now.
         self.conn.execute("ROLLBACK").map(|_| ())
+    }
+
+    /// Empties a table that cannot be rolled back, so that all its chunks can be loaded again.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn restart_table(&mut self, table: &str) -> Result<()> {
+        let number = self.number(table)?;
+        self.rollback_chunk()?;
+        resume::empty(&mut self.conn, &self.pool.layout, number, table)
+            .context(|| format!("emptying table `{table}` to load it again"))
     }
 
     /// The server's number of the connection, for ending it from beside.

@@ -6,21 +6,26 @@
 //! 3. [`Claimed::prepare`]: staging is built complete and empty, so that every refusal comes now;
 //! 4. [`staging::Staging::load_pool`] and one [`load::Loader`] per worker: rows;
 //! 5. [`staging::Staging::build_indexes`], on request [`staging::Staging::reread`], [`staging::Staging::verify`];
-//! 6. [`staging::Staging::swap`]: the one statement that replaces the application's tables.
+//! 6. [`staging::Staging::swap`]: the one transaction that merges deltas into the application's tables, and the one
+//!    statement that replaces the others.
 //!
-//! **The application's tables are whole at every moment**: until the swap's `RENAME` they are the old ones, from it on
-//! the new ones, and whatever the process dies in, the next pull or cleanup finishes from the journal.
+//! **The application's tables are whole at every moment**: until the merge is committed (without one, until the swap's
+//! `RENAME`) they are the old ones, from it on the new ones, and whatever the process dies in, the next pull or
+//! cleanup finishes from the journal.
 
 mod blockers;
 pub mod definition;
 mod doc;
+mod evict;
+pub mod fingerprint;
 pub mod finish;
 pub mod guard;
 pub mod indexes;
-mod journal;
+pub mod journal;
 mod keys;
 pub mod load;
 mod lock;
+mod merge;
 pub mod names;
 mod outside;
 mod patience;
@@ -28,6 +33,7 @@ mod pool;
 pub mod recover;
 mod rehearse;
 pub mod reread;
+pub mod resume;
 mod site;
 pub mod staging;
 pub mod swap;
@@ -38,16 +44,18 @@ pub mod verify;
 use crate::db::flavour::ServerFacts;
 use crate::db::introspect::load_schema;
 use crate::db::lock::{HeldLock, LockKeeper};
-use crate::db::{Connection, Endpoint, Role};
+use crate::db::{Connection, Endpoint, Role, unless_deadlocked};
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::load::{LoadPlan, Origin, RESERVED, Wanted};
 use crate::schema::{ForeignKey, Schema};
 use crate::sql::Ident;
 use crate::sql::ident::string_literal;
 use crate::wire::manifest::SourceIdentity;
+use fingerprint::Fingerprint;
 use recover::Recovered;
 use site::Site;
 use staging::{About, Core, Empty, PrepareOptions, RECORD_VERSION, Staging, Verified};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use sweep::Orphan;
@@ -136,13 +144,25 @@ impl Target {
     /// # Errors
     /// As [`load_schema`].
     pub fn schema(&self) -> Result<Schema> {
-        let mut conn = self.site.connect(Some(self.site.database()))?;
-        let mut schema = load_schema(&mut conn, self.site.database())?;
+        let mut schema = unless_deadlocked(|| {
+            let mut conn = self.site.connect(Some(self.site.database()))?;
+            load_schema(&mut conn, self.site.database())
+        })?;
         let ours = |name: &str| name.to_lowercase().starts_with(RESERVED);
         schema.tables.retain(|name, _| !ours(name));
         schema.foreign_keys.retain(|key| !ours(&key.table));
         schema.triggers.retain(|trigger| !ours(&trigger.table));
         Ok(schema)
+    }
+
+    /// What tells later whether these tables are still the ones that they are now. Tables that do not exist are left
+    /// out.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn fingerprints<S: AsRef<str>>(&self, names: &[S]) -> Result<BTreeMap<String, Fingerprint>> {
+        let mut conn = self.site.connect(Some(self.site.database()))?;
+        fingerprint::read(&self.site, &mut conn, names)
     }
 
     /// Plans the replacement of `wanted`; `schema` is [`Target::schema`], `source_keys` are the source's foreign keys.
@@ -187,7 +207,11 @@ impl Claimed {
     /// # Errors
     /// `Busy`.
     pub fn check_alive(&self) -> Result<()> {
-        self.lock.check()
+        self.lock.check().map_err(|error| {
+            error
+                .context("another pull may begin from now on, so this one stops")
+                .hint("your data is as it was; pull again")
+        })
     }
 
     /// Calls `action` once if the locks are lost.
@@ -200,7 +224,8 @@ impl Claimed {
     /// # Errors
     /// `Busy` when a killed pull's statement still runs; `Integrity` when tables are gone; the server's.
     pub fn recover(&self) -> Result<Vec<Recovered>> {
-        recover::recover(&self.site)
+        // Every step of it can be taken again.
+        unless_deadlocked(|| recover::recover(&self.site))
     }
 
     /// What dead pulls left, at least `older_than` old, oldest first.
@@ -208,7 +233,8 @@ impl Claimed {
     /// # Errors
     /// The server's.
     pub fn orphans(&self, older_than: Duration) -> Result<Vec<Orphan>> {
-        sweep::list(&self.site, &mut self.site.connect(None)?, older_than)
+        unless_deadlocked(|| sweep::list(&self.site, &mut self.site.connect(None)?, older_than))
+            .context(|| "looking for what dead pulls left")
     }
 
     /// Drops one of them.

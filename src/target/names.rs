@@ -74,7 +74,8 @@ pub fn parse(name: &str) -> Option<Parsed> {
     let (unix, rand, suffix) = (parts.next()?, parts.next()?, parts.next());
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let hex = |text: &str| text.len() == 8 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    let known = |text: &str| digits(text) || SUPPORT.contains(&text);
+    let numbered = |text: &str| text.strip_prefix(EVICTED).is_some_and(digits);
+    let known = |text: &str| digits(text) || numbered(text) || SUPPORT.contains(&text);
     if !digits(unix) || unix.len() > 12 || !hex(rand) || parts.next().is_some() || !suffix.is_none_or(known) {
         return None;
     }
@@ -93,6 +94,8 @@ const ABOUT: &str = "about";
 const CHUNKS: &str = "chunks";
 const JOURNAL: &str = "journal";
 const SCRATCH: &str = "scratch";
+/// With a table's number behind it.
+const EVICTED: &str = "evicted";
 const SUPPORT: &[&str] = &[ABOUT, CHUNKS, JOURNAL, SCRATCH];
 
 /// Which rung of the ladder a pull stands on.
@@ -180,6 +183,12 @@ impl Layout {
         self.support(Purpose::Load, CHUNKS)
     }
 
+    /// Keys of rows that a merge into table number `number` removes.
+    #[must_use]
+    pub fn evicted(&self, number: usize) -> TableName {
+        self.support(Purpose::Load, &format!("{EVICTED}{number}"))
+    }
+
     /// What the swap has to finish.
     #[must_use]
     pub fn journal(&self) -> TableName {
@@ -218,7 +227,13 @@ mod tests {
     #[test]
     fn every_name_that_is_made_is_recognised() {
         let prefixed = layout(Ladder::Prefixed);
-        for name in [prefixed.about(), prefixed.chunks(), prefixed.scratch(), prefixed.staged(12_345, "x")] {
+        for name in [
+            prefixed.about(),
+            prefixed.chunks(),
+            prefixed.scratch(),
+            prefixed.staged(12_345, "x"),
+            prefixed.evicted(7),
+        ] {
             let parsed = parse(name.table()).unwrap();
             assert_eq!((parsed.purpose, parsed.id), (Purpose::Load, ID));
             assert!(parsed.suffix.is_some());
@@ -240,6 +255,8 @@ mod tests {
             "_backfill_load_1_00ab12cd_",
             "_backfill_load_1_00ab12cd_users",
             "_backfill_load_1_00ab12cd_1_2",
+            "_backfill_load_1_00ab12cd_evicted",
+            "_backfill_load_1_00ab12cd_evictedx",
             "_backfill_load_x_00ab12cd",
             "_backfill_load_+1_00ab12cd",
             "_backfill_keep_1_00ab12cd",

@@ -1,10 +1,8 @@
 //! Foreign keys of tables that are not pulled to tables that are, in this schema and in others.
 
-use super::site::Site;
 use crate::db::Connection;
-use crate::db::introspect::load_schema;
 use crate::error::Result;
-use crate::plan::load::{LoadPlan, OutsideKey};
+use crate::plan::load::OutsideKey;
 use crate::schema::ForeignKey;
 use crate::sql::TableName;
 use crate::sql::ident::string_literal;
@@ -79,11 +77,4 @@ pub(super) fn to_old_tables(
     };
     found.retain(|outside| !is_old(outside));
     Ok(found)
-}
-
-/// The keys as they are now: somebody may have added one since the plan was made.
-pub(super) fn read(site: &Site, conn: &mut Connection, plan: &LoadPlan) -> Result<Vec<OutsideKey>> {
-    let schema = load_schema(conn, site.database())?;
-    let elsewhere = elsewhere(conn, site.database())?;
-    Ok(plan.outside_now(&schema, elsewhere))
 }

@@ -1,9 +1,9 @@
 //! Finding journals of swaps that did not come to their end, and taking them there.
 
-use super::journal::Journal;
+use super::journal::{Journal, Progress};
 use super::names::{self, Ladder, Layout, Purpose, StagingId};
 use super::site::{Site, unless_code};
-use super::{doc, finish, lock};
+use super::{doc, finish, lock, patience, swap};
 use crate::db::Connection;
 use crate::db::lock::is_used;
 use crate::error::{Context, Result};
@@ -15,7 +15,9 @@ pub struct Recovered {
     pub name: String,
     /// How many tables it was about.
     pub tables: usize,
-    /// Whether the new tables are in place; otherwise the old ones are.
+    /// How many of them rows were to be merged into; the others were to be swapped.
+    pub merges: usize,
+    /// Whether all of it is done now; otherwise nothing is, and the tables are as they were before.
     pub swapped: bool,
     /// What could not be dropped yet, why, and what to do.
     pub left_behind: Option<String>,
@@ -53,11 +55,18 @@ fn recover_one(site: &Site, conn: &mut Connection, layout: &Layout) -> Result<Op
         return Ok(None);
     }
     lock::take_swap_lock(conn, site.database())?;
-    let swapped = finish::settle(site, conn, &journal)?;
+    let swapped = match finish::settle(site, conn, &journal) {
+        Err(error) if patience::is_locked(&error) => {
+            let renamed = finish::progress(site, conn, &journal)? == Progress::After;
+            return Err(swap::busy(conn, &journal, renamed)?);
+        }
+        settled => settled?,
+    };
     // With the new tables in place, what cannot be dropped now is no reason to fail.
     let left_behind = if swapped { finish::tidy_up(site, conn, &journal) } else { None };
-    let (name, tables) = (layout.base(Purpose::Old), journal.moves.len());
-    Ok(Some(Recovered { name, tables, swapped, left_behind }))
+    let (name, merges) = (layout.base(Purpose::Old), journal.merges.len());
+    let tables = journal.moves.len() + merges;
+    Ok(Some(Recovered { name, tables, merges, swapped, left_behind }))
 }
 
 /// Where journals are, of both rungs.

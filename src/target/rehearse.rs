@@ -2,7 +2,7 @@
 //! parent, a row too large, a table without primary key, a trigger it would not take back) is refused at once and
 //! in full, and taking away again what rows are loaded faster without.
 
-use super::definition::{Definition, IndexDefinition};
+use super::definition::Definition;
 use super::keys::{self, ChildKeys};
 use super::names::{Ladder, Layout};
 use super::patience;
@@ -46,7 +46,7 @@ pub(super) fn build(
     let children = keys::staged(layout, plan)?;
     try_keys(conn, plan, &children)?;
     try_each(open, parallel, &numbers, |conn, &number| {
-        strip(conn, &layout.staged(number, &plan.tables[number].name), &built[number].deferred)
+        strip(conn, &layout.staged(number, &plan.tables[number].name))
     })?;
     try_triggers(site, conn, layout, plan)?;
     Ok(built)
@@ -111,6 +111,11 @@ fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize
             // LIKE and not the text: MariaDB prints defaults of binary columns with other bytes.
             conn.execute(&format!("CREATE TABLE {staged} LIKE {live}"))?;
             built.replaces = Some(fingerprint(&text));
+            if !table.is_swapped() {
+                // Its rows go where all indexes are; here they are only found by their key.
+                strip(conn, &staged)?;
+                return Ok(built);
+            }
             if conn.flavour() == Flavour::Mysql {
                 built.late_checks =
                     name_checks(conn, layout, &Definition::parse(&text)?, &table.name, &staged)?;
@@ -180,17 +185,20 @@ fn try_keys(conn: &mut Connection, plan: &LoadPlan, children: &[ChildKeys]) -> R
     Ok(())
 }
 
-fn strip(conn: &mut Connection, staged: &TableName, deferred: &[IndexDefinition]) -> Result<()> {
-    if deferred.is_empty() {
+/// Drops the indexes that can wait, as they are now: an index that a foreign key once brought with it is replaced by
+/// that of a key which was tried under another name.
+fn strip(conn: &mut Connection, staged: &TableName) -> Result<()> {
+    let indexes = definition(conn, staged)?.deferrable();
+    if indexes.is_empty() {
         return Ok(());
     }
     let clauses: Vec<String> =
-        deferred.iter().map(|index| format!("DROP INDEX {}", Ident::new(index.name.as_str()))).collect();
+        indexes.iter().map(|index| format!("DROP INDEX {}", Ident::new(index.name.as_str()))).collect();
     conn.execute(&format!("ALTER TABLE {staged} {}", clauses.join(", ")))?;
     Ok(())
 }
 
-/// Creates every trigger of the tables to be replaced once on a scratch table: an account may be allowed to drop
+/// Creates every trigger of the application's tables in the plan once on a scratch table: an account may be allowed to drop
 /// one and not to create it.
 pub(super) fn try_triggers(
     site: &Site,

@@ -6,6 +6,7 @@
 
 use super::definition::{Definition, IndexDefinition};
 use super::names::{Ladder, Layout, Purpose, StagingId};
+use super::resume::Loading;
 use super::site::Site;
 use super::{doc, rehearse};
 use crate::db::lock::{HeldLock, LockKeeper};
@@ -58,6 +59,9 @@ pub(super) struct About {
     pub(super) plan: LoadPlan,
     /// By table number: what was made.
     pub(super) built: Vec<Built>,
+    /// Set while rows are loaded: from where, so that a later pull can go on.
+    #[serde(default)]
+    pub(super) loading: Option<Loading>,
     /// Set when every row is in and counted: what the caller calls this data.
     pub(super) complete: Option<String>,
 }
@@ -65,7 +69,7 @@ pub(super) struct About {
 /// One table as it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Built {
-    /// Digest of the definition of the table that will be replaced; none for a new table.
+    /// Digest of the definition of the application's table, which is replaced or merged into; none for a new table.
     pub(super) replaces: Option<String>,
     /// Indexes to be built when the rows are in.
     pub(super) deferred: Vec<IndexDefinition>,
@@ -96,8 +100,14 @@ impl Staging<Empty> {
         phase("staging.created");
         let built = rehearse::build(&site, &mut conn, &layout, &plan, options.parallel);
         let about = built.and_then(|built| {
-            let about =
-                About { version: RECORD_VERSION, layout: layout.clone(), plan, built, complete: None };
+            let about = About {
+                version: RECORD_VERSION,
+                layout: layout.clone(),
+                plan,
+                built,
+                loading: None,
+                complete: None,
+            };
             doc::write(&mut conn, &layout.about(), &about)?;
             Ok(about)
         });
@@ -218,6 +228,7 @@ fn create_records(conn: &mut Connection, layout: &Layout) -> Result<()> {
     doc::write(conn, &layout.about(), &Claim::of(layout))?;
     conn.execute(&format!(
         "CREATE TABLE {} (table_number INT UNSIGNED NOT NULL, chunk INT UNSIGNED NOT NULL, \
+         rows_added BIGINT UNSIGNED NOT NULL, rows_removed BIGINT UNSIGNED NOT NULL, \
          PRIMARY KEY (table_number, chunk)) ENGINE=InnoDB",
         layout.chunks()
     ))?;

@@ -3,6 +3,7 @@
 
 use super::journal::Journal;
 use super::names::{self, Ladder, Layout, Purpose, StagingId};
+use super::resume::Loading;
 use super::site::{Site, unless_code};
 use super::staging::{About, Claim};
 use super::{doc, staging};
@@ -22,6 +23,8 @@ pub struct Orphan {
     pub age_seconds: u64,
     /// Loaded completely: what its pull called the data. A pull that wants the same can swap it.
     pub complete: Option<String>,
+    /// Loaded partly: from where. A pull that wants the same can go on, see [`super::Claimed::take_over`].
+    pub loading: Option<Loading>,
     layout: Layout,
     purpose: Purpose,
 }
@@ -37,8 +40,8 @@ pub(super) fn list(site: &Site, conn: &mut Connection, older_than: Duration) -> 
         if age_seconds < older_than.as_secs() || is_used(conn, &layout.id.lock_name())?.is_some() {
             continue;
         }
-        if let Some(complete) = ours(site, conn, &layout, purpose)? {
-            out.push(Orphan { name: layout.base(purpose), age_seconds, complete, layout, purpose });
+        if let Some(Contents { complete, loading }) = ours(site, conn, &layout, purpose)? {
+            out.push(Orphan { name: layout.base(purpose), age_seconds, complete, loading, layout, purpose });
         }
     }
     Ok(out)
@@ -70,33 +73,36 @@ fn candidates(site: &Site, conn: &mut Connection) -> Result<Vec<(Layout, Purpose
     Ok(out)
 }
 
+/// What an orphan says it holds.
+#[derive(Debug, Default)]
+struct Contents {
+    complete: Option<String>,
+    loading: Option<Loading>,
+}
+
 /// Whether a dead pull of this very database left it and it may go: none if not, else what it says it holds.
-fn ours(
-    site: &Site,
-    conn: &mut Connection,
-    layout: &Layout,
-    purpose: Purpose,
-) -> Result<Option<Option<String>>> {
+fn ours(site: &Site, conn: &mut Connection, layout: &Layout, purpose: Purpose) -> Result<Option<Contents>> {
     let is_here = |claimed: &Layout| site.fold(&claimed.database) == site.fold(site.database());
     match purpose {
         Purpose::Load => {
             let table = layout.about();
             if let Some(about) = record::<About>(conn, &table)? {
-                return Ok(is_here(&about.layout).then_some(about.complete));
+                let About { layout, loading, complete, .. } = about;
+                return Ok(is_here(&layout).then_some(Contents { complete, loading }));
             }
             if let Some(claim) = record::<Claim>(conn, &table)? {
-                return Ok(is_here(&claim.layout).then_some(None));
+                return Ok(is_here(&claim.layout).then(Contents::default));
             }
             // Killed before it said whose it is: it holds nothing yet.
             Ok(holds_only(site, conn, layout, purpose, &[table.table(), layout.chunks().table()])?
-                .then_some(None))
+                .then(Contents::default))
         }
         Purpose::Old => {
             let table = layout.journal();
             if record::<Journal>(conn, &table)?.is_some() {
                 return Ok(None);
             }
-            Ok(holds_only(site, conn, layout, purpose, &[table.table()])?.then_some(None))
+            Ok(holds_only(site, conn, layout, purpose, &[table.table()])?.then(Contents::default))
         }
     }
 }

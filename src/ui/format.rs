@@ -1,5 +1,7 @@
 //! Numbers, sizes, durations and moments as people read them.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::time::Duration;
 
 /// `1,234,567`.
@@ -61,13 +63,25 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// `2026-11-22 15:46:11 UTC` for seconds since the epoch; the bare number where no calendar holds it.
+/// `2026-11-22 16:46 CET` for seconds since the epoch, as clocks here show it; the bare number where no calendar
+/// holds it.
 #[must_use]
 pub fn moment(unix_seconds: i64) -> String {
-    jiff::Timestamp::from_second(unix_seconds).map_or_else(
+    moment_in(unix_seconds, TimeZone::try_system().unwrap_or(TimeZone::UTC))
+}
+
+fn moment_in(unix_seconds: i64, zone: TimeZone) -> String {
+    Timestamp::from_second(unix_seconds).map_or_else(
         |_| unix_seconds.to_string(),
-        |timestamp| timestamp.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        |timestamp| timestamp.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string(),
     )
+}
+
+/// `2026-11-22T15:46:11Z` for seconds since the epoch, for programs; the bare number where no calendar holds it.
+#[must_use]
+pub fn rfc3339(unix_seconds: i64) -> String {
+    Timestamp::from_second(unix_seconds)
+        .map_or_else(|_| unix_seconds.to_string(), |timestamp| timestamp.to_string())
 }
 
 /// The text with control characters (but line ends and tabs) written as escapes.
@@ -155,9 +169,13 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_utc() {
-        assert_eq!(moment(0), "1970-01-01 00:00:00 UTC");
-        assert_eq!(moment(1_795_362_371), "2026-11-22 15:46:11 UTC");
+    fn moments_are_shown_where_clocks_are() {
+        assert_eq!(moment_in(0, TimeZone::UTC), "1970-01-01 00:00 UTC");
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        assert_eq!(moment_in(1_795_362_371, zone.clone()), "2026-11-22 16:46 CET");
+        assert_eq!(moment_in(1_782_000_000, zone), "2026-06-21 02:00 CEST");
+        assert_eq!(rfc3339(1_795_362_371), "2026-11-22T15:46:11Z");
+        assert_eq!(rfc3339(i64::MAX), i64::MAX.to_string());
         assert_eq!(moment(i64::MAX), i64::MAX.to_string());
     }
 

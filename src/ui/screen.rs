@@ -49,6 +49,12 @@ impl Screen {
         self.stdin_terminal && self.stderr_terminal && !self.json
     }
 
+    /// Whether the result is read by somebody who sits there, and kept nowhere.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.stdout_terminal && !self.json
+    }
+
     /// The bars, for those that write to stderr beside them.
     #[must_use]
     pub fn bars(&self) -> MultiProgress {
@@ -115,7 +121,7 @@ impl Screen {
     pub fn error(&self, error: &Error) {
         if self.json {
             let object = serde_json::json!({"error": {
-                "kind": kind_name(error.kind()),
+                "kind": error.kind().name(),
                 "exit_code": error.kind().exit_code(),
                 "message": error.to_string(),
                 "hint": error.hint_text(),
@@ -156,24 +162,5 @@ fn stdout_result(written: std::io::Result<()>) -> Result<()> {
             Err(Error::internal("writing to stdout").source(error))
         }
         _ => Ok(()),
-    }
-}
-
-/// The name that programs see.
-fn kind_name(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Usage => "usage",
-        Kind::Config => "config",
-        Kind::Guard => "guard",
-        Kind::Source => "source",
-        Kind::Target => "target",
-        Kind::Privilege => "privilege",
-        Kind::Schema => "schema",
-        Kind::Remote => "remote",
-        Kind::Integrity => "integrity",
-        Kind::Busy => "busy",
-        Kind::Hook => "hook",
-        Kind::Internal => "internal",
-        Kind::Interrupted(_) => "interrupted",
     }
 }

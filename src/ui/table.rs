@@ -7,8 +7,8 @@ const RULE_BELOW_HEADING: &str = "     ──            ";
 
 /// Longer words may be broken.
 const WORD_MAX: u16 = 20;
-/// Blanks on both sides of a cell.
-const PADDING: u16 = 2;
+/// Blanks after a cell on a terminal.
+const PADDING: u16 = 1;
 /// What a column gets at least where the terminal is too narrow for whole words.
 const LEAST: u16 = 2;
 
@@ -82,7 +82,8 @@ impl Table {
             if let Some(least) = least.get(index) {
                 column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(*least)));
             }
-            column.set_padding((u16::from(index > 0), 1));
+            // Two blanks between columns: on a terminal one of them is the grid's.
+            column.set_padding((u16::from(index > 0 && width.is_none()), PADDING));
         }
         let text = grid.to_string();
         text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")

@@ -13,6 +13,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["error", "schema", "sql", "wire"]),
     ("db", &["error", "schema", "secret", "sql", "wire", "db"]),
     ("config", &["db", "error", "secret", "config"]),
+    ("scan", &["error", "plan", "schema", "scan"]),
+    ("install", &["config", "error", "schema", "secret", "source", "sql", "install"]),
     ("source", &["random", "db", "error", "plan", "schema", "sql", "source"]),
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     (
@@ -77,7 +79,7 @@ fn layers() {
 
 fn purity() {
     let mut wrong = Vec::new();
-    for module in ["schema", "sql", "plan", "wire"] {
+    for module in ["schema", "sql", "plan", "wire", "scan"] {
         for file in files(module) {
             let text = std::fs::read_to_string(&file).unwrap();
             // Tests may read golden files.

@@ -13,12 +13,17 @@
 mod arch;
 mod cli_bad_input;
 mod cli_common;
+mod cli_hooks;
+mod cli_install;
+mod cli_install_checks;
 mod cli_kill;
 mod cli_leak;
 mod cli_limits;
 mod cli_memory;
 mod cli_plan;
 mod cli_proxy;
+mod cli_scan;
+mod cli_status;
 mod cli_stream;
 mod cli_target;
 mod db_silence;
@@ -29,6 +34,9 @@ mod masks;
 mod masks_more;
 mod oracle;
 mod readme;
+mod recover_link;
+mod recover_pull;
+mod recover_resume;
 mod review_leaks;
 mod review_source;
 mod review_target;
@@ -65,6 +73,9 @@ mod subset_shape;
 #[allow(dead_code, reason = "each side uses a part of it")]
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
+mod target_job;
+mod target_merge;
+mod target_merge_kill;
 mod verify;
 
 // The shared builders name the library's types from the crate root.
@@ -75,6 +86,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 fn main() -> ExitCode {
+    // Some tests need a process that dies.
+    if let Some(ended) = target_job::as_child() {
+        return ended;
+    }
     let arguments = Arguments::from_args();
     if arguments.list {
         return libtest_mimic::run(&arguments, trials(None)).exit_code();
@@ -135,15 +150,24 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_subset::tests(&mut add);
     cli_bad_input::tests(&mut add);
     cli_stream::tests(&mut add);
+    cli_hooks::tests(&mut add);
     cli_kill::tests(&mut add);
+    cli_install::tests(&mut add);
+    cli_install_checks::tests(&mut add);
     cli_leak::tests(&mut add);
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_plan::tests(&mut add);
+    cli_status::tests(&mut add);
+    cli_scan::tests(&mut add);
     cli_target::tests(&mut add);
+    recover_pull::tests(&mut add);
+    recover_resume::tests(&mut add);
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
     subset::tests(&mut add);
+    target_merge::tests(&mut add);
+    target_merge_kill::tests(&mut add);
     verify::tests(&mut add);
 
     trials

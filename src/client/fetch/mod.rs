@@ -10,23 +10,22 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use super::{Interrupt, Progress, failure};
+use super::outage::{Patience, chance};
+use super::retry::{Attempts, Trouble};
+use super::{Progress, failure};
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::insert::Verb;
 use crate::sql::scan::Expected;
 use crate::target::load::Removal;
 use crate::wire::api::{RunPhase, RunStatus, TablePhase};
-use schedule::{Job, Loaded, Schedule};
+pub use schedule::Loaded;
+use schedule::{Job, Schedule};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use stream::{Part, Wanted};
 
-/// How often one chunk or one status request is tried.
-const ATTEMPTS_MAX: u32 = 3;
-/// How long the first repetition waits; each further one twice as long.
-const PAUSE_FIRST: Duration = Duration::from_millis(400);
 /// How long a status request waits for news at the server.
 pub(super) const STATUS_WAIT_MAX: Duration = Duration::from_secs(30);
 /// How often the calling thread looks for a signal.
@@ -54,11 +53,11 @@ pub trait Upstream: Sync {
 
 /// Where rows go: one connection to the target.
 pub trait Sink: Send {
-    /// Begins a chunk. False if it is in already: a commit that seemed to fail had not.
+    /// Begins a chunk. What it did, if it is in already: a commit that seemed to fail had not.
     ///
     /// # Errors
     /// The target's.
-    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool>;
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<Option<Loaded>>;
 
     /// Loads one batch: `values` is what stands after `VALUES`, rows of literals for `table`'s columns.
     ///
@@ -83,6 +82,12 @@ pub trait Sink: Send {
     /// # Errors
     /// The target's.
     fn roll_back(&mut self) -> Result<()>;
+
+    /// Empties a table whose chunks cannot be taken back; all of them are to be loaded again.
+    ///
+    /// # Errors
+    /// The target's.
+    fn restart(&mut self, table: &FetchTable) -> Result<()>;
 }
 
 /// A table that is fetched.
@@ -98,8 +103,10 @@ pub struct FetchTable {
     pub target_columns: Vec<String>,
     /// How big the source thinks it is.
     pub bytes_estimate: u64,
-    /// Whether a chunk can be rolled back on the target and so be fetched again.
+    /// Whether a chunk can be rolled back on the target and so be fetched again alone; else the whole table is.
     pub transactional: bool,
+    /// Its first chunks, so many, are in already and did this.
+    pub loaded: (u32, Loaded),
 }
 
 impl FetchTable {
@@ -123,17 +130,19 @@ pub struct Fetched {
 
 /// What a fetch works with.
 #[derive(Clone, Copy)]
-pub struct Fetch<'a> {
+pub(super) struct Fetch<'a> {
     /// The run.
-    pub upstream: &'a dyn Upstream,
+    pub(super) upstream: &'a dyn Upstream,
     /// Its tables, in its order.
-    pub tables: &'a [FetchTable],
+    pub(super) tables: &'a [FetchTable],
     /// Most bytes of one batch that are taken.
-    pub batch_bytes_max: u64,
+    pub(super) batch_bytes_max: u64,
     /// Who listens.
-    pub progress: &'a dyn Progress,
-    /// Who may stop it.
-    pub interrupt: &'a Interrupt,
+    pub(super) progress: &'a dyn Progress,
+    /// How long it is tried.
+    pub(super) patience: &'a Patience<'a>,
+    /// Whether it may go on: nobody wants it to stop, and the target is still its own.
+    pub(super) may_go_on: &'a (dyn Fn() -> Result<()> + Sync),
 }
 
 /// Loads every chunk of a run and tells what is there of each table, in the run's order. One worker per sink.
@@ -141,13 +150,22 @@ pub struct Fetch<'a> {
 /// # Errors
 /// The first failure that repeating did not cure: the server's, the stream's (`Integrity`), the target's, or
 /// `Interrupted`. Nothing is at work any more then.
-pub fn fetch(fetch: Fetch<'_>, sinks: Vec<Box<dyn Sink>>) -> Result<Vec<Fetched>> {
+pub(super) fn fetch(fetch: Fetch<'_>, sinks: Vec<Box<dyn Sink>>) -> Result<Vec<Fetched>> {
     let tables = fetch.tables;
-    let schedule = Schedule::new(tables.iter().map(|table| (table.name.clone(), table.bytes_estimate)));
+    let mut schedule = Schedule::new(tables.iter().map(|table| (table.name.clone(), table.bytes_estimate)));
+    for (at, FetchTable { name, loaded: (chunks, loaded), .. }) in tables.iter().enumerate() {
+        schedule.resume(at, *chunks, *loaded);
+        fetch.progress.rows(name, signed(loaded.rows) - signed(loaded.removed));
+    }
     let shared = Shared {
         fetch,
         expected: tables.iter().map(|t| Expected::new(Verb::Insert, &t.name, &t.columns)).collect(),
-        state: Mutex::new(State { schedule, complete: false, failure: None }),
+        state: Mutex::new(State {
+            schedule,
+            efforts: vec![Effort::new(fetch.patience); tables.len()],
+            complete: false,
+            failure: None,
+        }),
         changed: Condvar::new(),
     };
     std::thread::scope(|scope| {
@@ -175,10 +193,40 @@ struct Shared<'a> {
 
 struct State {
     schedule: Schedule,
+    /// What the tables' chunks cost.
+    efforts: Vec<Effort>,
     /// The server has nothing more to announce.
     complete: bool,
     /// The first failure; with it, everybody stops.
     failure: Option<Error>,
+}
+
+/// The attempts at what a table has not got yet, and how far they came.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    attempts: Attempts,
+    /// The chunk, and how many of its rows.
+    furthest: (u32, u64),
+}
+
+impl Effort {
+    fn new(patience: &Patience<'_>) -> Self {
+        Self { attempts: patience.attempts(), furthest: (0, 0) }
+    }
+
+    /// The attempts came so far. Only what is further than ever counts: the same half of a chunk, fetched again and
+    /// again, is no progress.
+    fn came_to(&mut self, chunk: u32, rows: u64) {
+        if (chunk, rows) <= self.furthest {
+            return;
+        }
+        if chunk > self.furthest.0 {
+            self.attempts.done();
+        } else {
+            self.attempts.got_on();
+        }
+        self.furthest = (chunk, rows);
+    }
 }
 
 impl State {
@@ -216,7 +264,7 @@ impl Shared<'_> {
     fn watch(&self) {
         let mut state = self.lock();
         while !state.is_over() {
-            if let Err(error) = self.fetch.interrupt.check() {
+            if let Err(error) = (self.fetch.may_go_on)() {
                 state.failure = Some(error);
                 self.changed.notify_all();
                 break;
@@ -248,12 +296,13 @@ impl Shared<'_> {
     /// Follows the run until the server has announced everything.
     fn follow(&self) -> Result<()> {
         let mut seen = 0;
-        let mut attempt = 1;
+        let mut attempts = self.fetch.patience.attempts();
         while !self.lock().is_over() {
             let asked = Instant::now();
             match self.fetch.upstream.status(seen) {
                 Ok(status) => {
-                    attempt = 1;
+                    attempts.got_on();
+                    self.fetch.patience.answered(asked);
                     if self.announce(&status)? {
                         return Ok(());
                     }
@@ -262,12 +311,13 @@ impl Shared<'_> {
                     }
                     seen = status.version;
                 }
-                Err(error) if error.is_retryable() && attempt < ATTEMPTS_MAX => {
-                    tracing::warn!(%error, attempt, "asking again how far the run is");
-                    self.pause(pause_before(attempt + 1));
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
+                Err(error) => match attempts.pause_after(&error, Instant::now(), chance()) {
+                    Some(pause) if !self.lock().is_over() => {
+                        self.fetch.patience.failed(&error);
+                        self.pause(pause);
+                    }
+                    _ => return Err(error),
+                },
             }
         }
         Ok(())
@@ -299,7 +349,10 @@ impl Shared<'_> {
     /// A worker: loads chunks until there are none left.
     fn work(&self, sink: &mut dyn Sink) -> Result<()> {
         while let Some(job) = self.next() {
-            let loaded = self.load(sink, job)?;
+            let Some(loaded) = self.load(sink, job)? else {
+                self.begin_again(job);
+                continue;
+            };
             let done = self.lock().schedule.loaded(job, loaded);
             self.changed.notify_all();
             if let Some(rows) = done {
@@ -307,6 +360,16 @@ impl Shared<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A table was emptied.
+    fn begin_again(&self, job: Job) {
+        let mut state = self.lock();
+        let was = state.schedule.restart(job.table);
+        // Before another worker has the table and may tell that it is done.
+        self.fetch.progress.rows(&self.table(job).name, signed(was.removed) - signed(was.rows));
+        drop(state);
+        self.changed.notify_all();
     }
 
     fn table(&self, job: Job) -> &FetchTable {
@@ -327,38 +390,59 @@ impl Shared<'_> {
         }
     }
 
-    /// Loads a chunk, again where that may help.
-    fn load(&self, sink: &mut dyn Sink, job: Job) -> Result<Loaded> {
+    /// Loads a chunk, again where that may help. None: its table cannot take a chunk back and was emptied.
+    fn load(&self, sink: &mut dyn Sink, job: Job) -> Result<Option<Loaded>> {
         let table = self.table(job);
-        let mut attempt = 1;
         let mut loaded = Loaded::default();
         loop {
-            let mut refused = false;
+            let (begun, mut refused) = (Instant::now(), false);
             let error = match self.load_once(sink, job, &mut loaded, &mut refused) {
-                Ok(()) => return Ok(loaded),
+                Ok(()) => {
+                    self.fetch.patience.answered(begun);
+                    self.lock().efforts[job.table].came_to(job.chunk + 1, 0);
+                    return Ok(Some(loaded));
+                }
                 Err(error) => error,
             };
-            // Bytes that were damaged on the way may come whole the next time; rows that the target does not take
-            // will be the same rows.
-            let worth_it = error.is_retryable() || (error.kind() == Kind::Integrity && !refused);
-            if !worth_it || !table.transactional || attempt >= ATTEMPTS_MAX || self.lock().is_over() {
-                return Err(error);
-            }
+            let Some(pause) = self.pause_after(&error, refused, job, loaded) else { return Err(error) };
             if let Err(second) = sink.roll_back() {
                 // It says less than what made it necessary.
                 tracing::debug!(error = %second, "rolling back failed too");
                 return Err(error);
             }
-            tracing::warn!(%error, table = table.name, chunk = job.chunk, attempt, "fetching the chunk again");
-            attempt += 1;
-            if !self.pause(pause_before(attempt)) {
+            if !self.pause(pause) {
                 return Err(error);
+            }
+            if !table.transactional {
+                self.fetch.progress.rows(&table.name, signed(loaded.removed) - signed(loaded.rows));
+                return sink.restart(table).map(|()| None);
             }
         }
     }
 
-    /// Loads a chunk in one transaction. `loaded` is what the attempt has done; when the chunk turns out to be in
-    /// already, it is still what the attempt before has done. `refused` says whether it was the target that failed.
+    /// How long to pause before a chunk is loaded again; none if that would not help.
+    fn pause_after(&self, error: &Error, refused: bool, job: Job, loaded: Loaded) -> Option<Duration> {
+        let mut state = self.lock();
+        // Bytes that were damaged on the way may come whole the next time; rows that the target does not take will be
+        // the same rows.
+        if state.is_over() || (refused && Trouble::of(error) == Trouble::Damaged) {
+            return None;
+        }
+        let effort = &mut state.efforts[job.table];
+        effort.came_to(job.chunk, loaded.rows + loaded.removed);
+        let pause = effort.attempts.pause_after(error, Instant::now(), chance());
+        drop(state);
+        pause.inspect(|_| match Trouble::of(error) {
+            Trouble::Damaged => {
+                let table = &self.table(job).name;
+                tracing::warn!(%error, table, chunk = job.chunk, "fetching the chunk again");
+            }
+            _ => self.fetch.patience.failed(error),
+        })
+    }
+
+    /// Loads a chunk in one transaction. `loaded` is what the attempt has done, `refused` says whether it was the target
+    /// that failed.
     fn load_once(
         &self,
         sink: &mut dyn Sink,
@@ -370,11 +454,13 @@ impl Shared<'_> {
         let context = || format!("loading chunk {} of `{}`", job.chunk, table.name);
         let progress = self.fetch.progress;
         let stream = self.fetch.upstream.chunk(&table.name, job.chunk)?;
-        if !sink.begin(table, job.chunk).context(context)? {
+        let is_in = sink.begin(table, job.chunk).context(context)?;
+        progress.rows(&table.name, signed(loaded.removed) - signed(loaded.rows));
+        *loaded = is_in.unwrap_or_default();
+        if is_in.is_some() {
+            progress.rows(&table.name, signed(loaded.rows) - signed(loaded.removed));
             return Ok(());
         }
-        progress.rows(&table.name, signed(loaded.removed) - signed(loaded.rows));
-        *loaded = Loaded::default();
         let wanted = Wanted {
             table,
             chunk: job.chunk,
@@ -411,14 +497,6 @@ fn signed(rows: u64) -> i64 {
 /// Ends a worker's chunk because somebody else failed; that one's error is the one that is told.
 fn stopped() -> Error {
     Error::new(Kind::Remote, "stopped because something else failed")
-}
-
-/// Doubles with every attempt, with up to half as much again by chance, so that several clients do not come back
-/// at the same moment.
-fn pause_before(attempt: u32) -> Duration {
-    let base = PAUSE_FIRST * 2u32.saturating_pow(attempt.saturating_sub(2));
-    let chance = getrandom::u32().unwrap_or_default() % 512;
-    base + base * chance / 1024
 }
 
 /// What the server is busy with, in a line.

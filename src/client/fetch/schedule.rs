@@ -19,11 +19,11 @@ pub(super) struct Job {
 
 /// What one chunk did, or all chunks of a table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Loaded {
+pub struct Loaded {
     /// Rows added.
-    pub(super) rows: u64,
+    pub rows: u64,
     /// Rows of earlier chunks taken back.
-    pub(super) removed: u64,
+    pub removed: u64,
 }
 
 #[derive(Debug)]
@@ -81,6 +81,22 @@ impl Schedule {
         let mut order: Vec<usize> = (0..entries.len()).collect();
         order.sort_by_key(|&at| std::cmp::Reverse(entries[at].bytes_estimate));
         Self { entries, by_name, order }
+    }
+
+    /// The first `chunks` chunks of a table are in already.
+    pub(super) fn resume(&mut self, table: usize, chunks: u32, done: Loaded) {
+        let entry = &mut self.entries[table];
+        entry.announced = chunks;
+        entry.loaded = chunks;
+        entry.done = done;
+    }
+
+    /// A table was emptied by the worker that has it: it begins again. Tells what was in it.
+    pub(super) fn restart(&mut self, table: usize) -> Loaded {
+        let entry = &mut self.entries[table];
+        entry.taken = false;
+        entry.loaded = 0;
+        std::mem::take(&mut entry.done)
     }
 
     /// Takes in what the server announced. Tells the tables, with their rows, whose end was loaded before the server

@@ -1,11 +1,16 @@
 //! Fetching from a server that lives in this file, into a target that does too.
 
 use super::*;
+use crate::client::Interrupt;
+use crate::client::retry::DAMAGED_MAX;
 use crate::wire::api::{Code, ErrorBody, TableStatus};
 use crate::wire::frame::{FrameId, Packer, Removes, Totals};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// How long attempts go on.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The stream of a chunk whose rows are `(from)` to `(to - 1)`, two to a batch.
 fn chunk_stream(table: &str, chunk: u32, from: u64, to: u64) -> Vec<u8> {
@@ -42,6 +47,8 @@ struct Server {
     requests: AtomicU32,
     cut: AtomicBool,
     hangs: bool,
+    /// What the target has of each table from an earlier pull.
+    loaded: (u32, Loaded),
 }
 
 impl Server {
@@ -55,6 +62,7 @@ impl Server {
             requests: AtomicU32::new(0),
             cut: AtomicBool::new(false),
             hangs: false,
+            loaded: Default::default(),
         }
     }
 
@@ -122,7 +130,7 @@ impl Upstream for Server {
 #[derive(Default)]
 struct Target {
     rows: Mutex<BTreeMap<String, Vec<String>>>,
-    chunks: Mutex<Vec<(String, u32)>>,
+    chunks: Mutex<Vec<(String, u32, Loaded)>>,
     /// How many commits are done and yet answered with an error.
     lost_commits: AtomicU32,
     refused: AtomicBool,
@@ -136,9 +144,10 @@ struct Connection {
 }
 
 impl Sink for Connection {
-    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<bool> {
+    fn begin(&mut self, table: &FetchTable, chunk: u32) -> Result<Option<Loaded>> {
         assert!(self.open.is_empty(), "a chunk was left open");
-        Ok(!self.target.chunks.lock().unwrap().contains(&(table.name.clone(), chunk)))
+        let chunks = self.target.chunks.lock().unwrap();
+        Ok(chunks.iter().find(|(name, n, _)| *name == table.name && *n == chunk).map(|(.., loaded)| *loaded))
     }
 
     fn load(&mut self, table: &FetchTable, values: &str, rows: u64) -> Result<()> {
@@ -161,12 +170,13 @@ impl Sink for Connection {
     }
 
     fn commit(&mut self, table: &FetchTable, chunk: u32) -> Result<()> {
+        let loaded = Loaded { rows: self.open.len() as u64, removed: self.going.len() as u64 };
         let mut rows = self.target.rows.lock().unwrap();
         let of_table = rows.entry(table.name.clone()).or_default();
         of_table.append(&mut self.open);
         of_table.retain(|row| !self.going.contains(row));
         self.going.clear();
-        self.target.chunks.lock().unwrap().push((table.name.clone(), chunk));
+        self.target.chunks.lock().unwrap().push((table.name.clone(), chunk, loaded));
         let lost = |n: u32| n.checked_sub(1);
         match self.target.lost_commits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, lost) {
             Ok(_) => Err(Error::new(Kind::Target, "the database connection broke").retryable()),
@@ -177,6 +187,13 @@ impl Sink for Connection {
     fn roll_back(&mut self) -> Result<()> {
         self.going.clear();
         self.open.clear();
+        Ok(())
+    }
+
+    fn restart(&mut self, table: &FetchTable) -> Result<()> {
+        assert!(!table.transactional, "only what cannot be rolled back is emptied");
+        self.target.rows.lock().unwrap().remove(&table.name);
+        self.target.chunks.lock().unwrap().retain(|(name, ..)| *name != table.name);
         Ok(())
     }
 }
@@ -217,6 +234,7 @@ fn run_to_its_end(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) 
             target_columns: vec!["id".into()],
             bytes_estimate: u64::from(*chunks),
             transactional: name != "myisam",
+            loaded: server.loaded,
         })
         .collect();
     let sinks = (0..3)
@@ -225,10 +243,15 @@ fn run_to_its_end(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) 
         })
         .collect();
     let progress = Counter::default();
-    fetch(
-        Fetch { upstream: server, tables: &tables, batch_bytes_max: 1 << 20, progress: &progress, interrupt },
-        sinks,
-    )
+    let work = Fetch {
+        upstream: server,
+        tables: &tables,
+        batch_bytes_max: 1 << 20,
+        progress: &progress,
+        patience: &Patience::new(PATIENCE, &progress, interrupt),
+        may_go_on: &|| interrupt.check(),
+    };
+    fetch(work, sinks)
 }
 
 fn fetched(name: &str, rows: u64) -> Fetched {
@@ -270,22 +293,60 @@ fn a_damaged_or_cut_chunk_is_fetched_again() {
 }
 
 #[test]
-fn the_third_failure_of_a_chunk_is_final() {
+fn the_third_damage_of_a_chunk_is_final() {
     let mut server = Server::new(&[("users", 1)]);
     for _ in 0..4 {
-        server = server.fault("users", 0, |bytes| Ok(bytes[..bytes.len() - 1].to_vec()));
+        server = server.fault("users", 0, |mut bytes| {
+            let at = bytes.len() - 40;
+            bytes[at] ^= 1;
+            Ok(bytes)
+        });
     }
     let error = run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
     assert_eq!(error.kind(), Kind::Integrity);
     assert!(error.what().starts_with("loading chunk 0 of `users`"), "{error}");
-    assert_eq!(server.requests.load(Ordering::Relaxed), ATTEMPTS_MAX);
+    assert_eq!(server.requests.load(Ordering::Relaxed), DAMAGED_MAX);
 }
 
 #[test]
-fn a_table_that_cannot_be_rolled_back_is_not_tried_again() {
-    let server =
-        Server::new(&[("myisam", 1)]).fault("myisam", 0, |bytes| Ok(bytes[..bytes.len() - 1].to_vec()));
-    run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+fn a_chunk_that_never_gets_further_is_given_up_in_time() {
+    let mut server = Server::new(&[("users", 1)]);
+    for _ in 0..10_000 {
+        server = server.fault("users", 0, |bytes| Ok(bytes[..bytes.len() - 1].to_vec()));
+    }
+    let error = run(&server, &Arc::default(), &Interrupt::default()).unwrap_err();
+    assert!(error.is_retryable() && error.what().starts_with("loading chunk 0 of `users`"), "{error}");
+    assert!(server.requests.load(Ordering::Relaxed) > 2);
+}
+
+#[test]
+fn a_table_that_cannot_be_rolled_back_is_loaded_again_as_a_whole() {
+    let cut = |bytes: Vec<u8>| Ok(bytes[..bytes.len() - 1].to_vec());
+    let server = Server::new(&[("myisam", 3)]).fault("myisam", 2, cut).fault("myisam", 1, cut);
+    let target = Arc::default();
+    let totals = run(&server, &target, &Interrupt::default()).unwrap();
+    assert_eq!(totals, [fetched("myisam", 9)]);
+    assert_eq!(target.rows.lock().unwrap()["myisam"], numbers(9));
+    assert_eq!(server.requests.load(Ordering::Relaxed), 2 + 3 + 3);
+}
+
+#[test]
+fn a_table_that_is_loaded_again_and_again_ends_too() {
+    let mut server = Server::new(&[("myisam", 2)]);
+    for _ in 0..10_000 {
+        server = server.fault("myisam", 1, |bytes| Ok(bytes[..bytes.len() - 1].to_vec()));
+    }
+    assert!(run(&server, &Arc::default(), &Interrupt::default()).unwrap_err().is_retryable());
+}
+
+#[test]
+fn only_what_is_missing_is_fetched() {
+    let server = Server { loaded: (2, Loaded { rows: 6, removed: 0 }), ..Server::new(&[("users", 3)]) };
+    server.steps.lock().unwrap().push(server.state(2, RunPhase::Complete, |all| all));
+    let target = Arc::default();
+    let totals = run(&server, &target, &Interrupt::default()).unwrap();
+    assert_eq!(totals, [fetched("users", 9)]);
+    assert_eq!(target.rows.lock().unwrap()["users"], numbers(9)[6..]);
     assert_eq!(server.requests.load(Ordering::Relaxed), 1);
 }
 
@@ -327,7 +388,7 @@ fn with_removal(claimed: u64, stream: &[u8]) -> Server {
     // Three rows in the one chunk that has some.
     server.steps = Mutex::new(vec![server.state(2, RunPhase::Complete, |all| all)]);
     server.steps.lock().unwrap()[0].tables[0].rows = 3;
-    for _ in 0..ATTEMPTS_MAX {
+    for _ in 0..DAMAGED_MAX {
         let stream = stream.to_vec();
         server = server.fault("users", 1, move |_| Ok(stream.clone()));
     }
@@ -374,7 +435,7 @@ fn the_first_error_stops_everybody_and_is_the_one_told() {
 #[test]
 fn rows_that_the_scan_refuses_are_not_loaded() {
     let server = Server::new(&[("users", 1)]);
-    for _ in 0..ATTEMPTS_MAX {
+    for _ in 0..DAMAGED_MAX {
         server.faults.lock().unwrap().entry(("users".into(), 0)).or_default().push(Box::new(|_| {
             let mut packer = Packer::new(1).unwrap();
             let mut totals = Totals::new();
@@ -437,6 +498,7 @@ fn fewer_rows_than_the_server_counted_is_an_error() {
         target_columns: vec!["id".into()],
         bytes_estimate: 1,
         transactional: true,
+        loaded: Default::default(),
     }];
     let (progress, interrupt) = (Counter::default(), Interrupt::default());
     let work = Fetch {
@@ -444,7 +506,8 @@ fn fewer_rows_than_the_server_counted_is_an_error() {
         tables: &tables,
         batch_bytes_max: 1 << 20,
         progress: &progress,
-        interrupt: &interrupt,
+        patience: &Patience::new(PATIENCE, &progress, &interrupt),
+        may_go_on: &|| Ok(()),
     };
     let error = fetch(work, vec![Box::new(Connection::default())]).unwrap_err();
     assert!(error.what().contains("6 rows arrived, the server sent 8"), "{error}");

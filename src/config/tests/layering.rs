@@ -361,5 +361,6 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
     let of_file = written.pull().unwrap();
     pull.environment.origin.clone_from(&of_file.environment.origin);
     pull.state_file.clone_from(&of_file.state_file);
+    pull.hooks.clone_from(&of_file.hooks);
     assert_eq!(format!("{of_file:?}"), format!("{pull:?}"));
 }

@@ -74,14 +74,11 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
         let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
         assert!(message.starts_with(&expected), "{message}");
     }
-    let table = [
-        (
-            "[client]\ndelta_overlap = 300",
-            "line 2: `client.delta_overlap` is not supported by this version: delta pulls",
-            "leave it out: every pull is a full pull",
-        ),
-        ("[hooks]\nsync_completed = \"x\"", "line 1: `hooks` is not supported by this version: hooks", ""),
-    ];
+    let table = [(
+        "[client]\ndelta_overlap = 300",
+        "line 2: `client.delta_overlap` is not supported by this version: delta pulls",
+        "leave it out: every pull is a full pull",
+    )];
     for (toml, message, hint) in table {
         let (found, advice) = refusal(file(toml));
         assert_eq!(found, format!("backfill.toml {message}"), "{toml}");
@@ -405,4 +402,40 @@ fn flags_out_of_range_are_usage_errors() {
         error.what(),
         "`--bind` is not a loopback address, and plain HTTP would carry the token and the data"
     );
+}
+
+#[test]
+fn hooks_are_commands_or_addresses_that_may_be_posted_to() {
+    use super::super::hooks::Action;
+    let hook = |value: &str, allow_http: bool| {
+        pull("", &format!("allow_http = {allow_http}\n[hooks]\nsync_failed = '{value}'"))
+            .map(|config| config.hooks.sync_failed.unwrap())
+    };
+    let table = [
+        ("https://u@a.example/", "must not have a user or password in it"),
+        ("https://:p@a.example/", "must not have a user or password in it"),
+        ("http://a.example/", "is plain http to another machine"),
+        ("ftp://a.example/", "must begin with https://"),
+        ("https://", "is not a URL"),
+        (" ", "is no command line"),
+        ("", "must not be empty"),
+    ];
+    for (value, what) in table {
+        let (found, _) = refusal(hook(value, false));
+        assert_eq!(found, format!("`hooks.sync_failed` (backfill.toml line 9) {what}"), "{value}");
+    }
+    for (value, allow_http, expected) in [
+        ("https://a.example:8443/x?y=z", false, "a.example"),
+        ("HTTPS://a.example", false, "a.example"),
+        ("http://[::1]:80/", false, "[::1]"),
+        ("http://a.example/", true, "a.example"),
+    ] {
+        let found = hook(value, allow_http).unwrap();
+        assert_eq!(found.origin, "`hooks.sync_failed` (backfill.toml line 9)");
+        let Action::Post { url, host } = found.action else { panic!("{value}") };
+        assert_eq!((url.expose(), host.as_str()), (value, expected));
+    }
+    for value in ["curl -d @- https://a.example", "./hook.sh", "echo a://b", "true"] {
+        assert!(matches!(hook(value, false).unwrap().action, Action::Command { .. }), "{value}");
+    }
 }

@@ -80,7 +80,12 @@ fn a_token_in_a_wrong_place_or_broken_syntax_is_never_shown() {
         "[client]\nsource_url = \"https://u:C@a.example\"",
         "[client]\nsource_url = \"http://C.example\"",
         "[client]\nbinlog = \"C\"",
+        "[client]\nsource_url = \"https://a.example\"\n[hooks]\nsync_failed = \"http://C.example/C\"",
+        "[client]\nsource_url = \"https://a.example\"\n[hooks]\nsync_failed = \"https://u:C@a.example/\"",
+        "[client]\nsource_url = \"https://a.example\"\n[hooks]\nsync_failed = \"C://a.example/\"",
         "[client]\nkeep_tables = [\"C{\"]",
+        "[hooks]\nsync_completed = 5\nsync_failed = \"C\"",
+        "[hooks]\nC = 1",
         "[database]\nurl = \"C\"",
         "[database]\nurl = \"mysql://u:C@h/d\"",
         "[database]\nurl = \"mysql://u:C#C@h/d\"",
@@ -140,7 +145,8 @@ fn every_variable_with_a_value_that_does_not_fit_stays_silent() {
 fn checked_settings_do_not_show_their_secrets() {
     let toml = format!(
         "token = \"{CANARY}\"\n[database]\nurl = \"mysql://u:{CANARY}@h/d\"\n[server]\nenabled = true\n\
-         [client]\nsource_url = \"https://a.example\"\n[privacy]\npolicy = \"open\""
+         [client]\nsource_url = \"https://a.example\"\n[privacy]\npolicy = \"open\"\n\
+         [hooks]\nsync_completed = \"curl -H {CANARY}\"\nsync_failed = \"https://a.example/{CANARY}\""
     );
     let config = file(&toml).unwrap();
     silent(&config, "Config");

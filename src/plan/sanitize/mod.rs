@@ -22,7 +22,7 @@ mod types;
 pub use identity::Refs;
 pub use proof::{ColumnProof, Fails};
 pub use render::{MaskedColumn, TableMasks};
-pub use sensitive::looks_sensitive;
+pub use sensitive::{Category, candidates};
 pub use types::{
     COMMON, Expression, Fixed, Json, Keep, Mask, MaskType, Noise, OptionSpec, OptionValue, Parsed, Refusal,
     Shift, TYPES, Truncate, names, parse,

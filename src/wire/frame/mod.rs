@@ -37,7 +37,7 @@ mod read;
 mod tests;
 mod write;
 
-pub use read::{Caps, Event, FrameReader, HEADER_BYTES_MAX, Scope};
+pub use read::{Aborted, Caps, Event, FrameReader, HEADER_BYTES_MAX, Scope};
 pub use write::{EncodedFrame, FrameId, Packer, Totals, abort_frame};
 
 use crate::wire::api::{Code, TablePhase};

@@ -385,11 +385,25 @@ fn aborted(json: &[u8]) -> Error {
         Ok(received) => received,
         Err(error) => return error,
     };
-    let code = serde_json::from_value::<Code>(abort.code);
     let error = Error::new(Kind::Remote, format!("the server gave up: {}", shown(&abort.message)))
         .hint(format!("the server's log says more about request {}", shown(&abort.request_id)));
-    if code.is_ok_and(|code| code.status() == 503) { error.retryable() } else { error }
+    let Ok(code) = serde_json::from_value::<Code>(abort.code) else { return error };
+    let error = error.source(Aborted(code));
+    if code.status() == 503 { error.retryable() } else { error }
 }
+
+/// The cause of a stream's error: the server ended it with this code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Aborted(pub Code);
+
+impl std::fmt::Display for Aborted {
+    /// Nothing: the message says it.
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Aborted {}
 
 /// A server's text without anything that could move a cursor or fill a screen.
 fn shown(text: &str) -> String {

@@ -1,0 +1,65 @@
+//! Looking once more after a deadlock. MySQL ends even a single SELECT on its catalog with 1213 now and then, while
+//! other sessions create and drop schemas beside it (seen at the start of a pull on 9.7). Nothing was done then, and the
+//! next look succeeds.
+
+use super::error::server_code;
+use crate::error::Result;
+use std::time::Duration;
+
+const DEADLOCK: u16 = 1213;
+/// How often a look is tried.
+const ATTEMPTS: u32 = 5;
+/// Shortest pause between two looks; up to twice as long by chance, so that two who met do not meet again.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Does `look`, again after a deadlock. It must be outside any transaction, and harmless to repeat.
+///
+/// # Errors
+/// Those of `look`; a deadlock only if it came at every attempt.
+pub fn unless_deadlocked<T>(mut look: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut attempt = 1;
+    loop {
+        match look() {
+            Err(error) if server_code(&error) == Some(DEADLOCK) && attempt < ATTEMPTS => {
+                tracing::debug!(%error, attempt, "looking again after a deadlock");
+                let chance = getrandom::u32().unwrap_or_default() % 1024;
+                std::thread::sleep(PAUSE + PAUSE * chance / 1024);
+                attempt += 1;
+            }
+            other => return other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::error::from_mysql;
+    use crate::error::{Error, Kind};
+
+    fn server_error(code: u16) -> Error {
+        let error = mysql::MySqlError { state: "40001".into(), message: "no".into(), code };
+        from_mysql(mysql::Error::MySqlError(error), Kind::Target)
+    }
+
+    #[test]
+    fn a_deadlock_is_looked_past_and_nothing_else() {
+        let mut left = 2;
+        let found = unless_deadlocked(|| {
+            if left == 0 {
+                return Ok("found");
+            }
+            left -= 1;
+            Err(server_error(1213))
+        });
+        assert_eq!(found.unwrap(), "found");
+        for (code, looks) in [(1213, ATTEMPTS), (1205, 1)] {
+            let mut count = 0;
+            let ended = unless_deadlocked(|| -> Result<()> {
+                count += 1;
+                Err(server_error(code))
+            });
+            assert_eq!((server_code(&ended.unwrap_err()), count), (Some(code), looks));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `backfill scan` beside real sources: what it finds, that what it proposes is taken by `serve`, and that no value is
+//! shown.
+
+use crate::cli_common::{Out, run};
+use crate::harness::{Add, FLAVOURS, Serve, Site, exec, short};
+use backfill::sandbox::shop::{self, Scale};
+use mysql::prelude::Queryable;
+
+/// Shapes that the usual masks do not fit as they are.
+const AWKWARD: &[&str] = &[
+    "CREATE TABLE people (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, email VARCHAR(30) NOT NULL, \
+     telefono BIGINT NOT NULL, handynummer VARCHAR(12) NULL, geburtsdatum DATE NOT NULL, iban VARCHAR(34) NOT NULL, \
+     password VARCHAR(20) NOT NULL, api_token CHAR(20) CHARACTER SET ascii NOT NULL, access_key BINARY(16) NOT NULL, \
+     session_secret JSON NOT NULL, ip VARBINARY(16) NOT NULL, sexo CHAR(1) NOT NULL DEFAULT 'x' CHECK (sexo IN ('x', 'y')), \
+     plz CHAR(5) NOT NULL, gehalt DECIMAL(9,2) NOT NULL, UNIQUE KEY people_email (email), UNIQUE KEY people_phone (telefono), \
+     UNIQUE KEY people_token (api_token), UNIQUE KEY people_key (access_key)) ENGINE=InnoDB",
+    "CREATE TABLE logins (email VARCHAR(60) NOT NULL PRIMARY KEY, last_login_ip VARCHAR(45) NULL) ENGINE=InnoDB",
+    "CREATE TABLE visits (id INT NOT NULL PRIMARY KEY, login_email VARCHAR(60) NOT NULL, \
+     emailed_at DATETIME NULL, mail_count INT NOT NULL DEFAULT 0, address_id CHAR(36) NULL, \
+     is_email_verified TINYINT(1) NOT NULL DEFAULT 0, email_template VARCHAR(40) NULL, \
+     CONSTRAINT visits_login FOREIGN KEY (login_email) REFERENCES logins (email)) ENGINE=InnoDB",
+    "INSERT INTO people VALUES (1, 'anna@canary.example', 491701234567, '0170canary', '1980-05-17', 'DE00CANARY1234', \
+     'canary-pw', 'canary-token-1', 'canary-key-00001', '{\"s\": \"canary\"}', x'7f000001', 'y', '10115', 1234.56), \
+     (2, 'bert@canary.example', 491707654321, NULL, '1990-01-01', 'DE00CANARY9999', 'canary-pw2', 'canary-token-2', \
+     'canary-key-00002', '{}', x'7f000002', 'x', '20095', 9999.99)",
+    "INSERT INTO logins VALUES ('anna@canary.example', '198.51.100.7')",
+    "INSERT INTO visits (id, login_email) VALUES (1, 'anna@canary.example')",
+];
+
+pub fn tests(add: &mut Add<'_>) {
+    for flavour in FLAVOURS {
+        add(
+            format!("cli_scan::proposals_for_the_shop_are_served_and_nothing_is_left::{}", short(flavour)),
+            Box::new(move |servers| the_shop(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("cli_scan::awkward_columns_get_rules_that_are_served::{}", short(flavour)),
+            Box::new(move |servers| awkward(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("cli_scan::what_is_wrong_is_told_as_by_serve::{}", short(flavour)),
+            Box::new(move |servers| wrong(&Site::new(servers, flavour, flavour))),
+        );
+    }
+}
+
+fn scan(site: &Site<'_>, arguments: &[&str]) -> Out {
+    run(site.command("server").arg("scan").args(arguments))
+}
+
+fn report(out: &Out) -> serde_json::Value {
+    serde_json::from_str(&out.stdout).unwrap_or_else(|error| panic!("{error}: {}", out.stdout))
+}
+
+/// `table.column` and the rule, of every column.
+fn found(report: &serde_json::Value) -> Vec<(String, String)> {
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or("none").to_owned();
+    let columns = report["columns"].as_array().unwrap().iter();
+    columns
+        .map(|one| (format!("{}.{}", text(&one["table"]), text(&one["column"])), text(&one["rule"])))
+        .collect()
+}
+
+fn the_shop(site: &Site<'_>) {
+    let database = format!("shop_{}", site.source_db);
+    let scale =
+        Scale { users: 60, products: 10, orders: 80, activity: 90, page_views: 20, ..Scale::default() };
+    shop::load(&mut site.source.connect().unwrap(), &database, &scale).unwrap();
+    let url = site.source.url(&database);
+    site.configure_server_as(&url, "", "");
+
+    let out = scan(site, &["--json"]);
+    assert_eq!(out.code, Some(1), "{}", out.all());
+    let columns = found(&report(&out));
+    for expected in [
+        ("users.email", "\"email\""),
+        ("users.name", "\"name\""),
+        ("users.phone", "\"phone\""),
+        ("users.password", "\"hash\""),
+        ("users.address", "\"address\""),
+        ("users.birthday", "{ type = \"shift\", days = 180 }"),
+        ("users.last_ip", "\"local_ip\""),
+        ("sessions.ip_address", "\"local_ip\""),
+    ] {
+        assert!(
+            columns.iter().any(|(column, rule)| (column.as_str(), rule.as_str()) == expected),
+            "{columns:?}"
+        );
+    }
+    assert!(
+        columns.iter().all(|(column, _)| !column.contains("_id") && !column.ends_with("_at")),
+        "{columns:?}"
+    );
+
+    let text = scan(site, &[]);
+    assert_eq!(text.code, Some(1));
+    assert!(text.stdout.contains("[sanitize.users]\nemail = \"email\"\n"), "{}", text.stdout);
+    assert!(!text.all().contains('@'), "a value is shown: {}", text.all());
+
+    site.configure_server_as(&url, "", report(&out)["toml"].as_str().unwrap());
+    let serve = site.serve();
+    let pulled = site.pull(&serve);
+    assert!(!serve.log().contains("looks sensitive"), "{}", serve.log());
+    assert!(!pulled.contains("looks sensitive"), "{pulled}");
+    let clean = scan(site, &[]);
+    assert_eq!(clean.code, Some(0), "{}", clean.all());
+    assert!(clean.stdout.contains("every column that looks sensitive has a rule"), "{}", clean.stdout);
+    exec(&mut site.source.connect().unwrap(), &format!("DROP DATABASE {database}"));
+}
+
+fn awkward(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    AWKWARD.iter().for_each(|statement| exec(&mut conn, statement));
+    site.configure_server("", "");
+    let out = scan(site, &["--json"]);
+    assert_eq!(out.code, Some(1), "{}", out.all());
+    assert!(!out.all().to_lowercase().contains("canary"), "a value is shown: {}", out.all());
+    let columns = found(&report(&out));
+    let names: Vec<&str> = columns.iter().map(|(column, _)| column.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "logins.email",
+            "logins.last_login_ip",
+            "people.email",
+            "people.telefono",
+            "people.handynummer",
+            "people.geburtsdatum",
+            "people.iban",
+            "people.password",
+            "people.api_token",
+            "people.access_key",
+            "people.session_secret",
+            "people.ip",
+            "people.sexo",
+            "people.plz",
+            "people.gehalt",
+            "visits.login_email",
+        ]
+    );
+    // A key that rows find each other by cannot be masked, and no mask passes this CHECK.
+    let none: Vec<&str> =
+        columns.iter().filter(|(_, rule)| rule == "none").map(|(column, _)| column.as_str()).collect();
+    assert_eq!(none, ["logins.email", "people.sexo", "visits.login_email"], "{}", out.stdout);
+
+    site.configure_server("", report(&out)["toml"].as_str().unwrap());
+    let serve = site.serve();
+    site.pull(&serve);
+    pulled_without_values(site, &serve);
+    let left = scan(site, &["--json"]);
+    assert_eq!(left.code, Some(1));
+    assert_eq!(found(&report(&left)).len(), none.len());
+}
+
+/// Nothing of the people came along but what no rule can be applied to.
+fn pulled_without_values(site: &Site<'_>, serve: &Serve) {
+    let rows: Vec<mysql::Row> = site.target_conn().query("SELECT * FROM people").unwrap();
+    assert_eq!(rows.len(), 2, "{}", serve.log());
+    for row in rows {
+        let cells = row.unwrap();
+        let text: String = cells.iter().map(|cell| format!("{cell:?} ")).collect();
+        assert!(!text.to_lowercase().contains("canary") && !text.contains("4917"), "{text}");
+    }
+}
+
+fn wrong(site: &Site<'_>) {
+    exec(&mut site.source_conn(), "CREATE TABLE users (id INT PRIMARY KEY, email VARCHAR(90)) ENGINE=InnoDB");
+    site.configure_server("", "[sanitize.users]\nemial = \"email\"\n");
+    let out = scan(site, &[]);
+    assert_eq!(out.code, Some(3), "{}", out.all());
+    assert!(out.stderr.contains("has no column `emial`"), "{}", out.stderr);
+
+    let account = site.account(&[]);
+    site.configure_server_as(&account.url(&site.source_db), "", "");
+    let out = scan(site, &[]);
+    assert_eq!(out.code, Some(7), "{}", out.all());
+    assert!(out.stderr.contains("GRANT SELECT ON"), "{}", out.stderr);
+
+    // Excluded tables are not served, so nothing of theirs is missing.
+    site.configure_server("", "exclude_tables = [\"users\"]\n");
+    assert_eq!(scan(site, &[]).code, Some(0));
+}
