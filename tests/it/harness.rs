@@ -131,8 +131,10 @@ impl<'a> Site<'a> {
 
     /// Writes the client's configuration but for `source_url`, which comes by the environment.
     pub fn configure_client(&self, client: &str, rest: &str) {
+        // A pull whose server stays away gives up after the timeout: long enough for a busy machine.
+        let patience = if client.contains("timeout") { "" } else { "timeout = 20\n" };
         let text = format!(
-            "token = \"{TOKEN}\"\nenvironment = \"local\"\n{}\n[database]\nurl = \"{}\"\n[client]\n{client}\n{rest}\n",
+            "token = \"{TOKEN}\"\nenvironment = \"local\"\n{}\n[database]\nurl = \"{}\"\n[client]\n{patience}{client}\n{rest}\n",
             top_level(rest),
             self.target.url(&self.target_db),
             rest = below(rest)
