@@ -57,6 +57,7 @@ fn checks(references: usize, is_referenced: bool) -> Checks {
             table: at + 1,
             compared: vec![Compared::Cell(0, Canon::Number)],
             unique: true,
+            has_earlier: false,
         });
         checks.references.push(Checked {
             reference,
@@ -69,7 +70,12 @@ fn checks(references: usize, is_referenced: bool) -> Checks {
         });
     }
     if is_referenced {
-        checks.keys.push(Key { table: 0, compared: vec![Compared::Cell(0, Canon::Number)], unique: true });
+        checks.keys.push(Key {
+            table: 0,
+            compared: vec![Compared::Cell(0, Canon::Number)],
+            unique: true,
+            has_earlier: false,
+        });
     }
     checks
 }
