@@ -9,11 +9,12 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("secret", &[]),
     ("sql", &["error", "schema", "sql"]),
     ("schema", &["error", "sql", "schema"]),
-    ("plan", &["error", "schema", "secret", "sql", "plan"]),
+    ("plan", &["error", "schema", "secret", "sql", "wire", "plan"]),
     ("wire", &["error", "schema", "sql", "wire"]),
     ("db", &["error", "schema", "secret", "sql", "wire", "db"]),
     ("config", &["db", "error", "secret", "config"]),
     ("scan", &["error", "plan", "schema", "scan"]),
+    ("install", &["config", "error", "schema", "secret", "source", "sql", "install"]),
     ("source", &["random", "db", "error", "plan", "schema", "sql", "source"]),
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     (
