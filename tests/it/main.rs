@@ -78,8 +78,10 @@ mod subset_shape;
 #[path = "../../src/plan/sanitize/fixture.rs"]
 mod tables;
 mod target_job;
+mod target_known;
 mod target_merge;
 mod target_merge_kill;
+mod target_unique;
 mod verify;
 
 // The shared builders name the library's types from the crate root.
@@ -175,6 +177,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     subset::tests(&mut add);
     target_merge::tests(&mut add);
     target_merge_kill::tests(&mut add);
+    target_known::tests(&mut add);
+    target_unique::tests(&mut add);
     verify::tests(&mut add);
 
     trials
