@@ -50,7 +50,12 @@ impl Link {
                         return;
                     }
                     let (Ok(client), state) = (client, Arc::clone(&state)) else { continue };
-                    std::thread::spawn(move || carry(client, &state));
+                    std::thread::spawn(move || {
+                        let kept = client.try_clone();
+                        carry(client, &state);
+                        // Whatever happened: another handle of it is among the open ones.
+                        kept.map(|client| client.shutdown(Shutdown::Both))
+                    });
                 }
             }
         });

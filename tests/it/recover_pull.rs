@@ -12,8 +12,11 @@ use rustix::process::{Signal, kill_process};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// A test on a site with a big table and a little one.
+type Case = fn(&Site<'_>);
+
 pub fn tests(add: &mut Add<'_>) {
-    let cases: [(&str, fn(&Site<'_>)); 9] = [
+    let cases: [(&str, Case); 9] = [
         ("cut_in_the_middle", cut_in_the_middle),
         ("away_for_a_while", away_for_a_while),
         ("busy_answers", busy_answers),

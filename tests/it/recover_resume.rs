@@ -6,8 +6,11 @@ use crate::recover_link::{FOR_GOOD, Link, chunks_of, count};
 use crate::recover_pull::{end, expect_whole, mark, start};
 use mysql::prelude::Queryable;
 
+/// A test on a site with a big table and a little one.
+type Case = fn(&Site<'_>);
+
 pub fn tests(add: &mut Add<'_>) {
-    let cases: [(&str, fn(&Site<'_>)); 9] = [
+    let cases: [(&str, Case); 9] = [
         ("killed", killed),
         ("network_gone_for_good", network_gone_for_good),
         ("table_without_transactions", table_without_transactions),
