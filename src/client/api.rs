@@ -211,7 +211,8 @@ impl Api {
         bytes_max: u64,
     ) -> Result<T> {
         failure::expect_type(&answer_head(&answer), "application/json", &self.base)?;
-        let mut reader = answer.into_body().into_with_config().limit(u64::MAX).reader().take(bytes_max + 1);
+        let body = Timed(answer.into_body().into_with_config().limit(u64::MAX).reader());
+        let mut reader = body.take(bytes_max + 1);
         let parsed = serde_json::from_reader(std::io::BufReader::new(&mut reader));
         if reader.limit() == 0 {
             return Err(Error::new(Kind::Remote, format!("the answer is larger than {bytes_max} bytes"))

@@ -79,6 +79,19 @@ const PRIVILEGE: &[u16] = &[1044, 1045, 1142, 1143, 1227, 1370, 1410, 1419, 1698
 /// Numbers that another attempt may not meet: deadlock, lock wait, too many connections, shutdown, killed.
 const RETRYABLE: &[u16] = &[1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213, 1927, 2006, 2013, 3024];
 
+/// Numbers that mean that there is no room: disk full, table full, and MySQL's for no room while a table is defined.
+const FULL: &[u16] = &[1021, 1114, 3664, 3675];
+const FULL_HINT: &str =
+    "the database has no room left: make some on its disk (or let its tablespace grow) and try again";
+
+/// Other errors are about a full disk when they quote the system's number for it, or MariaDB's for a full tablespace.
+fn is_full(code: u16, message: &str) -> bool {
+    FULL.contains(&code)
+        || ["errno: 28 ", "Errcode: 28 ", "error 28 ", "errno: 135 "]
+            .iter()
+            .any(|text| message.contains(text))
+}
+
 /// Turns a driver error into ours: `kind` unless the number means a missing right; nothing of a row survives.
 #[must_use]
 pub fn from_mysql(error: mysql::Error, kind: Kind) -> Error {
@@ -107,13 +120,17 @@ pub fn from_mysql(error: mysql::Error, kind: Kind) -> Error {
 }
 
 fn broken(error: std::io::Error, kind: Kind) -> Error {
-    Error::new(kind, "the database connection broke").source(error).retryable()
+    Error::new(kind, "the database connection broke")
+        .source(error)
+        .hint("the database may have been restarted, or have ended the connection; try again")
+        .retryable()
 }
 
 fn from_server(code: u16, state: &str, message: &str, kind: Kind) -> Error {
     let kind = if PRIVILEGE.contains(&code) { Kind::Privilege } else { kind };
     let error = ServerError { code, state: state.to_owned(), message: strip_values(code, message) };
     let wrapped = Error::new(kind, error.to_string()).source(Cause(error));
+    let wrapped = if is_full(code, message) { wrapped.hint(FULL_HINT) } else { wrapped };
     if RETRYABLE.contains(&code) { wrapped.retryable() } else { wrapped }
 }
 
@@ -189,5 +206,18 @@ mod tests {
         assert!(deadlock.is_retryable());
         assert_eq!(server_code(&deadlock), Some(1213));
         assert_eq!(server_code(&Error::usage("x")), None);
+    }
+
+    #[test]
+    fn no_room_is_told_whatever_the_number() {
+        let is_told = |code, message: &str| {
+            let hint = from_server(code, "HY000", message, Kind::Target).hint_text().map(str::to_owned);
+            hint.is_some_and(|hint| hint.contains("no room"))
+        };
+        assert!(is_told(1114, "The table 'users' is full"));
+        assert!(is_told(3, "Error writing file '/tmp/MLfd=4' (Errcode: 28 \"No space left on device\")"));
+        assert!(is_told(1005, "Can't create table `app`.`t` (errno: 28 \"No space left on device\")"));
+        assert!(is_told(1030, "Got error 28 \"No space left on device\" from storage engine InnoDB"));
+        assert!(!is_told(1005, "Can't create table `app`.`t` (errno: 150 \"Foreign key constraint\")"));
     }
 }

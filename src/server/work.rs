@@ -103,6 +103,7 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
         true => Some(Workspace::create(&shared.home, &shared.keeper, &run.id)?),
         false => None,
     };
+    phase("run.begun");
     let result = watch::during(&run.statements, || run_workers(shared, run, workspace));
     if result.is_err() {
         run.cancel();
@@ -151,6 +152,7 @@ fn run_workers(shared: &Shared, run: &Arc<Run>, mut workspace: Option<Workspace>
     });
     if let Some(workspace) = places.workspace {
         workspace.drop_now().context(|| "dropping the workspace")?;
+        phase("workspace.dropped");
     }
     match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(error) => Err(error),
@@ -199,6 +201,7 @@ fn check_references(shared: &Shared, run: &Arc<Run>) -> Result<()> {
     if rows > 0 {
         tracing::info!(run = run.id, rows, "took back rows whose parents came or went while they were read");
     }
+    phase("rows.checked");
     (0..run.tables.len()).filter(|at| run.references.has_child(*at)).for_each(|at| run.finish_table(at));
     Ok(())
 }
@@ -251,6 +254,7 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
         (Route::Copy(_), Some(workspace), Some(place)) => {
             run.enter(at, TablePhase::Copy);
             let (sanitized, begun) = copy(shared, run, workspace, place, places.kept.get(), at)?;
+            phase("table.sanitized");
             run.enter(at, TablePhase::Dump);
             let mut reader = shared.home.open_reader(&run.id, &run.statements)?;
             check_server(shared, reader.server())?;

@@ -2,7 +2,7 @@
 //! in one transaction. It is there completely or not at all.
 
 use crate::db::Connection;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::sql::TableName;
 use crate::sql::ident::string_literal;
 use serde::Serialize;
@@ -17,7 +17,8 @@ pub(super) fn create(conn: &mut Connection, table: &TableName) -> Result<()> {
     conn.execute(&format!(
         "CREATE TABLE {table} (seq INT UNSIGNED NOT NULL PRIMARY KEY, part MEDIUMTEXT NOT NULL) \
          ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
-    ))?;
+    ))
+    .context(|| format!("creating the record {table}"))?;
     Ok(())
 }
 

@@ -164,7 +164,9 @@ fn one_way(site: &Site<'_>, database: &str, number: usize, way: &[&str]) {
     for statement in [format!("DROP DATABASE {target}"), format!("DROP USER '{user}'@'%'")] {
         exec(&mut conn, &statement);
     }
-    exec(&mut site.source.connect().unwrap(), &format!("DROP USER 'inst{number}_{}'@'%'", site.source_db));
+    let mut conn = site.source.connect().unwrap();
+    exec(&mut conn, &format!("DROP USER 'inst{number}_{}'@'%'", site.source_db));
+    exec(&mut conn, &format!("DROP DATABASE IF EXISTS {work}"));
 }
 
 fn existing_files(site: &Site<'_>) {

@@ -5,8 +5,9 @@ use crate::cli_common::small;
 use crate::cli_install::install;
 use crate::cli_proxy::{Answer, Proxy, Response};
 use crate::harness::{Add, FLAVOURS, Site, TOKEN, short};
+use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
@@ -70,7 +71,10 @@ fn diagnoses(site: &Site<'_>) {
     let (code, fine) = server(&serve.url, TOKEN);
     assert_eq!((code, fine.as_str()), (Some(0), " | "));
 
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Bound and not listening: nobody else gets the port, and who connects is refused.
+    let bound = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    bound.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let free = bound.local_addr().unwrap().as_socket().unwrap();
     // It accepts connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let newer = Proxy::start(&serve.url, |_, response| {

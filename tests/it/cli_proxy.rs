@@ -36,6 +36,19 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+impl Response {
+    /// Status line and headers, for a body said to have `length` bytes; the connection ends behind it.
+    pub fn head(&self, length: usize) -> String {
+        let mut head = format!("HTTP/1.1 {}\r\n", self.status);
+        for line in &self.headers {
+            head.push_str(line);
+            head.push_str("\r\n");
+        }
+        head.push_str(&format!("Content-Length: {length}\r\nConnection: close\r\n\r\n"));
+        head
+    }
+}
+
 /// What the client gets.
 pub enum Answer {
     /// This.
@@ -98,13 +111,23 @@ impl Drop for Proxy {
     }
 }
 
-fn serve(mut client: TcpStream, upstream: &str, change: &Change, dumps: &AtomicU32) -> Option<()> {
+/// One request and what the server answers to it.
+pub struct Exchange {
+    /// `GET`, `POST`, `DELETE`.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    pub response: Response,
+}
+
+/// Reads one request from the client, asks the server and reads its whole answer. None: one of the two went away.
+pub fn exchange(client: &mut TcpStream, upstream: &str) -> Option<Exchange> {
     client.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-    let (head, rest) = read_head(&mut client)?;
+    let (head, rest) = read_head(client)?;
     let mut lines = head.lines();
     let first = lines.next()?.to_owned();
     let mut words = first.split_whitespace();
-    let path = words.nth(1)?.to_owned();
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
     let headers: Vec<&str> =
         lines.filter(|line| !line.is_empty() && !is_header(line, "connection")).collect();
     let length = headers.iter().find(|line| is_header(line, "content-length"));
@@ -124,7 +147,11 @@ fn serve(mut client: TcpStream, upstream: &str, change: &Change, dumps: &AtomicU
     server.write_all(&body).ok()?;
     let mut bytes = Vec::new();
     server.read_to_end(&mut bytes).ok()?;
-    let response = parse(&bytes)?;
+    Some(Exchange { method, path, response: parse(&bytes)? })
+}
+
+fn serve(mut client: TcpStream, upstream: &str, change: &Change, dumps: &AtomicU32) -> Option<()> {
+    let Exchange { path, response, .. } = exchange(&mut client, upstream)?;
     let dump = path.contains("/dump/").then(|| dumps.fetch_add(1, Ordering::Relaxed));
     match change(&Request { path, dump }, response) {
         Answer::Whole(response) => {
@@ -193,13 +220,7 @@ fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
 }
 
 fn send(client: &mut TcpStream, response: &Response, length: usize) -> Option<()> {
-    let mut head = format!("HTTP/1.1 {}\r\n", response.status);
-    for line in &response.headers {
-        head.push_str(line);
-        head.push_str("\r\n");
-    }
-    head.push_str(&format!("Content-Length: {length}\r\nConnection: close\r\n\r\n"));
-    client.write_all(head.as_bytes()).ok()?;
+    client.write_all(response.head(length).as_bytes()).ok()?;
     client.write_all(&response.body).ok()
 }
 

@@ -383,6 +383,11 @@ impl Serve {
         self.child.wait().unwrap();
     }
 
+    /// Its exit code if it has ended by itself; none of a process that was killed.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        self.child.try_wait().unwrap().map(|status| status.code())
+    }
+
     /// Asks it to stop; gives its exit code.
     pub fn stop(&mut self) -> Option<i32> {
         let pid = rustix_pid(self.child.id());

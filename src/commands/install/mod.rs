@@ -43,7 +43,7 @@ pub struct InstallArgs {
     /// Read the database's URL from the next line of standard input
     #[arg(long)]
     pub database_url_stdin: bool,
-    /// Where the server is, without the route prefix: https://app.example
+    /// Where the server is, without the route prefix: `https://app.example`
     #[arg(long, value_name = "URL")]
     pub source_url: Option<String>,
     /// Client: what this machine is called [default: local]

@@ -94,7 +94,7 @@ impl Outlook<'_> {
         match self.scanned {
             Scanned::NotAsked | Scanned::Found { left: 0 } => Ok(()),
             Scanned::Found { left } => screen.result(&format!(
-                "\n{} that look sensitive have no rule: `backfill scan` shows them.",
+                "\nStill without a rule: {} that by name and type may be sensitive. `backfill scan` shows more.",
                 plural(*left as u64, "column")
             )),
             Scanned::Failed(why) => screen.result(&format!(
