@@ -41,7 +41,7 @@ pub struct Pulled {
     pub is_new: bool,
     /// Columns of the source that the target's table lacks.
     pub lost_columns: Vec<String>,
-    /// How its rows come: [`select`] says whole, [`super::delta::decide`] finds out what needs less.
+    /// How its rows come: [`select`] says whole, the records of earlier pulls tell what needs less.
     pub how: How,
 }
 

@@ -23,6 +23,13 @@ impl Moment {
         Self(self.0.saturating_sub(distance))
     }
 
+    /// The moment so much after; the last there is, at most.
+    #[must_use]
+    pub fn after(self, distance: Duration) -> Self {
+        let distance = SignedDuration::try_from(distance).unwrap_or(SignedDuration::MAX);
+        Self(self.0.saturating_add(distance))
+    }
+
     /// The last moment up to this one that has no more than so many digits of a second's fraction.
     #[must_use]
     pub fn floor(self, digits: u8) -> Self {
@@ -146,6 +153,8 @@ mod tests {
             moment("2026-03-01 00:04:59").before(Duration::from_secs(300)).to_string(),
             "2026-02-28 23:59:59"
         );
+        let tick = Duration::from_micros(1);
+        assert_eq!(moment("2026-02-28 23:59:59.999999").after(tick).to_string(), "2026-03-01 00:00:00");
         assert!(moment("0001-01-01 00:00:00").before(Duration::MAX) < moment("0001-01-01 00:00:00"));
     }
 }
