@@ -74,7 +74,7 @@ enum Command {
     Status,
     /// Drop what dead runs and pulls left behind in the configured database
     Cleanup(CleanupArgs),
-    /// Print a commented configuration
+    /// Set up one side: configuration, token, rights, rules; or print a commented configuration
     Install(InstallArgs),
     /// List columns of the source that look sensitive and have no rule; exit code 1 if there are any
     Scan,
@@ -153,7 +153,7 @@ fn run(cli: Cli, screen: &Screen) -> Result<ExitCode> {
         Some(Command::Pull(args)) => commands::pull::run(&args, &context),
         Some(Command::Status) => commands::status::run(&context),
         Some(Command::Cleanup(args)) => commands::cleanup::run(&args, &context),
-        Some(Command::Install(args)) => commands::install::run(&args, &context),
+        Some(Command::Install(args)) => return commands::install::run(&args, &context),
         Some(Command::Scan) => return commands::scan::run(&context),
         Some(Command::Demo) => commands::demo::run(&context),
         Some(Command::Completions { shell }) => completions(shell, screen),
@@ -232,7 +232,9 @@ mod tests {
             "pull --parallel 0",
             "pull --parallel 65",
             "-q -v status",
-            "install",
+            "install --print-config --yes",
+            "install --generate-token --token-stdin",
+            "install --role both",
             "cleanup --max-age -1",
             "--log-format xml status",
         ] {

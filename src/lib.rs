@@ -7,7 +7,8 @@
 //! - databases: [`db`] (connections), [`source`] (reads production, writes only to its workspace),
 //!   [`target`] (the only writer of the developer's database);
 //! - network: [`server`], [`client`];
-//! - around them: [`config`], [`commands`] (one verb each), [`ui`] (the only writer to the terminal),
+//! - around them: [`config`], [`install`] (files of a new side), [`commands`] (one verb each), [`ui`] (the only writer
+//!   to the terminal),
 //!   [`sandbox`] (throwaway database servers for the demo, tests and benches).
 //!
 //! Invariants, each held by types and tests:
@@ -26,6 +27,7 @@ pub mod config;
 pub mod db;
 pub mod error;
 pub mod fault;
+pub mod install;
 pub mod plan;
 pub mod random;
 pub mod sandbox;

@@ -8,8 +8,10 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::secret::Secret;
 use crate::wire::api::{RunCreated, RunRequest, RunStatus};
 use crate::wire::manifest::{MANIFEST_BYTES_MAX, Manifest};
+use crate::wire::moment::Moment;
 use crate::wire::{PROTOCOL, PROTOCOL_HEADER};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +32,8 @@ const ERROR_BYTES_MAX: u64 = 64 * 1024;
 /// A stream or a long poll that is silent for so long is lost, whatever `client.timeout` allows: the server says
 /// something at least every 30 seconds. A laptop that changed its network would wait in vain for the rest.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Longest query that is sent; proxies take request lines of 8 KiB.
+const QUERY_BYTES_MAX: usize = 6 * 1024;
 /// Buffer for what arrives, per connection.
 const INPUT_BUFFER_BYTES: usize = 1024 * 1024;
 
@@ -94,7 +98,17 @@ impl Api {
     /// # Errors
     /// `Remote` and `Busy` as the server answers; `Remote` when it speaks another protocol version.
     pub fn manifest(&self) -> Result<Manifest> {
-        self.ask("asking for the manifest", MANIFEST_BYTES_MAX, || self.get("manifest"))
+        self.manifest_after(&BTreeMap::new())
+    }
+
+    /// As [`Api::manifest`], with the number of rows that each of these tables has from its moment on, where the server
+    /// can tell.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn manifest_after(&self, after: &BTreeMap<String, Moment>) -> Result<Manifest> {
+        let path = format!("manifest{}", query(after));
+        self.ask("asking for the manifest", MANIFEST_BYTES_MAX, || self.get(&path))
     }
 
     /// Starts a run. Attempts with the same `key` start it once.
@@ -251,6 +265,20 @@ fn answer_head(answer: &http::Response<Body>) -> Answer {
         retry_after: header("Retry-After"),
         protocol: header(PROTOCOL_HEADER),
     }
+}
+
+/// `?after[TABLE]=MOMENT&…`, no longer than servers and proxies take it. What has no room is not asked about: its rows
+/// come without being counted first.
+fn query(after: &BTreeMap<String, Moment>) -> String {
+    let mut query = String::new();
+    for (table, moment) in after {
+        let lead = if query.is_empty() { '?' } else { '&' };
+        let part = format!("{lead}after[{}]={}", segment(table), segment(&moment.to_string()));
+        if query.len() + part.len() <= QUERY_BYTES_MAX {
+            query.push_str(&part);
+        }
+    }
+    query
 }
 
 fn segment(text: &str) -> String {

@@ -182,3 +182,18 @@ fn debug_shows_no_token() {
     let api = api("127.0.0.1:1".parse().unwrap());
     assert!(!format!("{api:?}").contains("ttt"));
 }
+
+#[test]
+fn what_is_asked_about_fits_into_a_request() {
+    assert_eq!(query(&BTreeMap::new()), "");
+    let moment: Moment = "2026-11-22 10:00:00".parse().unwrap();
+    let odd = BTreeMap::from([("a&b]".to_owned(), moment), ("users".to_owned(), moment)]);
+    assert_eq!(
+        query(&odd),
+        "?after[a%26b%5D]=2026-11-22%2010%3A00%3A00&after[users]=2026-11-22%2010%3A00%3A00"
+    );
+    let many: BTreeMap<String, Moment> = (0..1000).map(|n| (format!("table_{n}"), moment)).collect();
+    let query = query(&many);
+    assert!(query.len() <= QUERY_BYTES_MAX && query.len() > QUERY_BYTES_MAX - 100, "{}", query.len());
+    assert!(query.starts_with("?after[table_0]="));
+}

@@ -3,6 +3,7 @@
 
 use super::failure;
 use super::fetch::{Fetch, FetchTable, Fetched, Loaded as Rows, Sink, fetch};
+use super::identity;
 use super::link::{ServerRun, StagingSink};
 use super::outage::Patience;
 use super::retry::Trouble;
@@ -269,7 +270,7 @@ impl Load<'_> {
         let same =
             |entry: &crate::wire::manifest::TableEntry| digest(&entry.table.name) == Some(&entry.digest);
         let all_same = self.selection.pulled.iter().all(|pulled| same(&pulled.entry));
-        if manifest.database != self.work.manifest.database || !all_same {
+        if identity::source(&manifest) != identity::source(self.work.manifest) || !all_same {
             let what = "the server lost the run, and its tables or rules are others now";
             return Err(Error::new(Kind::Remote, what).hint("your data is as it was; pull again"));
         }

@@ -1,9 +1,11 @@
 //! Talks to a backfill server and feeds the target.
 //!
-//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] decides, [`fetch`] moves
-//! rows, [`state`] remembers, and [`hooks`] tell others.
+//! [`run`] is the script of a pull, `work` what it does once it was agreed to; [`select`] and `delta` decide, [`fetch`] moves rows,
+//! [`state`] remembers, and [`hooks`] tell others.
 
+mod aftermath;
 mod api;
+mod delta;
 mod failure;
 pub mod fetch;
 pub mod hooks;
@@ -17,6 +19,7 @@ mod progress;
 mod retry;
 pub mod run;
 pub mod select;
+mod sight;
 pub mod state;
 pub mod summary;
 mod verify;

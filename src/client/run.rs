@@ -4,24 +4,25 @@
 //! it was, and what was staged is dropped.
 
 use super::api::{Api, Remote};
+use super::delta::{self, Past};
 use super::failure::same_protocol;
-use super::identity;
+use super::kept::Brought;
 use super::outage::Patience;
 use super::select::{Selection, Wishes, select};
-use super::state::{Begun, Mode, Pair, State, TargetRecord, outcome_of, unix_now};
+use super::sight::Sight;
+use super::state::{Begun, Mode, Pair, Records, State, TargetRecord, outcome_of, read_history, unix_now};
 use super::summary::{Preview, Summary};
 use super::work::Work;
-use super::{Interrupt, Progress};
+use super::{Interrupt, Progress, aftermath, identity};
 use crate::config::PullConfig;
-use crate::db::flavour::ServerFacts;
-use crate::db::introspect::view_names;
-use crate::db::{Connection, Role, unless_deadlocked};
+use crate::db::unless_deadlocked;
 use crate::error::{Context, Result};
 use crate::schema::Schema;
 use crate::schema::diff::TargetSide;
+use crate::target::fingerprint::Fingerprint;
 use crate::target::{self, Claimed, Target, guard};
 use crate::wire::manifest::Manifest;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// How many steps are counted out to the user.
@@ -37,6 +38,8 @@ pub struct Pull<'a> {
     pub config: &'a PullConfig,
     /// `--tables`; empty for all.
     pub tables: &'a [String],
+    /// `--full`: bring every row, whatever was pulled before.
+    pub full: bool,
     /// `--verify`: read back what was loaded, before it is swapped in.
     pub verify: bool,
     /// `--fresh`: nothing of an earlier pull is used.
@@ -47,13 +50,33 @@ pub struct Pull<'a> {
     pub interrupt: &'a Interrupt,
 }
 
-/// What is known before anything is changed.
-struct Known {
+/// What will be done, decided before anything is changed.
+struct Decided {
     manifest: Manifest,
-    /// None: the database does not exist.
-    target: Option<Target>,
-    facts: ServerFacts,
-    views: BTreeSet<String>,
+    schema: Schema,
+    selection: Selection,
+    pair: Pair,
+    /// Tables that have rows which no pull brought, and are to be replaced.
+    strangers: Vec<String>,
+}
+
+/// What is there once everything is in place.
+struct Came {
+    brought: Brought,
+    /// Tables that stayed, as they were before.
+    stayed: BTreeMap<String, Fingerprint>,
+}
+
+/// What the target's tables are known by. A target that does not answer is no reason to fail: without fingerprints the
+/// next pull brings its tables whole.
+fn fingerprints(target: &Target, names: &[String]) -> BTreeMap<String, Fingerprint> {
+    if names.is_empty() {
+        return BTreeMap::new();
+    }
+    target.fingerprints(names).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the target's tables cannot be looked at: the next pull brings them whole");
+        BTreeMap::new()
+    })
 }
 
 impl Pull<'_> {
@@ -63,12 +86,14 @@ impl Pull<'_> {
     /// As [`Pull::run`], as far as it goes.
     pub fn preview(&self) -> Result<Preview> {
         self.check_environment()?;
-        let api = self.api();
-        let manifest = self.manifest(&api)?;
-        let known = unless_deadlocked(|| self.look(&manifest))?;
-        let schema = self.schema(&known)?;
-        let selection = self.select(&known, &schema)?;
-        Ok(Preview::new(&known.manifest, self.config.database.describe(), selection))
+        let history = read_history(&self.config.state_file)?;
+        self.remark(history.remark);
+        let mut sight = unless_deadlocked(|| Sight::of(&self.config.database))?;
+        let past = self.past(&history.records, &sight);
+        let manifest = self.manifest(&self.api(), &past)?;
+        sight.check_not_source(&manifest)?;
+        let Decided { manifest, selection, strangers, .. } = self.decide(&sight, &past, manifest)?;
+        Ok(Preview::new(&manifest, self.config.database.describe(), selection, &strangers))
     }
 
     /// Pulls. None if the user said no.
@@ -82,62 +107,101 @@ impl Pull<'_> {
         let (mut state, remark) = State::open(&self.config.state_file)?;
         self.remark(remark);
 
+        self.step(2, &format!("looking at the target {}", self.config.database.describe()))?;
+        let mut sight = unless_deadlocked(|| Sight::of(&self.config.database))?;
+        let past = self.past(state.records(), &sight);
         let api = self.api();
-        self.step(2, &format!("asking {} for the manifest", api.base()))?;
-        let manifest = self.manifest(&api)?;
-        self.step(3, &format!("looking at the target {}", self.config.database.describe()))?;
-        let known = unless_deadlocked(|| self.look(&manifest))?;
-        let claimed = self.claim(known.target.as_ref())?;
-        let schema = self.schema(&known)?;
-        let selection = self.select(&known, &schema)?;
-        if !confirm(&self.question(&known, &selection))? {
+        self.step(3, &format!("asking {} for the manifest", api.base()))?;
+        let manifest = self.manifest(&api, &past)?;
+        sight.check_not_source(&manifest)?;
+        let claimed = self.claim(&sight, &mut state)?;
+        let decided = self.decide(&sight, &past, manifest)?;
+        if let Some(question) = self.question(&sight, &decided)
+            && !confirm(&question)?
+        {
             return Ok(None);
         }
-        let (target, claimed) = match (known.target, claimed) {
+        let (target, claimed) = match (sight.target, claimed) {
             (Some(target), Some(claimed)) => (target, claimed),
             _ => self.create_database()?,
         };
-
-        let tables = selection.pulled.len() + selection.empty.len();
-        let id = state.begin(Begun {
-            mode: Mode::Full,
-            source: &manifest.database,
-            target: &self.config.database.describe(),
-            tables: tables as u64,
-            unchanged: 0,
-            selected: !self.tables.is_empty(),
-        })?;
-        let work = Work { pull: self, api: &api, manifest: &manifest, target: &target, claimed: &claimed };
-        let done = work.stage(&schema, &selection).and_then(|staged| work.swap(staged));
-        let duration = begun.elapsed();
-        match done {
-            Ok(mut summary) => {
-                let left = TargetRecord {
-                    pair: Pair {
-                        target: identity::target(target.facts(), &self.config.database),
-                        source: identity::source(&manifest),
-                    },
-                    target_name: self.config.database.describe(),
-                    source_name: manifest.database.clone(),
-                    used: unix_now(),
-                    tables: BTreeMap::new(),
-                };
-                if let Err(error) = state.complete(&id, summary.rows, duration, left) {
+        let id = state.begin(self.begun(&decided, &self.config.database.describe()))?;
+        let work =
+            Work { pull: self, api: &api, manifest: &decided.manifest, target: &target, claimed: &claimed };
+        match self.bring(&work, &mut state, &id, (&past, &decided)) {
+            Ok((mut summary, came)) => {
+                let left = self.left(&past, &decided, &target, &came, &id);
+                summary.checkpoint = left.tables.values().filter_map(|table| table.checkpoint).min();
+                if let Err(error) = state.complete(&id, summary.rows, begun.elapsed(), left) {
                     summary.notes.push(format!("the data is in place, the history is not written: {error}"));
                 }
                 summary.id = id;
-                summary.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                summary.duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+                let Decided { manifest, selection, .. } = decided;
                 let left = selection.left_alone.iter().map(|(table, why)| format!("`{table}`: {why}"));
                 summary.notes.extend(left.chain(selection.notes).chain(manifest.warnings));
                 Ok(Some(summary))
             }
             Err(error) => {
-                work.clean_up(&error);
-                if let Err(second) = state.fail(&id, outcome_of(&error), None, duration) {
+                let fate = work.clean_up(&error);
+                if let Err(second) = state.fail(&id, outcome_of(&error), fate, begun.elapsed()) {
                     tracing::warn!(error = %second, "the history is not written");
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Everything from the first byte to the last table in place.
+    fn bring(
+        &self,
+        work: &Work<'_>,
+        state: &mut State,
+        id: &str,
+        (past, decided): (&Past, &Decided),
+    ) -> Result<(Summary, Came)> {
+        let selection = &decided.selection;
+        let (mut summary, came) = if selection.pulled.is_empty() && selection.empty.is_empty() {
+            (work.summary(), Came { brought: work.brought(&[])?, stayed: BTreeMap::new() })
+        } else {
+            let staged = work.stage(&decided.schema, selection)?;
+            let brought = staged.brought.clone();
+            let stayed = fingerprints(work.target, &past.staying(&decided.pair, selection));
+            state.swapping(id)?;
+            (work.swap(staged)?, Came { brought, stayed })
+        };
+        summary.fill(selection, &|name| came.brought.tables.get(name).map_or(0, |table| table.rows));
+        Ok((summary, came))
+    }
+
+    fn begun<'b>(&self, decided: &'b Decided, target: &'b str) -> Begun<'b> {
+        let selection = &decided.selection;
+        Begun {
+            mode: delta::mode(selection),
+            source: &decided.manifest.database,
+            target,
+            tables: (selection.pulled.len() + selection.empty.len()) as u64,
+            unchanged: selection.unchanged.len() as u64,
+            selected: !self.tables.is_empty(),
+        }
+    }
+
+    fn past(&self, records: &Records, sight: &Sight) -> Past {
+        let target = identity::target(&sight.facts, &self.config.database);
+        Past::new(records, target, self.config.delta_overlap, self.full)
+    }
+
+    /// What to remember of this pull.
+    fn left(&self, past: &Past, decided: &Decided, target: &Target, came: &Came, id: &str) -> TargetRecord {
+        let pulled = &decided.selection.pulled;
+        let names = pulled.iter().map(|pulled| &pulled.target_name).chain(came.stayed.keys());
+        let now = fingerprints(target, &names.cloned().collect::<Vec<_>>());
+        TargetRecord {
+            pair: decided.pair.clone(),
+            target_name: self.config.database.describe(),
+            source_name: decided.manifest.database.clone(),
+            used: unix_now(),
+            tables: past.left(pulled, &decided.pair, &came.brought, (&came.stayed, &now), id),
         }
     }
 
@@ -172,9 +236,10 @@ impl Pull<'_> {
         Api::new(&self.remote())
     }
 
-    fn manifest(&self, api: &Api) -> Result<Manifest> {
+    fn manifest(&self, api: &Api, past: &Past) -> Result<Manifest> {
         let patience = Patience::new(self.config.timeout, self.progress, self.interrupt);
-        let manifest = patience.first_contact(|| api.manifest())?;
+        let news = past.news();
+        let manifest = patience.first_contact(|| api.manifest_after(&news))?;
         same_protocol(manifest.protocol, api.base())?;
         tracing::info!(
             server = manifest.backfill,
@@ -185,31 +250,13 @@ impl Pull<'_> {
         Ok(manifest)
     }
 
-    /// Finds out what the target is, and that it is not the source, over a connection that changes nothing.
-    fn look(&self, manifest: &Manifest) -> Result<Known> {
-        let endpoint = &self.config.database;
-        guard::check_schema_name(&endpoint.database)?;
-        let mut conn = Connection::open_in(endpoint, Role::Target, None)?;
-        let facts = ServerFacts::load(&mut conn)?;
-        guard::check_not_source(&mut conn, &facts, &manifest.identity)?;
-        let target = if target::exists(endpoint)? { Some(Target::open(endpoint)?) } else { None };
-        let views = view_names(&mut conn, &endpoint.database)?;
-        Ok(Known { manifest: manifest.clone(), target, facts, views })
-    }
-
     /// Makes sure that nobody else pulls into the target, and ends what a dead pull left in the middle.
-    fn claim(&self, target: Option<&Target>) -> Result<Option<Claimed>> {
-        let Some(target) = target else { return Ok(None) };
+    fn claim(&self, sight: &Sight, state: &mut State) -> Result<Option<Claimed>> {
+        let Some(target) = &sight.target else { return Ok(None) };
         let claimed = target.claim()?;
-        for recovered in claimed.recover()? {
-            let tables = recovered.tables;
-            self.progress.note(&match (recovered.left_behind, recovered.swapped) {
-                (Some(left), _) => left,
-                (None, true) => format!("an interrupted swap of {tables} tables was completed"),
-                (None, false) => {
-                    format!("an interrupted swap of {tables} tables was undone; the data is as it was")
-                }
-            });
+        let recovered = claimed.recover()?;
+        for note in aftermath::notes(state, &self.config.database.describe(), &recovered) {
+            self.progress.note(&note);
         }
         Ok(Some(claimed))
     }
@@ -221,51 +268,49 @@ impl Pull<'_> {
         Ok((target, claimed))
     }
 
-    /// The target's tables; none where there is no database yet.
-    fn schema(&self, known: &Known) -> Result<Schema> {
-        match &known.target {
-            Some(target) => target.schema(),
-            None => Ok(Schema {
-                database: self.config.database.database.clone(),
-                flavour: known.facts.flavour,
-                version: known.facts.version,
-                tables: BTreeMap::new(),
-                foreign_keys: Vec::new(),
-                triggers: Vec::new(),
-                views: 0,
-                routines: 0,
-                events: 0,
-            }),
-        }
-    }
-
-    fn select(&self, known: &Known, schema: &Schema) -> Result<Selection> {
+    /// Decides which tables come and how.
+    fn decide(&self, sight: &Sight, past: &Past, manifest: Manifest) -> Result<Decided> {
+        let schema = sight.schema(&self.config.database)?;
         let wishes = Wishes {
             tables: self.tables,
             keep: &self.config.keep_tables,
             exclude: &self.config.exclude_tables,
             create_missing: self.config.create_missing_tables,
         };
-        let folds_names = known.facts.folds_table_names();
-        select(&known.manifest, TargetSide { schema, views: &known.views, folds_names }, wishes)
+        let folds_names = sight.facts.folds_table_names();
+        let side = TargetSide { schema: &schema, views: &sight.views, folds_names };
+        let mut selection = select(&manifest, side, wishes)?;
+        let pair = Pair { target: past.target().to_owned(), source: identity::source(&manifest) };
+        let own = sight.own_tables(&schema, &selection)?;
+        past.decide(&mut selection, &manifest, &pair, &own)?;
+        let strangers = past.strangers(&selection, &own);
+        Ok(Decided { manifest, schema, selection, pair, strangers })
     }
 
-    fn question(&self, known: &Known, selection: &Selection) -> String {
+    /// What has to be answered with yes: every full pull, and whatever replaces data that no pull brought.
+    fn question(&self, sight: &Sight, decided: &Decided) -> Option<String> {
+        let Decided { selection, strangers, .. } = decided;
         let endpoint = &self.config.database;
         let host = match &endpoint.socket {
             Some(socket) => socket.display().to_string(),
             None => format!("{}:{}", endpoint.host, endpoint.port),
         };
+        let name = &endpoint.database;
+        if delta::mode(selection) == Mode::Delta {
+            let list = strangers.iter().map(|table| format!("`{table}`")).collect::<Vec<_>>().join(", ");
+            return (!strangers.is_empty()).then(|| {
+                format!("replace tables of `{name}` on {host} whose rows no pull brought ({list})?")
+            });
+        }
         let new = selection.pulled.iter().filter(|pulled| pulled.is_new).count() + selection.empty.len();
         let replaced = selection.pulled.len() + selection.empty.len() - new;
-        let name = &endpoint.database;
-        match (&known.target, replaced, new) {
+        Some(match (&sight.target, replaced, new) {
             (None, _, new) => format!("create database `{name}` on {host} with {new} tables?"),
             (Some(_), 0, new) => format!("create {new} tables in `{name}` on {host}?"),
             (Some(_), replaced, 0) => format!("replace {replaced} tables of `{name}` on {host}?"),
             (Some(_), replaced, new) => {
                 format!("replace {replaced} tables of `{name}` on {host} and create {new}?")
             }
-        }
+        })
     }
 }

@@ -3,11 +3,13 @@
 
 use crate::config::Patterns;
 use crate::error::{Error, Result};
+use crate::plan::delta::{How, Why};
 use crate::schema::ddl::create_table;
 use crate::schema::diff::{self, Action, Allowed, Comparison, Severity, SourceSide, TargetSide};
 use crate::schema::{Schema, Table};
 use crate::sql::TableName;
 use crate::wire::manifest::{Manifest, TableEntry};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// How unlike two names may be for one to be suggested for the other (1 is equal).
@@ -39,13 +41,36 @@ pub struct Pulled {
     pub is_new: bool,
     /// Columns of the source that the target's table lacks.
     pub lost_columns: Vec<String>,
+    /// How its rows come: [`select`] says whole, [`super::delta::decide`] finds out what needs less.
+    pub how: How,
+}
+
+impl Pulled {
+    /// Its name at the source.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.entry.table.name
+    }
+
+    /// Digest of the columns that are fetched, by both names.
+    #[must_use]
+    pub fn columns_digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for name in self.columns.iter().flat_map(|(from, to)| [from, to]) {
+            hash.update((name.len() as u64).to_le_bytes());
+            hash.update(name.as_bytes());
+        }
+        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// The decision.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Selection {
-    /// Replaced (or made) with the source's rows, in the manifest's order.
+    /// Replaced, made or brought up to date with the source's rows, in the manifest's order.
     pub pulled: Vec<Pulled>,
+    /// Left as they are: nothing in them is new.
+    pub unchanged: Vec<Pulled>,
     /// Excluded and missing on the target: made without rows.
     pub empty: Vec<Table>,
     /// Of the source and left alone, with the reason.
@@ -112,12 +137,14 @@ fn take(entries: &[&TableEntry], target: TargetSide<'_>, comparison: &Comparison
         let own = target.schema.tables.get(&compared.target_name);
         let is_lost = |name: &str| own.is_some_and(|own| own.column(name).is_none());
         let lost = entry.table.stored_columns().filter(|column| is_lost(&column.name));
+        let is_new = compared.action == Action::Create;
         selection.pulled.push(Pulled {
             entry: (*entry).clone(),
             target_name: compared.target_name.clone(),
             columns: compared.columns.clone(),
-            is_new: compared.action == Action::Create,
+            is_new,
             lost_columns: lost.map(|column| column.name.clone()).collect(),
+            how: How::Whole(if is_new { Why::New } else { Why::Asked }),
         });
     }
 }

@@ -200,6 +200,7 @@ mod tests {
             target_columns: vec!["a".into()],
             bytes_estimate: 0,
             transactional: true,
+            after: None,
             loaded: Default::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! `backfill pull`: replaces the target's tables by a sanitized copy of the source's.
+//! `backfill pull`: brings the target's tables up to date with a sanitized copy of the source's.
 
 use super::Context;
 use crate::client::Interrupt;
@@ -7,18 +7,20 @@ use crate::client::run::Pull;
 use crate::client::summary::{Preview, Summary, Verified};
 use crate::config::{Hooks, Overrides};
 use crate::error::{Context as _, Error, Result};
+use crate::plan::delta::Why;
 use crate::ui::Screen;
 use crate::ui::format::{count, duration, estimate, plural};
 use crate::ui::prompt::confirm;
 use crate::ui::table::{Align, Table};
 use crate::wire::manifest::NotCopied;
 use clap::Args;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// Options of `pull`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PullArgs {
-    /// Pull all that the server gives, not only what changed since the last pull (this version always does)
+    /// Pull all that the server gives, not only what changed since the last pull: rows deleted there go here too
     #[arg(long)]
     pub full: bool,
     /// Pull exactly these tables; `*` is allowed, tables that they refer to are not added
@@ -58,15 +60,15 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
     if tables.is_empty() && !args.tables.is_empty() {
         return Err(Error::usage("--tables names no table"));
     }
-    if !args.yes && !args.dry_run && !screen.can_ask() {
-        return Err(Error::usage("a pull replaces data, and there is no terminal to ask for a yes")
-            .hint(format!("say yes beforehand with {YES_FLAG}, or look first with --dry-run")));
+    if args.full && !args.yes && !args.dry_run && !screen.can_ask() {
+        return Err(cannot_ask("a full pull replaces data"));
     }
     let progress = screen.progress();
     let interrupt = Interrupt::listen()?;
     let pull = Pull {
         config: &config,
         tables: &tables,
+        full: args.full,
         verify: args.verify,
         fresh: args.fresh,
         progress: &*progress,
@@ -77,7 +79,11 @@ pub fn run(args: &PullArgs, context: &Context) -> Result<()> {
         drop(progress);
         return show(&preview, context);
     }
-    let ask = |question: &str| if args.yes { Ok(true) } else { confirm(screen, question, YES_FLAG) };
+    let ask = |question: &str| match args.yes {
+        true => Ok(true),
+        false if screen.can_ask() => confirm(screen, question, YES_FLAG),
+        false => Err(cannot_ask(&format!("this pull asks \"{question}\""))),
+    };
     let begun = Instant::now();
     let pulled = pull.run(&ask);
     drop(progress);
@@ -117,20 +123,16 @@ fn failed(hooks: &Hooks, error: &Error, duration: Duration, screen: &Screen, int
     }
 }
 
+fn cannot_ask(what: &str) -> Error {
+    Error::usage(format!("{what}, and there is no terminal to ask for a yes"))
+        .hint(format!("say yes beforehand with {YES_FLAG}, or look first with --dry-run"))
+}
+
 fn show(preview: &Preview, context: &Context) -> Result<()> {
     let screen = &context.screen;
     screen.table(&table_of(preview))?;
-    let pulled = preview.tables.iter().filter(|table| table.rows_estimate.is_some());
-    let (tables, rows) =
-        pulled.fold((0, 0u64), |(n, rows), t| (n + 1, rows.saturating_add(t.rows_estimate.unwrap_or(0))));
     screen.result("")?;
-    screen.result(&format!(
-        "A pull would bring {} with {} rows from `{}` into {}. Nothing was changed.",
-        plural(tables, "table"),
-        estimate(rows),
-        preview.source,
-        preview.target
-    ))?;
+    screen.result(&promise(preview))?;
     for note in &preview.notes {
         screen.result(&format!("- {note}"))?;
     }
@@ -138,6 +140,26 @@ fn show(preview: &Preview, context: &Context) -> Result<()> {
         screen.result(&line)?;
     }
     screen.json(preview)
+}
+
+/// What a pull would do, in a sentence.
+fn promise(preview: &Preview) -> String {
+    let of = |mode: &'static str| {
+        let tables =
+            preview.tables.iter().filter(move |t| t.how.as_ref().is_some_and(|how| how.mode == mode));
+        tables.fold((0, 0u64), |(n, rows), t| (n + 1, rows.saturating_add(t.rows_estimate.unwrap_or(0))))
+    };
+    let ((whole, rows), (delta, _), (unchanged, _)) = (of("full"), of("delta"), of("unchanged"));
+    let whole = (whole > 0).then(|| format!("{} with {} rows", plural(whole, "table"), estimate(rows)));
+    let delta = (delta > 0).then(|| format!("what is new in {}", plural(delta, "table")));
+    let brought: Vec<String> = delta.into_iter().chain(whole).collect();
+    let brought = if brought.is_empty() { "nothing".to_owned() } else { brought.join(" and ") };
+    let unchanged = match unchanged {
+        0 => String::new(),
+        tables => format!(" Nothing is new in {}.", plural(tables, "table")),
+    };
+    let Preview { source, target, .. } = preview;
+    format!("A pull would bring {brought} from `{source}` into {target}.{unchanged} Nothing was changed.")
 }
 
 fn table_of(preview: &Preview) -> Table {
@@ -165,14 +187,8 @@ fn table_of(preview: &Preview) -> Table {
 
 /// The summary in words.
 fn lines(summary: &Summary) -> Vec<String> {
-    let mut lines = vec![format!(
-        "Pulled {} with {} from `{}` into {} in {}.",
-        plural(summary.tables, "table"),
-        plural(summary.rows, "row"),
-        summary.source,
-        summary.target,
-        duration(summary.duration()),
-    )];
+    let mut lines = vec![headline(summary)];
+    lines.extend(whole(summary));
     let rebuilt = [
         (summary.indexes, "index built", "indexes built"),
         (summary.foreign_keys, "foreign key added", "foreign keys added"),
@@ -204,6 +220,49 @@ fn lines(summary: &Summary) -> Vec<String> {
     lines.extend(summary.notes.iter().map(|note| format!("- {note}")));
     lines.extend(not_copied(&summary.not_copied));
     lines
+}
+
+/// What came, in a sentence.
+fn headline(summary: &Summary) -> String {
+    let Summary { source, target, pulled, unchanged, .. } = summary;
+    let still = plural(unchanged.len() as u64, "table");
+    if summary.tables == 0 && !unchanged.is_empty() {
+        return format!(
+            "Nothing is new in {still} of `{source}` since the last pull into {target}: nothing was changed."
+        );
+    }
+    let delta = pulled.iter().filter(|table| table.how.mode == "delta").count() as u64;
+    let how = match summary.mode {
+        "delta" => format!(
+            " (DELTA: {delta} by delta, {} whole, {} unchanged)",
+            summary.tables.saturating_sub(delta),
+            unchanged.len()
+        ),
+        _ => String::new(),
+    };
+    format!(
+        "Pulled {} with {} from `{source}` into {target} in {}{how}.",
+        plural(summary.tables, "table"),
+        plural(summary.rows, "row"),
+        duration(summary.duration()),
+    )
+}
+
+/// Why tables came whole, where a delta might have been expected.
+fn whole(summary: &Summary) -> Vec<String> {
+    let mut by_reason: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for table in &summary.pulled {
+        let Some(why) = &table.how.why else { continue };
+        let is_told = !why.is_usual() || (summary.mode == "delta" && !matches!(why, Why::New));
+        if is_told {
+            by_reason.entry(why.to_string()).or_default().push(&table.table);
+        }
+    }
+    let line = |(why, tables): (String, Vec<&str>)| {
+        let tables: Vec<String> = tables.into_iter().map(|table| format!("`{table}`")).collect();
+        format!("- whole: {} ({why})", tables.join(", "))
+    };
+    by_reason.into_iter().map(line).collect()
 }
 
 fn verified(verified: &Verified) -> Vec<String> {
@@ -253,9 +312,11 @@ mod tests {
             sanitized: sanitized.iter().map(|name| (*name).to_owned()).collect(),
             limited: rows.is_some(),
             timestamps: false,
+            how: None,
             note: "new".into(),
         };
         let preview = Preview {
+            mode: "full",
             source: "app".into(),
             target: "localhost:3306/app".into(),
             tables: vec![line("users", Some(1_234_567), &["email", "name"]), line("kept", None, &[])],

@@ -114,9 +114,8 @@ fn show(scanned: &Scanned, context: &Context) -> Result<()> {
     } else {
         screen.table(&grid(findings))?;
         let columns = plural(findings.len() as u64, "column");
-        screen.result(&format!(
-            "\n{columns} in {looked} look sensitive, by name and type, and have no rule."
-        ))?;
+        screen
+            .result(&format!("\nSensitive by name and type, and without a rule: {columns}, in {looked}."))?;
     }
     if !lines.is_empty() {
         screen.result(

@@ -188,7 +188,7 @@ fn http_options(config: &ServeConfig) -> Result<HttpOptions> {
     Ok(HttpOptions { gate, ..HttpOptions::default() })
 }
 
-fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
+pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> {
     Ok(CatalogSettings {
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),

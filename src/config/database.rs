@@ -12,6 +12,9 @@ use url::Url;
 
 const DEFAULT_PORT: u16 = 3306;
 
+/// What says where a database is, part by part.
+const PARTS: &[&str] = &["DB_HOST", "DB_PORT", "DB_DATABASE", "DB_USERNAME", "DB_PASSWORD", "DB_SOCKET"];
+
 /// Products with a scheme or connection name of their own, for a message that names them.
 const FOREIGN: &[(&str, &str)] = &[
     ("postgres", "PostgreSQL"),
@@ -67,6 +70,15 @@ pub(super) fn endpoint(layers: &Layers, folder: &Path) -> Result<Endpoint> {
     Ok(endpoint)
 }
 
+/// Whether any layer names a database, rightly or wrongly.
+pub(super) fn is_named(layers: &Layers) -> Result<bool> {
+    let in_variables = layers
+        .variables()
+        .iter()
+        .any(|layer| layer.first(DATABASE_URLS).is_some() || layer.first(PARTS).is_some());
+    Ok(in_variables || layers.text(&[], "database.url")?.is_some())
+}
+
 fn strictness(mode: TlsMode) -> u8 {
     match mode {
         TlsMode::Disable => 0,
@@ -104,8 +116,7 @@ fn from_parts(layer: &VarLayer<'_>) -> Result<Option<Endpoint>> {
                 .hint("set DATABASE_URL in the same place: it is looked at before the DB_* variables"));
         }
     }
-    let names = ["DB_HOST", "DB_PORT", "DB_DATABASE", "DB_USERNAME", "DB_PASSWORD", "DB_SOCKET"];
-    let Some(present) = layer.first(&names) else { return Ok(None) };
+    let Some(present) = layer.first(PARTS) else { return Ok(None) };
     let needed = |name: &'static str| {
         layer.first(&[name]).map(|setting| setting.value.expose().to_owned()).ok_or_else(|| {
             let what = format!("is set, but `{name}` is not set in the same place");

@@ -80,7 +80,6 @@ const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
 };
-const DELTA: NotYet = NotYet { feature: "delta pulls", hint: "leave it out: every pull is a full pull" };
 pub(super) const KEYED_MASKS: NotYet =
     NotYet { feature: "keyed, deterministic masks", hint: "leave it out: masks are made anew in every run" };
 pub(super) const STRICT: NotYet = NotYet {
@@ -133,7 +132,7 @@ pub(super) const KEYS: &[Key] = &[
     built("client.keep_tables", Shape::List),
     built("client.allow_http", Shape::Boolean),
     built("client.binlog", Shape::Text),
-    not_yet("client.delta_overlap", &DELTA),
+    built("client.delta_overlap", Shape::Integer),
     built("privacy.policy", Shape::Text),
     not_yet("privacy.key", &KEYED_MASKS),
     not_yet("privacy.keep", &STRICT),

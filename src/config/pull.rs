@@ -54,6 +54,8 @@ pub struct PullConfig {
     pub create_missing_tables: bool,
     /// Whether the target's binlog records the load.
     pub binlog: Binlog,
+    /// So much before its checkpoint a delta begins.
+    pub delta_overlap: Duration,
     /// What is run afterwards.
     pub hooks: Hooks,
 }
@@ -118,6 +120,7 @@ impl Config {
             state_file: self.state_file()?,
             create_missing_tables: layers.boolean(&[], "client.create_missing_tables", true)?,
             binlog: layers.choice(&[], "client.binlog", &binlog)?.unwrap_or(Binlog::Auto),
+            delta_overlap: self.seconds("client.delta_overlap", 300)?,
             hooks: self.hooks()?,
         })
     }
@@ -130,7 +133,7 @@ impl Config {
         }
     }
 
-    fn source_url(&self, route_prefix: &str) -> Result<Url> {
+    pub(super) fn source_url(&self, route_prefix: &str) -> Result<Url> {
         let setting = self.layers.text(&[env::SOURCE_URL], "client.source_url")?;
         let Some(Setting { value, origin }) = setting else {
             return Err(Error::config("no source is configured")

@@ -212,7 +212,7 @@ impl Config {
         }
     }
 
-    fn temp_strategy(&self, source: &Endpoint) -> Result<TempStrategy> {
+    pub(super) fn temp_strategy(&self, source: &Endpoint) -> Result<TempStrategy> {
         let words = [
             ("database", Choice::Built(Word::Database)),
             ("tables", Choice::Built(Word::Tables)),
@@ -236,7 +236,7 @@ impl Config {
     }
 
     /// Both or neither.
-    fn temp_account(&self) -> Result<Option<Account>> {
+    pub(super) fn temp_account(&self) -> Result<Option<Account>> {
         let username = self.layers.text(&[env::TEMP_USERNAME], "server.temp_username")?;
         let password = self.layers.text(&[env::TEMP_PASSWORD], "server.temp_password")?;
         match (username, password) {

@@ -125,6 +125,9 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # The target's binlog while loading: auto, off or on.
 # binlog = "auto"
 
+# So many seconds before the newest row that it knows a delta pull begins: for transactions that were still open then.
+# delta_overlap = 300
+
 # After a pull. A command line for sh, run in the folder of this file, with what happened as JSON on its stdin and in
 # BACKFILL_EVENT_* variables; or an https:// address, to which the JSON is posted. The README shows it.
 [hooks]

@@ -68,6 +68,8 @@ pub struct Key {
     pub compared: Vec<Compared>,
     /// Whether no two rows can have the same values.
     pub unique: bool,
+    /// Whether the table comes as a delta: older rows were delivered by earlier pulls.
+    pub has_earlier: bool,
 }
 
 /// Everything that is checked of a run.
@@ -118,8 +120,12 @@ impl Checks {
         };
         let unique = has_unique(&parent_plan.table, &reference.referenced_columns);
         let compared = self.compared(child, plan, &cells, &canons);
-        let key =
-            Key { table: parent, compared: self.compared(parent, parent_plan, &key_cells, &canons), unique };
+        let key = Key {
+            table: parent,
+            compared: self.compared(parent, parent_plan, &key_cells, &canons),
+            unique,
+            has_earlier: parent_plan.since.is_some(),
+        };
         let key = position_or_push(&mut self.keys, key);
         self.references.push(Checked { reference, child, cells, compared, key, identity, index });
         Ok(())

@@ -1,6 +1,7 @@
 //! Pure decisions, made before anything is written.
 
 pub mod checked;
+pub mod delta;
 pub mod load;
 mod nearest;
 mod problem;

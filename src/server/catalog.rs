@@ -14,15 +14,17 @@ use crate::plan::times::Times;
 use crate::random;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
-use crate::server::checkpoint::since;
+use crate::server::checkpoint::{exactly_since, since};
 use crate::server::digest::digest;
 use crate::server::limits::CheckedLimits;
 use crate::server::run::RunPlan;
+use crate::source::news;
 use crate::source::survey::Survey;
 use crate::source::workspace::read_hint;
 use crate::wire::PROTOCOL;
 use crate::wire::api::{RunRequest, RunTable};
 use crate::wire::manifest::{LeftOut, Manifest, NotCopied, SourceIdentity, TableEntry};
+use crate::wire::moment::Moment;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `max_allowed_packet` where a server does not tell it: the smallest default of any version.
@@ -225,6 +227,27 @@ impl Catalog {
             },
             warnings: self.warnings(),
         }
+    }
+
+    /// Counts in the manifest's tables what is of the moment that `after` names for each, or later, where indexes tell.
+    ///
+    /// # Errors
+    /// The source's.
+    pub fn count_news(
+        &self,
+        endpoint: &Endpoint,
+        manifest: &mut Manifest,
+        after: impl Fn(&str) -> Option<Moment>,
+    ) -> Result<()> {
+        let wanted = manifest.tables.iter_mut().filter_map(|entry| {
+            let table = self.selection.served.get(&entry.table.name)?;
+            let since = exactly_since(&self.times(table).ok()?, after(&table.name)?);
+            Some((&mut entry.delta_count, (table, since)))
+        });
+        let (counts, wanted): (Vec<_>, Vec<_>) = wanted.unzip();
+        let news = news::count(endpoint, &wanted).map_err(|error| read_hint(error, endpoint))?;
+        counts.into_iter().zip(news).for_each(|(count, found)| *count = found);
+        Ok(())
     }
 
     fn entry(&self, table: &Table) -> TableEntry {

@@ -12,9 +12,11 @@
 //!
 //! - Values in the future are passed over: a row of the year 9999 says nothing about what was read. DATETIME values of
 //!   zones east of UTC may be passed over for some hours; then older ones are the greatest.
-//! - The hour is for zones that are put back an hour in autumn: what is written then looks older than what was.
+//! - The hour is for zones that are put back an hour in autumn: what is written then looks older than what was. Of a table
+//!   that has been quiet for so long that no zone shows such a time any more, neither hour nor age is taken off.
 //! - The day is for zones (at most twelve hours behind UTC) and for replicas that lag. After a delta without rows what was
 //!   true before still is, and the next one costs as little.
+//! - Of a delta only values from its beginning on count: rows without one of the two come always, however old the other is.
 //! - Of a table with a column of each kind the smaller of both holds, each by its own values.
 //! - Rows that were taken back at the end have to come again: the checkpoint is not later than any of them.
 //!
@@ -33,15 +35,27 @@ use std::time::Duration;
 
 /// How far clocks on walls are put back.
 const AUTUMN: Duration = Duration::from_secs(60 * 60);
+/// No clock on a wall shows a time again that UTC has passed so long ago: zones are at most twelve hours behind.
+const SETTLED: Duration = Duration::from_secs(13 * 60 * 60);
 /// What is surely read where no row tells.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The condition for rows of `after` or later.
+/// The condition for rows of `after` or later, and for those of the same second where a column has no fractions.
 #[must_use]
 pub fn since(times: &Times, after: Moment) -> Since {
+    since_each(times, |column| after.floor(column.digits))
+}
+
+/// The condition for rows that say they are of that very moment or later.
+#[must_use]
+pub fn exactly_since(times: &Times, after: Moment) -> Since {
+    since_each(times, |_| after)
+}
+
+fn since_each(times: &Times, from: impl Fn(&TimeColumn) -> Moment) -> Since {
     let column = |column: &TimeColumn| SinceColumn {
         name: column.name.clone(),
-        from: format!("TIMESTAMP'{}'", after.floor(column.digits)),
+        from: from(column).to_string(),
         nullable: column.nullable,
     };
     Since { created: column(&times.created), updated: column(&times.updated) }
@@ -81,6 +95,9 @@ pub struct Passed {
 struct PassedColumn {
     cell: usize,
     reckoning: Reckoning,
+    /// Where a delta begins; empty for a whole table.
+    from: String,
+    /// Empty before the first.
     greatest: Vec<u8>,
 }
 
@@ -88,15 +105,17 @@ impl Passed {
     /// Nothing passed yet of a table with these times; adds to the SELECT list what is not sent of both columns.
     #[must_use]
     pub fn new(begun: Begun, plan: &TablePlan, times: &Times, list: &mut Vec<String>) -> Self {
-        let column = |column: &TimeColumn| {
+        let from = plan.since.as_ref().map(|since| [&since.created.from, &since.updated.from]);
+        let column = |(at, column): (usize, &TimeColumn)| {
             let sent = plan.columns.iter().position(|(name, _)| *name == column.name);
             let cell = sent.unwrap_or(list.len());
             if sent.is_none() {
                 list.push(Ident::new(column.name.as_str()).to_string());
             }
-            PassedColumn { cell, reckoning: column.reckoning, greatest: Vec::new() }
+            let from = from.map_or_else(String::new, |both| both[at].clone());
+            PassedColumn { cell, reckoning: column.reckoning, from, greatest: Vec::new() }
         };
-        let columns = times.columns().map(column).collect();
+        let columns = times.columns().enumerate().map(column).collect();
         Self { begun, is_delta: plan.since.is_some(), until: begun.now.to_string(), columns }
     }
 
@@ -105,6 +124,7 @@ impl Passed {
         for column in &mut self.columns {
             if let Some(cell) = row.cell(column.cell)
                 && cell > column.greatest.as_slice()
+                && cell >= column.from.as_bytes()
                 && cell <= self.until.as_bytes()
                 && !cell.starts_with(b"0000")
             {
@@ -142,6 +162,7 @@ impl Passed {
         let Begun { now, oldest_open } = self.begun;
         match reckoning {
             Reckoning::Utc => greatest.min(now.before(oldest_open)),
+            Reckoning::Local if greatest < now.before(SETTLED).before(oldest_open) => greatest,
             Reckoning::Local => greatest.before(oldest_open).before(AUTUMN),
         }
     }
@@ -223,6 +244,13 @@ mod tests {
         assert_eq!(of(LOCAL, 10).as_deref(), Some("2026-11-22 10:20:00.250000"), "and its age");
         assert_eq!(of(MIXED, 0).as_deref(), Some("2026-11-22 10:30:00"), "each by its own values");
         assert_eq!(checkpoint(UTC, 0, &rows, true), of(UTC, 0));
+        let unknown = [[Some("2026-11-22 08:59:59"), None]];
+        assert_eq!(checkpoint(UTC, 0, &unknown, true), None, "such rows come always");
+        let settled =
+            |open, updated| checkpoint(LOCAL, open, &[[Some("2026-01-01 00:00:00"), Some(updated)]], false);
+        let quiet = Some("2026-11-21 22:50:00");
+        assert_eq!(settled(5, "2026-11-21 22:50:00").as_deref(), quiet, "quiet for so long");
+        assert_eq!(settled(15, "2026-11-21 22:50:00").as_deref(), Some("2026-11-21 21:35:00"));
     }
 
     #[test]
@@ -246,7 +274,7 @@ mod tests {
         let mut times = times(Reckoning::Utc, Reckoning::Local);
         times.created.digits = 0;
         let since = since(&times, moment("2026-11-22 10:00:00.75"));
-        assert_eq!(since.created.from, "TIMESTAMP'2026-11-22 10:00:00'");
-        assert_eq!(since.updated.from, "TIMESTAMP'2026-11-22 10:00:00.750000'");
+        assert_eq!(since.created.from, "2026-11-22 10:00:00");
+        assert_eq!(since.updated.from, "2026-11-22 10:00:00.750000");
     }
 }

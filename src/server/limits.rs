@@ -77,7 +77,10 @@ impl CheckedLimits {
     /// Everything that decides about the rows of a table; empty when it is whole.
     #[must_use]
     pub fn text_for(&self, table: &str) -> String {
-        if self.restrict(table) { format!("{:?} {:?}", self.checked, self.references) } else { String::new() }
+        if !self.restrict(table) {
+            return String::new();
+        }
+        format!("{:?} {:?} {}", self.checked, self.references, self.datetime_timezone)
     }
 
     /// The plan for the kept rows of these tables.

@@ -10,6 +10,7 @@ use crate::server::runs::Registry;
 use crate::server::stream::{self, Part};
 use crate::wire::api::{Code, Format, RunCreated, RunRequest, RunTable, TablePhase};
 use crate::wire::moment::Moment;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,10 +109,13 @@ impl Service {
     }
 
     fn manifest(&self, request: &Request) -> Result<Reply, Refusal> {
-        after(request)?;
-        let catalog = self.look()?;
+        let after = Asked::of(request)?;
+        let _permit = self.looks.acquire(|| false);
+        let catalog = Catalog::take(&self.settings)?;
+        let mut manifest = catalog.manifest();
+        catalog.count_news(&self.settings.endpoint, &mut manifest, |table| after.of_table(table))?;
         tracing::info!(peer = %request.peer, tables = catalog.counts().0, request_id = request.request_id, "manifest");
-        Ok(Reply::json(200, &catalog.manifest())?)
+        Ok(Reply::json(200, &manifest)?)
     }
 
     fn begin_run(&self, request: &Request) -> Result<Reply, Refusal> {
@@ -238,8 +242,34 @@ fn part(request: &Request) -> Result<Part, Refusal> {
 
 /// The moment that a delta begins at.
 fn after(request: &Request) -> Result<Option<Moment>, Refusal> {
-    let moment = request.query_value("after").map(str::parse).transpose();
-    moment.map_err(|error: Error| Refusal::bad_request(format!("`after`: {error}")))
+    request.query_value("after").map(moment).transpose()
+}
+
+fn moment(text: &str) -> Result<Moment, Refusal> {
+    text.parse().map_err(|error: Error| Refusal::bad_request(format!("`after`: {error}")))
+}
+
+/// What a manifest is asked to count: `after=MOMENT` for all tables, `after[TABLE]=MOMENT` for one.
+struct Asked {
+    all: Option<Moment>,
+    by_table: BTreeMap<String, Moment>,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Result<Self, Refusal> {
+        let mut by_table = BTreeMap::new();
+        for (key, value) in &request.query {
+            let table = key.strip_prefix("after[").and_then(|rest| rest.strip_suffix(']'));
+            if let Some(table) = table {
+                by_table.insert(table.to_owned(), moment(value)?);
+            }
+        }
+        Ok(Self { all: after(request)?, by_table })
+    }
+
+    fn of_table(&self, table: &str) -> Option<Moment> {
+        self.by_table.get(table).copied().or(self.all)
+    }
 }
 
 fn dump_of(run: Arc<Run>, table: &str, part: Part, request: &Request) -> Reply {

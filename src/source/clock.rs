@@ -15,10 +15,10 @@ pub struct Clock {
     pub oldest_open: Duration,
 }
 
-/// `trx_started` is told in the time zone of the server's system, whatever the session's. In the hour that this zone has
+/// `trx_started` is told in whole seconds, begun ones, and in the time zone of the server's system, whatever the session's. In the hour that this zone has
 /// twice in autumn the earlier one is taken. Transactions that cannot write do not count: ours are among them.
-const OLDEST_OPEN: &str = "SELECT TIMESTAMPDIFF(SECOND, MIN(IF(CONVERT_TZ(utc - INTERVAL 1 HOUR, '+00:00', 'SYSTEM') = told, \
-     utc - INTERVAL 1 HOUR, utc)), UTC_TIMESTAMP()) FROM (SELECT trx_started AS told, \
+const OLDEST_OPEN: &str = "SELECT TIMESTAMPDIFF(MICROSECOND, MIN(IF(CONVERT_TZ(utc - INTERVAL 1 HOUR, '+00:00', 'SYSTEM') = told, \
+     utc - INTERVAL 1 HOUR, utc)), UTC_TIMESTAMP(6)) FROM (SELECT trx_started AS told, \
      CONVERT_TZ(trx_started, 'SYSTEM', '+00:00') AS utc FROM information_schema.INNODB_TRX \
      WHERE trx_is_read_only = 0) AS open_transactions";
 
@@ -30,11 +30,11 @@ impl Clock {
     pub(super) fn read(conn: &mut Connection) -> Result<Self> {
         let now = conn.query_one("SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f')")?;
         let oldest: Option<i64> = match conn.query_one(OLDEST_OPEN) {
-            Ok(seconds) => seconds,
+            Ok(age) => age,
             Err(error) if server_code(&error).is_some_and(|code| MAY_NOT_LOOK.contains(&code)) => None,
             Err(error) => return Err(error),
         };
-        let seconds = oldest.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0);
-        Ok(Self { now, oldest_open: Duration::from_secs(seconds) })
+        let age = oldest.and_then(|age| u64::try_from(age).ok()).unwrap_or(0);
+        Ok(Self { now, oldest_open: Duration::from_micros(age) })
     }
 }

@@ -146,6 +146,22 @@ impl Reader {
         let Self { conn, seat, .. } = self;
         seat.run_again(Some(&lookup.child), || consume(&mut conn.stream(&lookup.to_string())?))
     }
+
+    /// As [`Reader::look_up`], for rows that are looked up alone.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn look_up_alone<T>(
+        &mut self,
+        select: &Select,
+        mut consume: impl FnMut(&mut Rows<'_>) -> Result<T>,
+    ) -> Result<T> {
+        if self.in_snapshot {
+            return Err(Error::internal("a snapshot does not say what is true now"));
+        }
+        let Self { conn, seat, .. } = self;
+        seat.run_again(Some(&select.from), || consume(&mut conn.stream(&select.to_string())?))
+    }
 }
 
 /// The cells of the last row, none of which may be NULL.

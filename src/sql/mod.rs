@@ -1,6 +1,7 @@
 //! SQL text: names, literals, statements. Pure; no connection in sight.
 
 pub mod cells;
+pub mod changed;
 pub mod digest;
 pub mod ident;
 pub mod insert;

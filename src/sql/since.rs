@@ -5,7 +5,7 @@ use super::select::column_of;
 use std::fmt::Write as _;
 
 /// A zero date: stored where nobody said when.
-const ZERO: &str = "'0000-00-00 00:00:00'";
+pub(super) const ZERO: &str = "'0000-00-00 00:00:00'";
 
 /// Rows that were made or changed since a moment, as far as two columns of theirs tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct Since {
 pub struct SinceColumn {
     /// Its name as the schema spells it.
     pub name: String,
-    /// The moment as a typed literal, no finer than the column: a row of the same second must not be passed over because
-    /// its column has no fractions. Typed, so that an index on the column is of use.
+    /// The moment as the column would spell it, no finer: a row of the same second must not be passed over because its
+    /// column has no fractions.
     pub from: String,
     /// Whether it may be NULL.
     pub nullable: bool,
@@ -41,8 +41,8 @@ impl Since {
         let names = columns.map(|column| column_of(alias, &column.name));
         let mut condition = String::new();
         for (column, name) in columns.iter().zip(&names) {
-            // Writing to a String never fails.
-            let _ = write!(condition, "{name} >= {} OR ", column.from);
+            // A typed literal, so that an index on the column is of use. Writing to a String never fails.
+            let _ = write!(condition, "{name} >= TIMESTAMP'{}' OR ", column.from);
             if column.nullable {
                 let _ = write!(condition, "{name} IS NULL OR ");
             }
@@ -60,7 +60,7 @@ mod tests {
     fn either_column_may_tell_and_neither_need() {
         let column = |name: &str, fraction: &str, nullable| SinceColumn {
             name: name.to_owned(),
-            from: format!("TIMESTAMP'2026-11-22 10:00:00{fraction}'"),
+            from: format!("2026-11-22 10:00:00{fraction}"),
             nullable,
         };
         let since =

@@ -207,7 +207,11 @@ impl Claimed {
     /// # Errors
     /// `Busy`.
     pub fn check_alive(&self) -> Result<()> {
-        self.lock.check()
+        self.lock.check().map_err(|error| {
+            error
+                .context("another pull may begin from now on, so this one stops")
+                .hint("your data is as it was; pull again")
+        })
     }
 
     /// Calls `action` once if the locks are lost.

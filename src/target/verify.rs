@@ -48,18 +48,6 @@ impl Staging<Indexed> {
     }
 }
 
-impl Staging<Verified> {
-    /// Counts every staged table: rows by table name.
-    ///
-    /// # Errors
-    /// The server's.
-    pub fn rows(&self, parallel: usize) -> Result<BTreeMap<String, u64>> {
-        let Core { site, about, .. } = &self.core;
-        let names = about.plan.tables.iter().map(|table| table.name.clone());
-        Ok(names.zip(count(site, about, parallel)?).collect())
-    }
-}
-
 fn count(site: &Site, about: &About, parallel: usize) -> Result<Vec<u64>> {
     let numbers: Vec<usize> = (0..about.plan.tables.len()).collect();
     try_each(

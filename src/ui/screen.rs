@@ -49,6 +49,12 @@ impl Screen {
         self.stdin_terminal && self.stderr_terminal && !self.json
     }
 
+    /// Whether the result is read by somebody who sits there, and kept nowhere.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.stdout_terminal && !self.json
+    }
+
     /// The bars, for those that write to stderr beside them.
     #[must_use]
     pub fn bars(&self) -> MultiProgress {

@@ -63,7 +63,10 @@ pub struct TableEntry {
     /// no limit that restricts it.
     #[serde(default)]
     pub can_delta: bool,
-    /// How many rows a delta would bring, where `after` was given and indexes lead with both columns.
+    /// How many rows are of the moment that the manifest was asked for with `after` or later, or do not say when they were
+    /// made or changed: a delta from there on brings these, and those of the same second where a column has no fractions.
+    /// 10,000 stands for so many or more. None where no `after` was given, and where no indexes lead with both columns: to
+    /// count the rows would mean reading the table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delta_count: Option<u64>,
 }

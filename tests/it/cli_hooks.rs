@@ -1,7 +1,7 @@
 //! Hooks: what they are told and what they are not, and that the pull stands whatever becomes of them.
 
 use crate::cli_common::{Out, PASSWORD, PULLED, account, client, expect_equal, picture, pull, ready, run};
-use crate::cli_proxy::{Answer, Proxy};
+use crate::cli_proxy::{Answer, Proxy, Response};
 use crate::harness::{Add, FLAVOURS, Serve, Site, TOKEN, exec, rustix_pid, short, wait_for};
 use mysql::prelude::Queryable;
 use rustix::process::{Signal, kill_process};
@@ -177,8 +177,13 @@ fn pull_stands(site: &Site<'_>, serve: &Serve) {
 
 fn failure_is_told(site: &Site<'_>, serve: &Serve) {
     let before = picture(site);
-    let proxy = Proxy::start(&serve.url, |request, response| match request.dump {
-        Some(_) => Answer::Close,
+    // Refusals that are no use repeating, so that the pull fails soon.
+    let refused = |mut response: Response| {
+        "403 Forbidden".clone_into(&mut response.status);
+        Answer::Whole(response)
+    };
+    let proxy = Proxy::start(&serve.url, move |request, response| match request.dump {
+        Some(_) => refused(response),
         None => Answer::Whole(response),
     });
     configure(site, &format!("sync_failed = \"{WITNESS}\"\nsync_completed = \"touch completed\""));
@@ -194,11 +199,11 @@ fn failure_is_told(site: &Site<'_>, serve: &Serve) {
     assert!(before == picture(site), "the target changed");
     assert!(!is_there(site, "completed"));
 
-    // Nobody is there to be asked; the hook fails too, and the pull's own error is the result.
-    let nobody = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    // The hook fails too, and the pull's own error is the result.
+    let proxy = Proxy::start(&serve.url, move |_, response| refused(response));
     configure(site, "sync_failed = \"cat > event.json; exit 5\"");
-    let words = ["connection refused", "warning: a hook failed too", "hooks.sync_failed", "exit code 5"];
-    pull(site, &nobody, &["--yes"]).refused("no server, failing hook", 9, &words);
+    let words = ["HTTP 403", "warning: a hook failed too", "hooks.sync_failed", "exit code 5"];
+    pull(site, &proxy.url, &["--yes"]).refused("no entry, failing hook", 9, &words);
     let event: Value = serde_json::from_str(&read(site, "event.json")).unwrap();
     assert_eq!((&event["error"]["kind"], &event["mode"]), (&"remote".into(), &Value::Null));
 }

@@ -4,9 +4,10 @@
 use backfill::config::template;
 use backfill::db::{Account, Endpoint, Tls};
 use backfill::error::Kind;
+use backfill::install::grants::{Grantee, source, target};
 use backfill::plan::sanitize::{COMMON, TYPES};
-use backfill::schema::Flavour;
 use backfill::schema::collation::render_table;
+use backfill::schema::{Flavour, Version};
 use backfill::secret::Secret;
 use backfill::source::workspace::{Home, Layout};
 use libtest_mimic::Trial;
@@ -31,6 +32,14 @@ pub fn trials() -> Vec<Trial> {
         }),
         Trial::test("readme::errors_name_the_grants_that_it_shows", || {
             grants();
+            Ok(())
+        }),
+        Trial::test("readme::install_prints_the_grants_that_it_shows", || {
+            printed_grants();
+            Ok(())
+        }),
+        Trial::test("readme::every_option_of_install_is_in_the_table", || {
+            install_options();
             Ok(())
         }),
     ]
@@ -179,9 +188,8 @@ fn grant(line: &str) -> (String, String) {
     (account.strip_suffix("'@'localhost';").unwrap().to_owned(), rights.to_owned())
 }
 
-/// Errors name the grants that the README shows, no more and no less.
-fn grants() {
-    let source = Endpoint {
+fn endpoint() -> Endpoint {
+    Endpoint {
         host: String::new(),
         port: 0,
         socket: None,
@@ -189,19 +197,81 @@ fn grants() {
         password: Secret::new(""),
         database: APP.to_owned(),
         tls: Tls::default(),
-    };
+    }
+}
+
+/// How copies are kept that way.
+fn layout(way: &Way) -> Layout {
+    match (way.key("temp_strategy"), way.key("temp_database")) {
+        (Some("database"), None) => Layout::Schema,
+        (Some("database"), Some(name)) => Layout::Shared { temp_database: name.to_owned() },
+        (Some("tables"), None) => Layout::Tables,
+        _ => panic!("{way:?}"),
+    }
+}
+
+/// `install` prints, for each way, the statements that the README shows, in their order.
+fn printed_grants() {
+    let here = |user: &str| Grantee { user: user.to_owned(), host: "localhost".to_owned() };
+    let readme = readme();
+    for way in ways().iter().filter(|way| way.rules) {
+        let account = way.key("temp_username");
+        let temp = account.map(|user| Account { user: user.to_owned(), password: Secret::new("") });
+        let home = Home::new(&endpoint(), layout(way), temp.as_ref()).unwrap();
+        for (flavour, version) in [(Flavour::Mariadb, Version(10, 11, 0)), (Flavour::Mysql, Version(9, 7, 0))]
+        {
+            let printed = source(&home, &here(MAIN), account.map(here).as_ref(), Some((flavour, version)));
+            let shown: Vec<String> = way
+                .grants
+                .iter()
+                .map(|(account, rights)| format!("GRANT {rights} TO '{account}'@'localhost';"))
+                .collect();
+            assert_eq!(printed.needed, shown, "{way:?}");
+            let useful: Vec<&str> = printed.useful.iter().map(|(_, grant)| grant.as_str()).collect();
+            let binlog =
+                format!("GRANT {} TO {}", binlog_grant(flavour), here(account.unwrap_or(MAIN)).sql());
+            assert_eq!(
+                useful,
+                [format!("{binlog};").as_str(), "GRANT PROCESS ON *.* TO 'backfill'@'localhost';"]
+            );
+            assert!(readme.contains(useful[1]));
+        }
+    }
+    for grant in target(APP, &here("dev")) {
+        assert!(readme.contains(&format!("{grant}\n")), "{grant}");
+    }
+}
+
+/// Every flag that `install --help` has of its own.
+fn install_options() {
+    let help =
+        std::process::Command::new(env!("CARGO_BIN_EXE_backfill")).args(["install", "--help"]).output();
+    let help = String::from_utf8(help.unwrap().stdout).unwrap();
+    let own = help.split("Options of every command").next().unwrap();
+    let flags: Vec<&str> = own
+        .lines()
+        .filter_map(|line| {
+            line.trim_start().strip_prefix("-y, ").unwrap_or(line.trim_start()).split_whitespace().next()
+        })
+        .filter(|word| word.starts_with("--") && !matches!(*word, "--print-config" | "--help"))
+        .collect();
+    assert!(flags.len() > 10, "{flags:?}");
+    let readme = readme();
+    let section = &readme[readme.find("## Install").unwrap()..readme.find("### Scan").unwrap()];
+    for flag in flags {
+        assert!(section.contains(&format!("`{flag}")), "{flag} is not in the README");
+    }
+}
+
+/// Errors name the grants that the README shows, no more and no less.
+fn grants() {
+    let source = endpoint();
     let ways = ways();
     assert!(ways.len() > 4 && !ways[0].rules, "{ways:?}");
     for way in ways.iter().filter(|way| way.rules) {
-        let layout = match (way.key("temp_strategy"), way.key("temp_database")) {
-            (Some("database"), None) => Layout::Schema,
-            (Some("database"), Some(name)) => Layout::Shared { temp_database: name.to_owned() },
-            (Some("tables"), None) => Layout::Tables,
-            _ => panic!("{way:?}"),
-        };
         let writer = way.key("temp_username").unwrap_or(MAIN);
         let account = Account { user: writer.to_owned(), password: source.password.clone() };
-        let home = Home::new(&source, layout, Some(&account)).unwrap();
+        let home = Home::new(&source, layout(way), Some(&account)).unwrap();
         let shown: Vec<String> = way
             .grants
             .iter()

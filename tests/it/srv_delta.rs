@@ -8,6 +8,7 @@ use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
 use backfill::wire::api::Code;
 use backfill::wire::frame::Scope;
+use backfill::wire::manifest::Manifest;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use serde_json::{Value, json};
@@ -60,6 +61,10 @@ pub fn tests(add: &mut Add<'_>) {
         add(
             format!("srv_delta::rows_are_those_that_changed::{}", short(flavour)),
             Box::new(move |servers| rows_are_those_that_changed(servers, flavour)),
+        );
+        add(
+            format!("srv_delta::news_are_counted::{}", short(flavour)),
+            Box::new(move |servers| news_are_counted(&Site::new(servers, flavour, flavour))),
         );
         add(
             format!("srv_delta::what_cannot_be_asked_is_refused::{}", short(flavour)),
@@ -292,4 +297,83 @@ fn what_cannot_be_asked(site: &Site<'_>) {
     assert!(answer.text().contains("needs column `id`"), "{}", answer.text());
     let run = http.begin(&["good"]);
     assert_eq!(http.get(&format!("dump/good?run={run}&after={after}")).code(), Code::BadRequest);
+}
+
+fn news_are_counted(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    let indexes = "KEY c (created_at), KEY u (updated_at, id)";
+    for (table, kind, indexes) in [
+        ("few", "DATETIME NULL", indexes),
+        ("stamps", "TIMESTAMP(6) NULL", indexes),
+        ("odd `name]", "DATETIME NULL", indexes),
+        ("many", "DATETIME NULL", indexes),
+        ("zeros", "DATETIME NOT NULL", indexes),
+        ("half", "DATETIME NULL", "KEY c (created_at), KEY u (id, updated_at)"),
+    ] {
+        let table = table.replace('`', "``");
+        exec(
+            &mut conn,
+            &format!(
+                "CREATE TABLE `{table}` (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, created_at {kind}, \
+                 updated_at {kind}, {indexes}) ENGINE=InnoDB"
+            ),
+        );
+        let known = "('2026-03-10 09:59:59', '2026-03-10 10:00:00'), ('2026-03-10 10:00:01', '2026-03-10 10:00:00'), \
+                     ('2026-03-10 09:00:00', '2026-03-10 12:00:00'), ('0000-00-00 00:00:00', '2026-03-10 09:00:00'), \
+                     ('0000-00-00 00:00:00', '0000-00-00 00:00:00')";
+        let unknown = ", (NULL, '2026-03-10 12:00:00'), (NULL, NULL), ('2026-03-10 09:00:00', NULL)";
+        let unknown = if kind.ends_with("NOT NULL") { "" } else { unknown };
+        exec(&mut conn, &format!("INSERT INTO `{table}` (created_at, updated_at) VALUES {known}{unknown}"));
+    }
+    for table in ["many", "zeros"] {
+        exec(&mut conn, &format!("DELETE FROM {table} WHERE id > 4"));
+        for _ in 0..12 {
+            exec(
+                &mut conn,
+                &format!(
+                    "INSERT INTO {table} (created_at, updated_at) SELECT created_at, updated_at FROM {table}"
+                ),
+            );
+        }
+    }
+    let before = oracle::contents(&mut conn, &[]);
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let counts = |query: &str| -> Vec<(String, Option<u64>)> {
+        let answer = http.get(&format!("manifest{query}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let manifest: Manifest = serde_json::from_slice(&answer.body).unwrap();
+        manifest.tables.into_iter().map(|entry| (entry.table.name, entry.delta_count)).collect()
+    };
+    let expected = |counts: &[(&str, Option<u64>)]| -> Vec<(String, Option<u64>)> {
+        counts.iter().map(|(table, count)| ((*table).to_owned(), *count)).collect()
+    };
+    let none = ["few", "half", "many", "odd `name]", "stamps", "zeros"].map(|table| (table, None));
+    assert_eq!(counts(""), expected(&none));
+    // Rows 2 and 3 by time, 5 with zero dates, 6, 7 and 8 with NULL. Of so many zero dates nobody says.
+    let all = [
+        ("few", Some(6)),
+        ("half", None),
+        ("many", Some(8192)),
+        ("odd `name]", Some(6)),
+        ("stamps", Some(6)),
+        ("zeros", Some(8192)),
+    ];
+    let after = encoded("2026-03-10 10:00:00.000001");
+    assert_eq!(counts(&format!("?after={after}")), expected(&all));
+    // More than are counted, and one table by one.
+    let early = encoded("2026-03-01 00:00:00");
+    let one_by_one =
+        format!("?after[many]={early}&after[{}]={after}&after[gone]={after}", encoded("odd `name]"));
+    let mut some = none;
+    some[2].1 = Some(10_000);
+    some[3].1 = Some(6);
+    assert_eq!(counts(&one_by_one), expected(&some));
+    exec(&mut conn, "INSERT INTO zeros (created_at, updated_at) SELECT '0000-00-00', updated_at FROM zeros");
+    let zeros = counts(&format!("?after={after}")).pop().unwrap();
+    assert_eq!(zeros.1, None, "too many zero dates to tell");
+    for query in ["?after=now", "?after[few]=2026-03-10", "?after[few]="] {
+        assert_eq!(http.get(&format!("manifest{query}")).code(), Code::BadRequest, "{query}");
+    }
+    assert_eq!(oracle::rows(&mut conn, "many", &[]), before["many"]);
 }

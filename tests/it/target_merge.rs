@@ -229,12 +229,13 @@ fn tables_in_use(site: &Site<'_>, prefixed: bool) {
     let mut conn = site.target_conn();
     all(&mut conn, FAMILY);
     exec(&mut conn, "CREATE TRIGGER u BEFORE DELETE ON users FOR EACH ROW SET @seen = 1");
+    exec(&mut conn, "CREATE TABLE lone (id INT PRIMARY KEY)");
     let before = structure(&mut conn);
     let mut application = site.target_conn();
     all(&mut application, &["START TRANSACTION", "UPDATE users SET mail = 'mine' WHERE id = 1"]);
     let job = Job::new(site)
         .merge("users", "id mail boss", &["(1,'theirs',NULL)"])
-        .swap("posts", "id user_id", &["(10,1)"])
+        .swap("lone", "id", &["(10)"])
         .on_rung(prefixed);
     let error = job.run().unwrap_err();
     assert_eq!(error.kind(), Kind::Busy, "{error}");

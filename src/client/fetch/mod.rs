@@ -18,6 +18,7 @@ use crate::sql::insert::Verb;
 use crate::sql::scan::Expected;
 use crate::target::load::Removal;
 use crate::wire::api::{RunPhase, RunStatus, TablePhase};
+use crate::wire::moment::Moment;
 pub use schedule::Loaded;
 use schedule::{Job, Schedule};
 use std::io::Read;
@@ -105,6 +106,8 @@ pub struct FetchTable {
     pub bytes_estimate: u64,
     /// Whether a chunk can be rolled back on the target and so be fetched again alone; else the whole table is.
     pub transactional: bool,
+    /// A delta: only rows of this moment or later were asked for, and they come as `REPLACE`.
+    pub after: Option<Moment>,
     /// Its first chunks, so many, are in already and did this.
     pub loaded: (u32, Loaded),
 }
@@ -114,6 +117,12 @@ impl FetchTable {
     fn target_column(&self, column: &str) -> Option<&str> {
         let at = self.columns.iter().position(|own| own == column)?;
         self.target_columns.get(at).map(String::as_str)
+    }
+
+    /// What its batches have to look like.
+    fn expected(&self) -> Expected {
+        let verb = if self.after.is_some() { Verb::Replace } else { Verb::Insert };
+        Expected::new(verb, &self.name, &self.columns)
     }
 }
 
@@ -126,6 +135,8 @@ pub struct Fetched {
     pub rows: u64,
     /// Rows that were loaded and taken back, because the server found their parents missing at the end.
     pub removed: u64,
+    /// Up to here the table was read for sure, as the server tells it.
+    pub checkpoint: Option<Moment>,
 }
 
 /// What a fetch works with.
@@ -159,7 +170,7 @@ pub(super) fn fetch(fetch: Fetch<'_>, sinks: Vec<Box<dyn Sink>>) -> Result<Vec<F
     }
     let shared = Shared {
         fetch,
-        expected: tables.iter().map(|t| Expected::new(Verb::Insert, &t.name, &t.columns)).collect(),
+        expected: tables.iter().map(FetchTable::expected).collect(),
         state: Mutex::new(State {
             schedule,
             efforts: vec![Effort::new(fetch.patience); tables.len()],

@@ -6,6 +6,7 @@
 use super::Fetched;
 use crate::error::{Error, Result};
 use crate::wire::api::{RunStatus, TablePhase};
+use crate::wire::moment::Moment;
 use std::collections::HashMap;
 
 /// One chunk to fetch.
@@ -40,6 +41,8 @@ struct Entry {
     done: Loaded,
     /// What all chunks do, once the server knows.
     announced_end: Option<Loaded>,
+    /// Up to where the server has read for sure, once it knows.
+    checkpoint: Option<Moment>,
 }
 
 impl Entry {
@@ -75,6 +78,7 @@ impl Schedule {
                 taken: false,
                 done: Loaded::default(),
                 announced_end: None,
+                checkpoint: None,
             })
             .collect();
         let by_name = entries.iter().enumerate().map(|(at, entry)| (entry.name.clone(), at)).collect();
@@ -126,6 +130,7 @@ impl Schedule {
             entry.announced = table.chunks;
             if table.phase == TablePhase::Done {
                 entry.announced_end = Some(all);
+                entry.checkpoint = table.checkpoint;
             }
             if !was_done && entry.is_done() {
                 ended.push((at, entry.rows()));
@@ -174,7 +179,7 @@ impl Schedule {
         self.entries
             .iter()
             .map(|entry| {
-                let Entry { name, done, announced_end, .. } = entry;
+                let Entry { name, done, announced_end, checkpoint, .. } = entry;
                 let end =
                     announced_end.ok_or_else(|| Error::integrity(format!("table `{name}` never ended")))?;
                 if !entry.is_done() || end.rows != done.rows {
@@ -189,7 +194,12 @@ impl Schedule {
                         done.removed, done.rows, end.removed
                     )));
                 }
-                Ok(Fetched { name: name.clone(), rows: end.rows - end.removed, removed: end.removed })
+                Ok(Fetched {
+                    name: name.clone(),
+                    rows: end.rows - end.removed,
+                    removed: end.removed,
+                    checkpoint: *checkpoint,
+                })
             })
             .collect()
     }
@@ -268,7 +278,10 @@ mod tests {
         assert!(!schedule.is_done());
         schedule.announce(&status(&[("empty", TablePhase::Done, 0, 0)])).unwrap();
         assert!(schedule.is_done());
-        assert_eq!(schedule.totals().unwrap(), [Fetched { name: "empty".into(), rows: 0, removed: 0 }]);
+        assert_eq!(
+            schedule.totals().unwrap(),
+            [Fetched { name: "empty".into(), rows: 0, removed: 0, checkpoint: None }]
+        );
     }
 
     #[test]
@@ -299,7 +312,10 @@ mod tests {
             schedule.loaded(job, Loaded { rows: 0, removed });
             schedule.totals()
         };
-        assert_eq!(totals(3, 3).unwrap(), [Fetched { name: "t".into(), rows: 7, removed: 3 }]);
+        assert_eq!(
+            totals(3, 3).unwrap(),
+            [Fetched { name: "t".into(), rows: 7, removed: 3, checkpoint: None }]
+        );
         assert_eq!(totals(3, 2).unwrap_err().kind(), Kind::Integrity);
         assert_eq!(totals(11, 11).unwrap_err().kind(), Kind::Integrity);
         let mut changed = schedule(&[("t", 1)]);

@@ -234,6 +234,7 @@ fn run_to_its_end(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) 
             target_columns: vec!["id".into()],
             bytes_estimate: u64::from(*chunks),
             transactional: name != "myisam",
+            after: None,
             loaded: server.loaded,
         })
         .collect();
@@ -255,7 +256,7 @@ fn run_to_its_end(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) 
 }
 
 fn fetched(name: &str, rows: u64) -> Fetched {
-    Fetched { name: name.into(), rows, removed: 0 }
+    Fetched { name: name.into(), rows, removed: 0, checkpoint: None }
 }
 
 fn numbers(count: u64) -> Vec<String> {
@@ -400,7 +401,7 @@ fn rows_that_the_server_takes_back_are_gone_and_counted() {
     let two = removal_stream(&["id"], 2, "DELETE FROM `users` WHERE (`id`) IN (\n(0),\n(2));\n");
     let target = Arc::new(Target { lost_commits: AtomicU32::new(2), ..Target::default() });
     let totals = run(&with_removal(2, &two), &target, &Interrupt::default()).unwrap();
-    assert_eq!(totals, [Fetched { name: "users".into(), rows: 1, removed: 2 }]);
+    assert_eq!(totals, [Fetched { name: "users".into(), rows: 1, removed: 2, checkpoint: None }]);
     assert_eq!(target.rows.lock().unwrap()["users"], ["(1)"]);
 }
 
@@ -498,6 +499,7 @@ fn fewer_rows_than_the_server_counted_is_an_error() {
         target_columns: vec!["id".into()],
         bytes_estimate: 1,
         transactional: true,
+        after: None,
         loaded: Default::default(),
     }];
     let (progress, interrupt) = (Counter::default(), Interrupt::default());

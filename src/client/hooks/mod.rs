@@ -60,7 +60,7 @@ impl Event {
             tables: summary.tables_rows.clone(),
             rows_synced: summary.rows,
             duration_ms: summary.duration_ms,
-            checkpoint: None,
+            checkpoint: summary.checkpoint,
             error: None,
         }
     }

@@ -20,12 +20,21 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// `FULL` or `DELTA`, for tables and summaries.
+    /// `FULL` or `DELTA`, for people.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Full => "FULL",
             Self::Delta => "DELTA",
+        }
+    }
+
+    /// `full` or `delta`, for programs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Delta => "delta",
         }
     }
 }

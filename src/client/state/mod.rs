@@ -121,7 +121,10 @@ impl State {
     pub fn fail(&mut self, id: &str, outcome: Outcome, fate: Option<Fate>, duration: Duration) -> Result<()> {
         if let Some(sync) = self.sync(id) {
             (sync.outcome, sync.duration_ms) = (outcome, millis(duration));
-            sync.fate = fate.or(sync.fate);
+            // What had not been touched still is not.
+            if sync.fate == Some(Fate::Unknown) {
+                sync.fate = fate.or(sync.fate);
+            }
         }
         self.write()
     }

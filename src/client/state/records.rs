@@ -1,6 +1,8 @@
 //! What is known of the targets that this machine pulled into: per table how far the source was read, and by what a
 //! later pull knows that nothing but new rows came since. Names, digests and times only.
 
+use crate::plan::delta::Last;
+use crate::target::fingerprint::Fingerprint;
 use crate::wire::moment::Moment;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,8 +29,8 @@ pub struct TableRecord {
     pub digest: String,
     /// Digest of the pulled columns' names.
     pub columns: String,
-    /// The target's table after the pull; none where it could not be told.
-    pub fingerprint: Option<String>,
+    /// The target's table after the pull; none where it could not be looked at.
+    pub fingerprint: Option<Fingerprint>,
     /// The source's clock at that pull.
     pub clock: Moment,
     /// When every row of it was pulled, seconds since the epoch: rows that the source deleted since are still here.
@@ -38,10 +40,17 @@ pub struct TableRecord {
 }
 
 impl TableRecord {
-    /// From when on a delta would ask for rows; none if the table comes whole.
+    /// What it says about the source.
+    #[must_use]
+    pub fn last(&self) -> Last<'_> {
+        let Self { checkpoint, digest, columns, clock, .. } = self;
+        Last { checkpoint: *checkpoint, digest, columns, clock: *clock }
+    }
+
+    /// From when on a delta asks for rows; none if the table comes whole.
     #[must_use]
     pub fn since(&self, overlap: Duration) -> Option<Moment> {
-        self.checkpoint.map(|checkpoint| checkpoint.before(overlap))
+        self.last().since(overlap)
     }
 }
 
@@ -57,7 +66,7 @@ pub struct TargetRecord {
     pub source_name: String,
     /// When it was pulled into last, seconds since the epoch.
     pub used: i64,
-    /// By the tables' names on the target.
+    /// By the tables' names at the source.
     pub tables: BTreeMap<String, TableRecord>,
 }
 

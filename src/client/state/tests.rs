@@ -1,6 +1,7 @@
 use super::file::SYNCS_MAX;
 use super::*;
 use crate::error::Kind;
+use crate::target::fingerprint::Fingerprint;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -134,7 +135,12 @@ fn left(target: &str, sync: &str) -> TargetRecord {
         checkpoint: Some("2026-11-22 09:59:58.5".parse().unwrap()),
         digest: "d".into(),
         columns: "c".into(),
-        fingerprint: Some("f".into()),
+        fingerprint: Some(Fingerprint {
+            definition: "f".into(),
+            created: Some(1_795_342_800),
+            number: None,
+            is_empty: false,
+        }),
         clock: "2026-11-22 10:00:00".parse().unwrap(),
         pulled_whole: 1_795_342_800,
         sync: sync.into(),

@@ -121,6 +121,7 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((pull.timeout, pull.parallel, pull.chunk_size), (Duration::from_secs(300), 4, 5000));
     assert!(pull.create_missing_tables);
     assert_eq!(pull.binlog, Binlog::Auto);
+    assert_eq!(pull.delta_overlap, Duration::from_secs(300));
     assert!(pull.state_file.is_absolute() && pull.state_file.ends_with("backfill-state.json"));
     assert!(pull.keep_tables.is_match("knex_migrations_lock") && pull.keep_tables.is_match("migrations"));
     assert!(!pull.keep_tables.is_match("users"));

@@ -74,16 +74,6 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
         let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
         assert!(message.starts_with(&expected), "{message}");
     }
-    let table = [(
-        "[client]\ndelta_overlap = 300",
-        "line 2: `client.delta_overlap` is not supported by this version: delta pulls",
-        "leave it out: every pull is a full pull",
-    )];
-    for (toml, message, hint) in table {
-        let (found, advice) = refusal(file(toml));
-        assert_eq!(found, format!("backfill.toml {message}"), "{toml}");
-        assert!(hint.is_empty() || advice == hint, "{toml}: {advice}");
-    }
     let name = "BACKFILL_MASK_KEY";
     let (message, _) = refusal(environment(&[(name, "x")]));
     assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");

@@ -3,14 +3,15 @@
 use super::sweep::{Candidate, Cells, Found, Now, Parent};
 use crate::db::RowCells;
 use crate::error::{Context, Error, Result};
-use crate::plan::checked::{Checked, Checks, Compared};
+use crate::plan::checked::{Checked, Checks, Compared, Key};
 use crate::plan::run::TablePlan;
 use crate::plan::times::Times;
 use crate::server::run::Run;
 use crate::source::reader::Reader;
+use crate::source::workspace::bound;
 use crate::sql::literal::Form;
 use crate::sql::lookup::Lookup;
-use crate::sql::select::Bound;
+use crate::sql::select::{Bound, Select, column_of};
 use crate::sql::{Ident, TableName};
 use crate::wire::moment::Moment;
 
@@ -27,6 +28,13 @@ impl<'a, F: FnMut() -> Result<Reader>> Source<'a, F> {
     pub(super) fn new(run: &'a Run, database: &'a str, open: F) -> Self {
         Self { run, database, open, reader: None }
     }
+
+    fn reader(&mut self) -> Result<&mut Reader> {
+        match &mut self.reader {
+            Some(reader) => Ok(reader),
+            none => Ok(none.insert((self.open)()?)),
+        }
+    }
 }
 
 impl<F: FnMut() -> Result<Reader>> Now for Source<'_, F> {
@@ -35,15 +43,11 @@ impl<F: FnMut() -> Result<Reader>> Now for Source<'_, F> {
             return Err(Run::cancelled_error());
         }
         let lookup = lookup(&self.run.tables, self.run.references.checks(), self.database, checked, rows)?;
-        let reader = match &mut self.reader {
-            Some(reader) => reader,
-            none => none.insert((self.open)()?),
-        };
         let (identity, referencing) = (checked.identity.len(), checked.cells.len());
         // The list of `lookup`: the row's own cells, its parent's, whether that is an earlier one, the row's times.
         let parent = identity + referencing;
         let earlier = parent + referencing;
-        reader
+        self.reader()?
             .look_up(&lookup, |result| {
                 let mut found = Vec::new();
                 while let Some(row) = result.next_row()? {
@@ -63,6 +67,26 @@ impl<F: FnMut() -> Result<Reader>> Now for Source<'_, F> {
                 Ok(found)
             })
             .context(|| format!("looking for parents of rows of table `{}`", checked.reference.table))
+    }
+
+    fn earlier(&mut self, checked: &Checked, values: &[Cells]) -> Result<Vec<Cells>> {
+        if self.run.is_cancelled() {
+            return Err(Run::cancelled_error());
+        }
+        let checks = self.run.references.checks();
+        let Some(select) = select_earlier(&self.run.tables, checks, self.database, checked, values)? else {
+            return Ok(Vec::new());
+        };
+        self.reader()?
+            .look_up_alone(&select, |result| {
+                let mut found = Vec::new();
+                while let Some(row) = result.next_row()? {
+                    let key = (0..select.list.len()).map(|at| row.cell(at).map(<[u8]>::to_vec));
+                    found.extend(key.collect::<Option<Cells>>());
+                }
+                Ok(found)
+            })
+            .context(|| format!("looking for earlier rows of table `{}`", checked.reference.references))
     }
 }
 
@@ -85,29 +109,11 @@ fn lookup(
     let names = |plan: &TablePlan, cells: &[usize]| -> Vec<String> {
         cells.iter().map(|at| plan.columns[*at].0.clone()).collect()
     };
-    let forms: Vec<Form> = checked.identity.iter().map(|at| plan.columns[*at].1).collect();
-    let literals = |row: &Candidate| {
-        let mut bound = Vec::with_capacity(forms.len());
-        for (form, cell) in forms.iter().zip(&row.identity) {
-            let mut literal = Vec::new();
-            form.write(Some(cell), &mut literal)?;
-            bound.push(String::from_utf8(literal).map_err(|_| Error::internal("a literal is not UTF-8"))?);
-        }
-        Ok(Bound(bound))
-    };
     let reference = &checked.reference;
     let child = checked.identity.iter().chain(&checked.cells).map(|at| expression("c", plan, *at));
     let child = child.collect::<Result<Vec<_>>>()?;
     let parent_plan = &tables[key.table];
-    let parent = key.compared.iter().map(|part| match part {
-        Compared::Cell(column, _) => expression("p", parent_plan, *column),
-        Compared::SortKey(at) => {
-            let key = checks.sort_keys[*at];
-            let name = Ident::new(parent_plan.columns[key.column].0.as_str());
-            Ok(key.expression(&format!("p.{name}")))
-        }
-    });
-    let parent = parent.collect::<Result<Vec<_>>>()?;
+    let parent = key_expressions(checks, key, parent_plan)?;
     let earlier = match &parent_plan.since {
         Some(since) => format!("NOT ({})", since.condition(Some("p"))),
         None => "0".to_owned(),
@@ -122,9 +128,58 @@ fn lookup(
         join: reference.columns.iter().cloned().zip(reference.referenced_columns.iter().cloned()).collect(),
         list: child.into_iter().chain(parent).chain(beside).collect(),
         identity: names(plan, &checked.identity),
-        rows: rows.iter().map(literals).collect::<Result<_>>()?,
+        rows: rows
+            .iter()
+            .map(|row| literals(plan, &checked.identity, &row.identity))
+            .collect::<Result<_>>()?,
         when: reference.when.clone(),
     })
+}
+
+/// Those parents of these values that are older than the delta; none if there is no delta.
+fn select_earlier(
+    tables: &[TablePlan],
+    checks: &Checks,
+    database: &str,
+    checked: &Checked,
+    values: &[Cells],
+) -> Result<Option<Select>> {
+    let key = &checks.keys[checked.key];
+    let (child, parent) = (&tables[checked.child], &tables[key.table]);
+    let Some(since) = &parent.since else { return Ok(None) };
+    let columns = &checked.reference.referenced_columns;
+    let is_value = |value: &Cells| {
+        let literals = literals(child, &checked.cells, value)?;
+        let equal = columns.iter().zip(&literals.0);
+        let terms: Vec<String> =
+            equal.map(|(column, literal)| format!("{} = {literal}", column_of(Some("p"), column))).collect();
+        Ok(format!("({})", terms.join(" AND ")))
+    };
+    let values: Vec<String> = values.iter().map(is_value).collect::<Result<_>>()?;
+    let from = TableName::qualified(database, parent.table.name.as_str());
+    let all = Select::all(from, key_expressions(checks, key, parent)?);
+    let earlier = format!("NOT ({})", since.condition(Some("p")));
+    let conditions = vec![values.join(" OR "), earlier];
+    Ok(Some(Select { alias: Some("p".to_owned()), conditions, ..all }))
+}
+
+/// Cells of these columns as literals.
+fn literals(plan: &TablePlan, columns: &[usize], cells: &[Vec<u8>]) -> Result<Bound> {
+    let forms: Vec<Form> = columns.iter().map(|at| plan.columns[*at].1).collect();
+    bound(&forms, cells.iter().map(|cell| Some(cell.as_slice())))
+}
+
+/// By what a parent's key is compared, of the table called `p`.
+fn key_expressions(checks: &Checks, key: &Key, plan: &TablePlan) -> Result<Vec<String>> {
+    let expressions = key.compared.iter().map(|part| match part {
+        Compared::Cell(column, _) => expression("p", plan, *column),
+        Compared::SortKey(at) => {
+            let key = checks.sort_keys[*at];
+            let name = Ident::new(plan.columns[key.column].0.as_str());
+            Ok(key.expression(&format!("p.{name}")))
+        }
+    });
+    expressions.collect()
 }
 
 /// The column as it was read into frames, so that cells compare.

@@ -68,6 +68,9 @@ pub(super) struct Parent {
 pub(super) trait Now {
     /// Those of `rows` that hold for the reference, each as often as it has parents, once if it has none.
     fn find(&mut self, checked: &Checked, rows: &[Candidate]) -> Result<Vec<Found>>;
+
+    /// The keys of those parents that have one of these values and are older than the delta that their table comes as.
+    fn earlier(&mut self, checked: &Checked, values: &[Cells]) -> Result<Vec<Cells>>;
 }
 
 /// Where rows that go are told.
@@ -134,10 +137,52 @@ impl Sweep<'_> {
                 if slice.is_empty() {
                     break;
                 }
-                self.visit(at, &|hash| slice.binary_search(&hash).is_ok())?;
+                let is_missing = |hash| slice.binary_search(&hash).is_ok();
+                let earlier = self.earlier(at, &is_missing)?;
+                self.visit(at, &|hash| is_missing(hash) && !earlier.contains(&hash))?;
             }
         }
         Ok(())
+    }
+
+    /// Those of the missing values that are parents of earlier pulls. Most of what a delta's rows reference is such: each is
+    /// looked up once, not for every row.
+    fn earlier(&mut self, at: usize, is_missing: &dyn Fn(u64) -> bool) -> Result<HashSet<u64>> {
+        let mut earlier = HashSet::new();
+        let checked = &self.references.checks.references[at];
+        if !self.references.checks.keys[checked.key].has_earlier {
+            return Ok(earlier);
+        }
+        let (mut seen, mut values) = (HashSet::new(), Vec::new());
+        self.candidates(at, is_missing, Rows::Delivered, |sweep, candidates| {
+            let fresh = candidates.into_iter().filter(|candidate| seen.insert(candidate.hash));
+            values.extend(fresh.map(|candidate| candidate.referencing));
+            if values.len() >= BATCH_ROWS {
+                sweep.add_earlier(checked, &std::mem::take(&mut values), &mut earlier)?;
+            }
+            Ok(())
+        })?;
+        self.add_earlier(checked, &values, &mut earlier)?;
+        Ok(earlier)
+    }
+
+    fn add_earlier(&mut self, checked: &Checked, values: &[Cells], earlier: &mut HashSet<u64>) -> Result<()> {
+        if values.is_empty() {
+            return Ok(());
+        }
+        let found = self.now.earlier(checked, values)?;
+        earlier.extend(found.iter().map(|key| self.key_hash(checked.key, key)));
+        Ok(())
+    }
+
+    /// The hash of a key as the source has it: equal to that of a delivered row with the same.
+    fn key_hash(&self, key: usize, cells: &[Vec<u8>]) -> u64 {
+        let compared = &self.references.checks.keys[key].compared;
+        let cell = |part| {
+            let at = compared.iter().position(|known| *known == part)?;
+            cells.get(at).map(Vec::as_slice)
+        };
+        self.references.hash(compared, cell, &mut Vec::new()).unwrap_or_default()
     }
 
     /// Rows whose parents go.
@@ -323,15 +368,9 @@ impl Sweep<'_> {
         let references = self.references;
         let key = checked.key;
         let delivered = references.keys[key].get().ok_or_else(unread)?;
-        let compared = &references.checks.keys[key].compared;
-        let mut spare = Vec::new();
         for parent in parents.iter().flatten() {
             // What is equal to the server should have one hash. Should it not, nothing is lost by it.
-            let cell = |part| {
-                let at = compared.iter().position(|known| *known == part)?;
-                parent.key.get(at).map(Vec::as_slice)
-            };
-            let other = references.hash(compared, cell, &mut spare).unwrap_or_default();
+            let other = self.key_hash(key, &parent.key);
             if other != hash
                 && !self.gone[key].contains(&other)
                 && !self.fresh[key].contains(&other)

@@ -2,6 +2,7 @@
 
 use crate::db::{Account, Connection, Endpoint, Role};
 use crate::error::{Error, Kind, Result};
+use crate::schema::{Flavour, Version};
 use crate::source::reader::Reader;
 use crate::source::watch::Statements;
 use crate::sql::Ident;
@@ -154,8 +155,20 @@ impl Home {
     }
 }
 
-fn read_grant(database: &str) -> String {
+/// What the account that reads the source must be granted, without the account: `GRANT … ON …`.
+#[must_use]
+pub fn read_grant(database: &str) -> String {
     format!("GRANT SELECT ON {}.*", Ident::new(database))
+}
+
+/// The right that keeps copies out of the binary log.
+#[must_use]
+pub fn binlog_right(flavour: Flavour, version: Version) -> &'static str {
+    match flavour {
+        Flavour::Mariadb if version >= Version(10, 5, 2) => "BINLOG ADMIN",
+        Flavour::Mysql if version >= Version(8, 0, 14) => "SESSION_VARIABLES_ADMIN",
+        Flavour::Mariadb | Flavour::Mysql => "SUPER",
+    }
 }
 
 fn needs(user: &str, setting: &str, grants: &[String]) -> String {

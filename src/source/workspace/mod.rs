@@ -14,7 +14,7 @@ mod walk;
 mod writer;
 
 pub use copy::{CopyOrder, Sanitized, copy_statements, copy_table};
-pub use home::{Home, Layout, read_hint};
+pub use home::{Home, Layout, binlog_right, read_grant, read_hint};
 pub use proof::is_unmasked;
 pub use walk::{bound, key_forms};
 pub use writer::{Logging, Writer};
