@@ -60,7 +60,8 @@ pub fn list(home: &Home, age_min: i64) -> Result<Vec<Orphan>> {
     }
     let mut orphans = Vec::new();
     for (name, remains) in found {
-        let age = now - name.created();
+        // One of the future was made before the clock was put right.
+        let age = (now - name.created()).max(0);
         if age >= age_min && lock::is_used(&mut conn, &name.lock())?.is_none() {
             orphans.push(Orphan { name, age, remains });
         }

@@ -1,11 +1,11 @@
-//! Proxies that do harm: between client and server at chosen places of chosen answers, between a program and its
-//! database after so many bytes. What they do goes by counting requests and bytes, never by time.
+//! A proxy that does harm between client and server, at chosen places of chosen answers. What it does goes by counting
+//! requests and bytes, never by time.
 
 use crate::cli_proxy::{Exchange, Response, exchange};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 /// The requests of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,66 +197,6 @@ fn frames(body: &[u8]) -> Vec<(usize, usize)> {
         at = to.min(body.len());
     }
     found
-}
-
-/// A proxy in front of a database. It counts the bytes that pass in both directions over all connections; when they
-/// come to a number, every connection ends. New ones are let through.
-pub struct FaultyDatabase {
-    pub address: SocketAddr,
-    passed: Arc<AtomicU64>,
-    _gate: Gate,
-}
-
-impl FaultyDatabase {
-    /// In front of the server at `upstream`; everything ends once `bytes` have passed.
-    pub fn start(upstream: SocketAddr, bytes: u64) -> Self {
-        let passed = Arc::new(AtomicU64::new(0));
-        let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
-        let gate = Gate::open({
-            let (passed, open) = (Arc::clone(&passed), Arc::clone(&open));
-            move |near| {
-                let Ok(far) = TcpStream::connect(upstream) else { return };
-                let both = [near.try_clone().unwrap(), far.try_clone().unwrap()];
-                open.lock().unwrap().extend(both.iter().map(|stream| stream.try_clone().unwrap()));
-                let count = |from: &TcpStream, to: &TcpStream| count(from, to, &passed, bytes, &open);
-                std::thread::scope(|scope| {
-                    scope.spawn(|| count(&near, &far));
-                    count(&far, &near);
-                });
-            }
-        });
-        Self { address: gate.address, passed, _gate: gate }
-    }
-
-    /// How many bytes have passed.
-    pub fn passed(&self) -> u64 {
-        self.passed.load(Ordering::SeqCst)
-    }
-}
-
-/// Copies until one side ends, or until the sum of all comes to `bytes`: then all `open` connections end.
-fn count(
-    mut from: &TcpStream,
-    mut to: &TcpStream,
-    passed: &AtomicU64,
-    bytes: u64,
-    open: &Mutex<Vec<TcpStream>>,
-) {
-    let mut buffer = [0; 16 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer) {
-        let before = passed.fetch_add(read as u64, Ordering::SeqCst);
-        let left = usize::try_from(bytes.saturating_sub(before)).unwrap_or(usize::MAX);
-        let reached = before < bytes && left <= read;
-        let _ = to.write_all(&buffer[..if reached { left } else { read }]);
-        if reached {
-            open.lock().unwrap().drain(..).for_each(|stream| {
-                let _ = stream.shutdown(Shutdown::Both);
-            });
-        }
-    }
-    for stream in [from, to] {
-        let _ = stream.shutdown(Shutdown::Both);
-    }
 }
 
 /// Accepts connections, each served on a thread of its own, until it is dropped.

@@ -6,14 +6,16 @@
 //! | fault | here | elsewhere |
 //! |---|---|---|
 //! | the wire between client and server | `wire` | `cli_stream` (damage and hostile streams), `cli_bad_input` |
-//! | a killed client | `moments` (every moment has a test) | `cli_kill` |
-//! | a killed server | `moments` | `cli_kill::server_dies`, `srv_kill` |
-//! | database connections that die | `connections` | `db_silence` (silent ones) |
-//! | full disks | `disk` | |
+//! | a killed client | `moments` (every moment has a test) | `cli_kill`, `target_merge_kill` |
+//! | a killed server, one that is asked to stop | `moments` | `cli_kill::server_dies`, `srv_kill` |
+//! | a client that is asked to stop | `moments` | `cli_kill::signals` |
+//! | database connections that end | `moments` | `db_silence` (silent ones) |
+//! | a full disk on the target | `disk` | |
 //! | tables in use on the target | | `cli_target::tables_in_use`, `verify::kept` |
-//! | wrong clocks | `clocks` | |
-//! | several servers, cleanup, signals | `others` | `srv_kill`, `srv_tables`, `cli_target` |
+//! | clocks that were put right | `clocks` | |
+//! | several servers and pulls, cleanup | | `srv_kill`, `srv_tables`, `cli_target` |
 
+mod clocks;
 mod disk;
 mod moments;
 mod wire;
@@ -30,6 +32,7 @@ use std::sync::Mutex;
 
 /// The tests of all files.
 pub fn tests(add: &mut Add<'_>) {
+    clocks::tests(add);
     disk::tests(add);
     moments::tests(add);
     wire::tests(add);
