@@ -58,14 +58,14 @@ fn soak(servers: &Servers, flavour: Flavour, deletes: bool) {
         _ => PULLS,
     };
     // A test tries the same each time, a long soak something new.
-    let chosen = if asked.is_some() { backfill_seed() } else { 1 + u64::from(flavour == Flavour::Mysql) };
+    let chosen = if asked.is_some() { any_number() } else { 1 + u64::from(flavour == Flavour::Mysql) };
     let seed = number("BACKFILL_SOAK_SEED").unwrap_or(chosen);
     // A source of its own: transactions that stay open here are none of the other tests' business.
     let options =
         Options { arguments: vec!["--log-bin=bin".into(), "--server-id=17".into()], ..Options::default() };
     let source = Server::start(flavour, &options).unwrap();
-    let mut soak = Soak::new(Site::between(&source, servers.target(flavour)), seed);
-    let result = catch_unwind(AssertUnwindSafe(|| soak.run_for(pulls, deletes)));
+    let mut soak = Soak::new(Site::between(&source, servers.target(flavour)), seed, deletes);
+    let result = catch_unwind(AssertUnwindSafe(|| soak.run_for(pulls)));
     if let Err(panic) = result {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
@@ -78,8 +78,8 @@ fn soak(servers: &Servers, flavour: Flavour, deletes: bool) {
     }
 }
 
-/// Any number.
-fn backfill_seed() -> u64 {
+/// Another one each time.
+fn any_number() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
@@ -90,8 +90,12 @@ struct Soak<'a> {
     link: Link,
     dice: Dice,
     seed: u64,
+    /// Writers delete rows as well, which only a full pull sees.
+    deletes: bool,
     /// Pulls that ended well.
     pulls: u32,
+    /// Pulls that were killed.
+    killed: u32,
     /// The last mark in the source, and the one that the target has for sure.
     marked: u32,
     arrived: u32,
@@ -103,7 +107,7 @@ struct Soak<'a> {
 }
 
 impl<'a> Soak<'a> {
-    fn new(site: Site<'a>, seed: u64) -> Self {
+    fn new(site: Site<'a>, seed: u64, deletes: bool) -> Self {
         application::create(&mut site.source_conn());
         let privacy = format!("[privacy]\npolicy = \"open\"\n{RULES}");
         site.configure_server("max_runs = 50\nidle_timeout = 60", &privacy);
@@ -117,7 +121,9 @@ impl<'a> Soak<'a> {
             link,
             dice: Dice::new(seed),
             seed,
+            deletes,
             pulls: 0,
+            killed: 0,
             marked: 0,
             arrived: 0,
             before: BTreeMap::new(),
@@ -126,20 +132,21 @@ impl<'a> Soak<'a> {
         }
     }
 
-    fn run_for(&mut self, pulls: u32, deletes: bool) {
+    fn run_for(&mut self, pulls: u32) {
         pull(&self.site, &self.link.url, &["--yes"]).good("the first pull");
         application::decorate(&mut self.site.target_conn());
         let whole = structure(&mut self.site.target_conn());
-        let writers = Writers::start(self.site.source, &self.site.source_db, self.seed, deletes);
+        let writers = Writers::start(self.site.source, &self.site.source_db, self.seed, self.deletes);
         while self.pulls < pulls {
-            self.step(deletes);
+            self.step();
         }
         assert!(writers.stop() > pulls, "the writers hardly wrote");
+        assert!(self.killed >= pulls / 10, "hardly a pull was killed: {} of {pulls}", self.killed);
         self.note("the last pull");
-        let arguments: &[&str] = if deletes { &["--full", "--yes"] } else { &[] };
+        let arguments: &[&str] = if self.deletes { &["--full", "--yes"] } else { &[] };
         let out = pull(&self.site, &self.link.url, &[&["--json"], arguments].concat());
         let summary = self.ended_well(&out);
-        assert_eq!(summary["mode"], if deletes { "full" } else { "delta" }, "{summary:#}");
+        assert_eq!(summary["mode"], if self.deletes { "full" } else { "delta" }, "{summary:#}");
         self.expect_the_same();
         let mut target = self.site.target_conn();
         assert_eq!(whole, structure(&mut target), "the target's structure");
@@ -151,7 +158,7 @@ impl<'a> Soak<'a> {
     }
 
     /// One pull, disturbed or not, and what has to hold after it.
-    fn step(&mut self, deletes: bool) {
+    fn step(&mut self) {
         // Closes what earlier pulls left open, so that a long soak does not run out of files.
         self.link.go_away(0);
         // A pull that goes on with a killed one brings what that one began to bring.
@@ -161,14 +168,14 @@ impl<'a> Soak<'a> {
             self.before = digests(&mut self.site.target_conn());
         }
         match self.dice.roll(100) {
-            0..40 => self.undisturbed(deletes),
+            0..40 => self.undisturbed(),
             40..65 => {
                 let moments = [STAGING, SWAP, MERGE].concat();
                 let moment = *self.dice.pick(&moments);
                 self.note(format!("the pull dies at {moment}"));
                 let mut command = self.command();
                 let output = command.env(KILL_AT, moment).output().unwrap();
-                self.judge(&output, Some(moment), deletes);
+                self.judge(&output, Some(moment));
             }
             65..80 => {
                 let after = self.some_time();
@@ -177,7 +184,7 @@ impl<'a> Soak<'a> {
                 std::thread::sleep(after);
                 let _ = child.kill();
                 let output = child.wait_with_output().unwrap();
-                self.judge(&output, None, deletes);
+                self.judge(&output, None);
             }
             80..87 => {
                 let after = self.some_time();
@@ -186,14 +193,14 @@ impl<'a> Soak<'a> {
                 std::thread::sleep(after);
                 self.serve.kill9();
                 self.restart();
-                self.must_succeed(child, deletes);
+                self.must_succeed(child);
             }
-            87..93 => self.server_dies_at_a_moment(deletes),
+            87..93 => self.server_dies_at_a_moment(),
             _ => {
                 let bytes = self.dice.roll(4_000);
                 self.note(format!("the network ends after {bytes} bytes of a dump"));
                 self.link.cut("/dump/", bytes);
-                self.undisturbed(deletes);
+                self.undisturbed();
             }
         }
     }
@@ -206,15 +213,15 @@ impl<'a> Soak<'a> {
         self.site.pull_command(&self.link.url, &["--json"])
     }
 
-    fn undisturbed(&mut self, deletes: bool) {
+    fn undisturbed(&mut self) {
         self.note("a pull");
         let began = Instant::now();
         let output = self.command().output().unwrap();
         self.took = began.elapsed().min(Duration::from_secs(5));
-        self.arrive(&Out::of(&output), deletes);
+        self.arrive(&Out::of(&output));
     }
 
-    fn server_dies_at_a_moment(&mut self, deletes: bool) {
+    fn server_dies_at_a_moment(&mut self) {
         let moment = *self.dice.pick(&RUN);
         self.note(format!("the server dies at {moment}"));
         self.serve.stop();
@@ -227,7 +234,7 @@ impl<'a> Soak<'a> {
             serve.ended().is_some() || child.try_wait().unwrap().is_some()
         });
         self.restart();
-        self.must_succeed(child, deletes);
+        self.must_succeed(child);
     }
 
     /// Another server at the same address.
@@ -236,15 +243,16 @@ impl<'a> Soak<'a> {
         self.link.lead_to(&self.serve.url);
     }
 
-    fn must_succeed(&mut self, child: Child, deletes: bool) {
-        self.arrive(&Out::of(&child.wait_with_output().unwrap()), deletes);
+    fn must_succeed(&mut self, child: Child) {
+        self.arrive(&Out::of(&child.wait_with_output().unwrap()));
     }
 
     /// A pull that may have been killed.
-    fn judge(&mut self, output: &Output, moment: Option<&str>, deletes: bool) {
+    fn judge(&mut self, output: &Output, moment: Option<&str>) {
         if output.status.code().is_some() {
-            return self.arrive(&Out::of(output), deletes);
+            return self.arrive(&Out::of(output));
         }
+        self.killed += 1;
         wait_for_connections_to_end(&self.site);
         let mut target = self.site.target_conn();
         let (mut marks, whole) = marks(&mut target);
@@ -255,13 +263,15 @@ impl<'a> Soak<'a> {
         if mark == old {
             assert_eq!(whole, old, "{WHOLE} is newer than the others");
             assert_eq!(self.before, digests(&mut target), "the old rows changed");
-        } else if whole != new {
+        } else if whole == new {
+            self.arrived = self.marked;
+        } else {
             assert!(moment.is_none_or(|moment| WINDOW.contains(&moment)), "{WHOLE} stayed behind");
             assert_eq!(whole, old);
         }
         if self.dice.chance(60) {
             self.note("the next pull");
-            self.undisturbed(deletes);
+            self.undisturbed();
         }
     }
 
@@ -271,7 +281,7 @@ impl<'a> Soak<'a> {
     }
 
     /// A pull ended well.
-    fn arrive(&mut self, out: &Out, deletes: bool) {
+    fn arrive(&mut self, out: &Out) {
         let summary = self.ended_well(out);
         for entry in summary["pulled"].as_array().unwrap() {
             let table = entry["table"].as_str().unwrap();
@@ -282,28 +292,27 @@ impl<'a> Soak<'a> {
         let (arrived, whole) = marks(&mut target);
         let new = self.marked.to_string();
         assert_eq!((arrived, &whole), (BTreeSet::from([new.clone()]), &new), "marks: {summary:#}");
-        for (child, column, parent) in KEYS {
-            let query = format!(
-                "SELECT c.id FROM {child} c LEFT JOIN {parent} p ON p.id = c.{column} \
-                 WHERE c.{column} IS NOT NULL AND p.id IS NULL"
-            );
-            let dangling: Vec<i64> = target.query(query).unwrap();
-            assert_eq!(dangling, Vec::<i64>::new(), "{child} without {parent}: {summary:#}");
-        }
-        if !deletes {
-            for table in DELTAS.iter().chain([&WHOLE]) {
-                let ids = |conn: &mut Conn| -> BTreeSet<i64> {
-                    conn.query(format!("SELECT id FROM {table}")).unwrap().into_iter().collect()
-                };
-                let (here, there) = (ids(&mut target), ids(&mut self.site.source_conn()));
-                let unknown: Vec<_> = here.difference(&there).collect();
-                assert!(unknown.is_empty(), "{table}: the source has no {unknown:?}");
-            }
+        expect_no_orphans(&mut target);
+        if !self.deletes {
+            self.expect_only_known(&mut target);
         }
         let fired: Vec<String> = target.query("SELECT DISTINCT what FROM audit").unwrap();
         assert_eq!(fired, Vec::<String>::new(), "triggers fired");
         self.arrived = self.marked;
         self.pulls += 1;
+    }
+
+    /// Where nothing is deleted, the source has every row that the target has.
+    fn expect_only_known(&self, target: &mut Conn) {
+        let mut source = self.site.source_conn();
+        for table in DELTAS.iter().chain([&WHOLE]) {
+            let ids = |conn: &mut Conn| -> BTreeSet<i64> {
+                conn.query(format!("SELECT id FROM {table}")).unwrap().into_iter().collect()
+            };
+            let (here, there) = (ids(target), ids(&mut source));
+            let unknown: Vec<_> = here.difference(&there).collect();
+            assert!(unknown.is_empty(), "{table}: the source has no {unknown:?}");
+        }
     }
 
     /// Both ends hold the same rows, but for what rules change, and that is changed.
@@ -332,6 +341,18 @@ impl<'a> Soak<'a> {
             ))
             .unwrap();
         assert_eq!(leaked, Some(0), "values that a rule has to change");
+    }
+}
+
+/// No row without its parent.
+fn expect_no_orphans(target: &mut Conn) {
+    for (child, column, parent) in KEYS {
+        let query = format!(
+            "SELECT c.id FROM {child} c LEFT JOIN {parent} p ON p.id = c.{column} \
+             WHERE c.{column} IS NOT NULL AND p.id IS NULL"
+        );
+        let orphans: Vec<i64> = target.query(query).unwrap();
+        assert_eq!(orphans, Vec::<i64>::new(), "{child} without {parent}");
     }
 }
 

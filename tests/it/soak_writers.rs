@@ -146,6 +146,10 @@ impl Writers {
 impl Drop for Writers {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // What it failed with is told already.
+            let _ = thread.join();
+        }
     }
 }
 
