@@ -120,6 +120,12 @@ fn own_rows(site: &Site<'_>) -> Vec<Vec<String>> {
 
 /// The pulled tables as soon as no connection of a killed pull is at work any more.
 pub fn wait_until_quiet(site: &Site<'_>) -> crate::oracle::Contents {
+    wait_for_connections_to_end(site);
+    pulled_rows(&mut site.target_conn())
+}
+
+/// Waits until the target has missed the connections of a killed pull.
+pub fn wait_for_connections_to_end(site: &Site<'_>) {
     let mut conn = site.target_conn();
     wait_for("connections of the killed pull to end", || {
         let busy: Option<u64> = conn
@@ -133,7 +139,6 @@ pub fn wait_until_quiet(site: &Site<'_>) -> crate::oracle::Contents {
         let holder: Option<Option<u64>> = conn.query_first(format!("SELECT IS_USED_LOCK('{lock}')")).unwrap();
         busy == Some(0) && holder.flatten().is_none()
     });
-    pulled_rows(&mut conn)
 }
 
 /// Triggers fire in their order, keys to and from outside hold, the view answers. Leaves no trace.
