@@ -3,13 +3,12 @@
 
 use super::moments::{end_connections, held_pull};
 use super::{Ground, Side, attempt, expect_none};
-use crate::cli_common::{account, pull, run};
+use crate::cli_common::{account, run};
 use crate::cli_kill::SWAP;
 use crate::harness::{Add, FLAVOURS, Servers, Site, exec, rustix_pid, short};
 use crate::target_merge_kill::MERGE;
 use backfill::fault::KILL_AT;
 use backfill::schema::Flavour;
-use mysql::prelude::Queryable;
 use rustix::process::{Signal, kill_process};
 use std::sync::Mutex;
 
@@ -109,20 +108,19 @@ fn loses_connections(ground: &mut Ground<'_>, moment: &str) {
 /// soon as it is over.
 fn table_in_use(servers: &Servers, flavour: Flavour) {
     let mut ground = ground(servers, flavour);
+    let url = ground.site.target.url(&ground.site.target_db);
     let before = ground.before();
+    // In no schema: only the transaction itself tells that it is about this one.
     let mut blocker = ground.site.target.connect().unwrap();
-    let id: u64 = blocker.query_first("SELECT CONNECTION_ID()").unwrap().unwrap();
-    exec(&mut blocker, "START TRANSACTION");
-    exec(&mut blocker, &format!("UPDATE {}.{MERGED} SET note = 'open' WHERE id = 1", ground.site.target_db));
-    let out = pull(&ground.site, &ground.serve.url, &["--yes"]);
-    out.refused("in use", 11, &[&format!("connection {id}"), "what was loaded is kept"]);
+    let out = held_pull(&ground, &url, "keys.built", |_| {
+        exec(&mut blocker, "START TRANSACTION");
+        let row = format!("{}.{MERGED} SET note = 'open' WHERE id = 1", ground.site.target_db);
+        exec(&mut blocker, &format!("UPDATE {row}"));
+    });
+    let id = format!("connection {} ", blocker.connection_id());
+    out.refused("in use", 11, &["are in use", &id, "what was loaded is kept"]);
     exec(&mut blocker, "ROLLBACK");
-    drop(blocker);
     before.expect_whole(&ground.site, Side::Old, "in use");
-
-    // What is loaded there cannot come a second time.
-    ground.serve.stop();
-    ground.serve = ground.site.serve();
-    let out = ground.next_pull(&before, "in use");
-    assert!(out.all().contains("without a new download"), "{}", out.all());
+    let next = ground.next_pull(&before, "in use");
+    assert!(next.all().contains("without a new download"), "{}", next.all());
 }

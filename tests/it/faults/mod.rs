@@ -11,13 +11,15 @@
 //! | a client that is asked to stop | `moments`, `delta` | `cli_kill::signals` |
 //! | database connections that end | `moments`, `delta`, `locks` (that of the locks alone) | `db_silence` (silent ones) |
 //! | a full disk on the target | `disk` | |
+//! | no room for the program's own files | `files` | |
 //! | tables in use on the target | `delta` | `cli_target::tables_in_use`, `verify::kept` |
-//! | clocks that were put right | `clocks` | |
+//! | clocks that jump or were put right | `clocks` | `cli_delta` (a clock that went back) |
 //! | several servers and pulls, cleanup | | `srv_kill`, `srv_tables`, `cli_target` |
 
 mod clocks;
 mod delta;
 mod disk;
+mod files;
 mod locks;
 mod moments;
 mod wire;
@@ -37,6 +39,7 @@ pub fn tests(add: &mut Add<'_>) {
     clocks::tests(add);
     delta::tests(add);
     disk::tests(add);
+    files::tests(add);
     locks::tests(add);
     moments::tests(add);
     wire::tests(add);
