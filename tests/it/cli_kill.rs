@@ -50,6 +50,7 @@ pub fn tests(add: &mut Add<'_>) {
         };
         case("any_moment", any_moment);
         case("signals", signals);
+        case("before_the_journal", before_the_journal);
         case("server_dies", server_dies);
     }
 }
@@ -110,6 +111,28 @@ fn at_moments(site: Site<'_>, moments: &[&str], prefixed: bool) {
         let status = client(&site, &["status"]).good("status");
         assert!(status.stdout.contains("Interrupted"), "{moment}: {}", status.stdout);
     }
+}
+
+/// Everything is loaded, and a pull dies while it tries the triggers or before it has written the journal: the next one
+/// swaps what is there.
+fn before_the_journal(site: &Site<'_>, serve: &mut Serve) {
+    let whole = structure(&mut site.target_conn());
+    let mut reader = site.target_conn();
+    exec(&mut reader, "START TRANSACTION");
+    exec(&mut reader, "SELECT * FROM parents");
+    pull(site, &serve.url, &["--yes"]).refused("somebody reads a table", 11, &[]);
+    exec(&mut reader, "ROLLBACK");
+
+    let staged = leftovers(site).into_iter().find(|name| name.starts_with("_backfill_load_")).unwrap();
+    let old = staged.replace("_load_", "_old_");
+    let mut conn = site.target_conn();
+    exec(&mut conn, &format!("CREATE TABLE {staged}_scratch LIKE parents"));
+    exec(&mut conn, &format!("CREATE DATABASE {old}"));
+    exec(&mut conn, &format!("CREATE TABLE {old}._backfill_journal LIKE {staged}._backfill_about"));
+    let next = pull(site, &serve.url, &["--yes"]).good("the next pull");
+    assert!(next.all().contains("had loaded"), "{}", next.all());
+    expect_equal(site, "the next pull");
+    expect_tidy(site, &whole, "the next pull");
 }
 
 /// Rows of the tables that no pull touches, but for what the triggers write.

@@ -166,7 +166,7 @@ impl Writer {
         for _ in 0..self.dice.between(1, 4) {
             self.change(&mut statements);
         }
-        let stays_open = self.dice.chance(6);
+        let stays_open = self.dice.chance(4);
         let done = self.transaction(&statements, stays_open);
         match done {
             Ok(()) => true,
@@ -185,7 +185,8 @@ impl Writer {
             self.conn.query_drop(statement)?;
         }
         if stays_open {
-            self.pause(2500);
+            // Longer than the overlap: the server has to see it.
+            self.pause(5000);
         }
         let end = if self.dice.chance(5) { "ROLLBACK" } else { "COMMIT" };
         self.conn.query_drop(end)
