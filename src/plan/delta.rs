@@ -16,8 +16,6 @@ const CLOCK_SLACK_MAX: Duration = Duration::from_secs(60);
 /// that is twelve hours behind UTC, clocks are put back by an hour in autumn, and a run may have begun a while before its
 /// clock was looked at (a pull goes on with what another had begun).
 const BEHIND_MAX: Duration = Duration::from_secs(14 * 3600);
-/// The smallest step between two moments.
-const TICK: Duration = Duration::from_micros(1);
 
 /// What the last pull noted of a table's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +44,7 @@ impl Last<'_> {
     pub fn news_since(&self, overlap: Duration) -> Option<Moment> {
         let checkpoint = self.checkpoint?;
         let is_settled = checkpoint < self.clock.before(BEHIND_MAX).before(overlap);
-        Some(if is_settled { checkpoint.after(TICK) } else { checkpoint.before(overlap) })
+        Some(if is_settled { checkpoint.after(Moment::TICK) } else { checkpoint.before(overlap) })
     }
 }
 
