@@ -255,9 +255,12 @@ impl Pull<'_> {
         let Some(target) = &sight.target else { return Ok(None) };
         let claimed = target.claim()?;
         let recovered = claimed.recover()?;
-        for note in aftermath::notes(state, &self.config.database.describe(), &recovered) {
-            self.progress.note(&note);
+        let notes = aftermath::notes(state, &self.config.database.describe(), &recovered);
+        if !notes.is_empty() {
+            // Even if this pull goes no further: what is recovered now the next one will not find.
+            state.keep()?;
         }
+        notes.iter().for_each(|note| self.progress.note(note));
         Ok(Some(claimed))
     }
 

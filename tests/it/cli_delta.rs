@@ -490,4 +490,12 @@ fn an_interrupted_pull_is_told(site: &Site<'_>) {
         let once = pull(site, &serve.url, &["--yes"]).good("the pull after");
         assert!(!once.stderr.contains("was interrupted"), "{}", once.all());
     }
+    // What was found out is not forgotten when the pull that found it goes no further.
+    let mut command = site.pull_command(&serve.url, &["--full", "--yes"]);
+    assert_eq!(command.env(KILL_AT, "swap.renamed").output().unwrap().status.code(), None);
+    pull(site, &serve.url, &[]).refused("tables made anew", 2, &["its tables are in place", "--yes"]);
+    let listed = client(site, &["status"]).good("status");
+    assert!(listed.stdout.contains("was finished later, and its data is in place"), "{}", listed.stdout);
+    let next = pull(site, &serve.url, &["--yes"]).good("the next pull");
+    assert!(!next.stderr.contains("was interrupted"), "told once: {}", next.all());
 }
