@@ -364,6 +364,7 @@ fn without_a_state_it_is_full_and_asks(site: &Site<'_>) {
         }
         let out = pull(site, &serve.url, &[]).refused("no state", 2, &["--yes", "replace 3 tables"]);
         assert_eq!(out.stderr.contains(".corrupt-"), damage.is_some(), "{}", out.stderr);
+        pull(site, &serve.url, &["--tables", "tags"]).refused("one table", 2, &["replace 1 table of"]);
     }
     assert_eq!(brought(site, &serve, &["--yes"])["mode"], "full");
     exec(&mut site.source_conn(), "UPDATE users SET name = 'x', updated_at = NOW() WHERE id = 1");
