@@ -255,9 +255,12 @@ impl Pull<'_> {
         let Some(target) = &sight.target else { return Ok(None) };
         let claimed = target.claim()?;
         let recovered = claimed.recover()?;
-        for note in aftermath::notes(state, &self.config.database.describe(), &recovered) {
-            self.progress.note(&note);
+        let notes = aftermath::notes(state, &self.config.database.describe(), &recovered);
+        if !notes.is_empty() {
+            // Even if this pull goes no further: what is recovered now the next one will not find.
+            state.keep()?;
         }
+        notes.iter().for_each(|note| self.progress.note(note));
         Ok(Some(claimed))
     }
 
@@ -304,12 +307,13 @@ impl Pull<'_> {
         }
         let new = selection.pulled.iter().filter(|pulled| pulled.is_new).count() + selection.empty.len();
         let replaced = selection.pulled.len() + selection.empty.len() - new;
+        let tables = |number: usize| format!("{number} {}", if number == 1 { "table" } else { "tables" });
         Some(match (&sight.target, replaced, new) {
-            (None, _, new) => format!("create database `{name}` on {host} with {new} tables?"),
-            (Some(_), 0, new) => format!("create {new} tables in `{name}` on {host}?"),
-            (Some(_), replaced, 0) => format!("replace {replaced} tables of `{name}` on {host}?"),
+            (None, _, new) => format!("create database `{name}` on {host} with {}?", tables(new)),
+            (Some(_), 0, new) => format!("create {} in `{name}` on {host}?", tables(new)),
+            (Some(_), replaced, 0) => format!("replace {} of `{name}` on {host}?", tables(replaced)),
             (Some(_), replaced, new) => {
-                format!("replace {replaced} tables of `{name}` on {host} and create {new}?")
+                format!("replace {} of `{name}` on {host} and create {new}?", tables(replaced))
             }
         })
     }

@@ -4,7 +4,7 @@ use super::Context;
 use crate::client::Interrupt;
 use crate::client::hooks::{self, Event};
 use crate::client::run::Pull;
-use crate::client::summary::{Preview, Summary, Verified};
+use crate::client::summary::{OutsideKey, Preview, Summary, Verified};
 use crate::config::{Hooks, Overrides};
 use crate::error::{Context as _, Error, Result};
 use crate::plan::delta::Why;
@@ -207,19 +207,29 @@ fn lines(summary: &Summary) -> Vec<String> {
     }
     lines.extend(summary.verified.iter().flat_map(verified));
     for key in &summary.outside_keys {
-        let rows = match key.dangling {
-            Some(0) => continue,
-            Some(rows) => plural(rows, "row"),
-            None => "an unknown number of rows".to_owned(),
-        };
-        lines.push(format!(
-            "- `{}` was not pulled: {rows} of it refer to nothing in the new `{}` (foreign key `{}`)",
-            key.table, key.references, key.name
-        ));
+        lines.extend(dangling(key, summary).map(|line| format!("- {line}")));
     }
     lines.extend(summary.notes.iter().map(|note| format!("- {note}")));
     lines.extend(not_copied(&summary.not_copied));
     lines
+}
+
+/// Which rows refer to nothing in a table that was replaced, if any do.
+fn dangling(key: &OutsideKey, summary: &Summary) -> Option<String> {
+    let OutsideKey { table, name, references, dangling } = key;
+    let (rows, refer) = match dangling {
+        Some(0) => return None,
+        Some(1) => ("1 row".to_owned(), "refers"),
+        Some(rows) => (plural(*rows, "row"), "refer"),
+        None => ("an unknown number of rows".to_owned(), "refer"),
+    };
+    let nothing = format!("{refer} to nothing in the new `{references}` (foreign key `{name}`)");
+    // Of these tables only new rows came: those that the source deleted are still here.
+    let is_kept = summary.unchanged.contains(table) || summary.pulled.iter().any(|came| came.table == *table);
+    Some(match is_kept {
+        true => format!("{rows} of `{table}` {nothing}: `backfill pull --full` sees what the source deleted"),
+        false => format!("{rows} of `{table}`, which was not pulled, {nothing}"),
+    })
 }
 
 /// What came, in a sentence.
@@ -302,7 +312,7 @@ fn not_copied(things: &NotCopied) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::summary::{OutsideKey, Partly, PreviewTable};
+    use crate::client::summary::{Partly, PreviewTable};
 
     #[test]
     fn a_dry_run_shows_estimates_as_estimates() {
@@ -367,10 +377,17 @@ mod tests {
                 "1 index built.",
                 "Verified in 0.9s: 12,000 rows of 1 table read back as they arrived.",
                 "- compared 1 of 3 columns of `users`, not `settings`, `note`: stored here in another way",
-                "- `audit` was not pulled: 2 rows of it refer to nothing in the new `users` (foreign key `fk`)",
+                "- 2 rows of `audit`, which was not pulled, refer to nothing in the new `users` (foreign key `fk`)",
                 "- x",
                 "Of the source and never copied: 2 views.",
             ]
+        );
+        let kept = Summary { unchanged: vec!["audit".into()], ..Summary::default() };
+        let told = dangling(&key(Some(1)), &kept).unwrap();
+        assert_eq!(
+            told,
+            "1 row of `audit` refers to nothing in the new `users` (foreign key `fk`): `backfill pull --full` sees what \
+             the source deleted"
         );
     }
 }

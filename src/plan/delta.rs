@@ -16,8 +16,6 @@ const CLOCK_SLACK_MAX: Duration = Duration::from_secs(60);
 /// that is twelve hours behind UTC, clocks are put back by an hour in autumn, and a run may have begun a while before its
 /// clock was looked at (a pull goes on with what another had begun).
 const BEHIND_MAX: Duration = Duration::from_secs(14 * 3600);
-/// The smallest step between two moments.
-const TICK: Duration = Duration::from_micros(1);
 
 /// What the last pull noted of a table's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +44,7 @@ impl Last<'_> {
     pub fn news_since(&self, overlap: Duration) -> Option<Moment> {
         let checkpoint = self.checkpoint?;
         let is_settled = checkpoint < self.clock.before(BEHIND_MAX).before(overlap);
-        Some(if is_settled { checkpoint.after(TICK) } else { checkpoint.before(overlap) })
+        Some(if is_settled { checkpoint.after(Moment::TICK) } else { checkpoint.before(overlap) })
     }
 }
 
@@ -73,7 +71,8 @@ pub struct Facts<'a> {
     pub columns: &'a str,
     /// What the last pull from this source into this target left.
     pub last: Option<Last<'a>>,
-    /// Whether the last pull into this target was from another source.
+    /// Whether the last pull into this target was from another source. The news were counted by what that one left, then,
+    /// and say nothing about this one.
     pub other_source: bool,
     /// The target's table.
     pub here: Here<'a>,
@@ -190,6 +189,7 @@ impl Serialize for Why {
 pub fn decide(facts: &Facts<'_>) -> How {
     match merged(facts) {
         Err(why) => How::Whole(why),
+        Ok((_, after)) if facts.other_source => How::Delta { after },
         Ok((last, after)) => match (facts.entry.delta_count, last.news_since(facts.overlap)) {
             (Some(0), Some(since)) => How::Nothing { since },
             _ => How::Delta { after },
@@ -324,6 +324,8 @@ mod tests {
         let busy = TableEntry { delta_count: Some(1), ..entry() };
         assert_eq!(decide(&facts(&quiet)), How::Nothing { since: moment("2026-11-22 09:54:58.5") });
         assert!(decide(&facts(&busy)).after().is_some());
+        let elsewhere = Facts { other_source: true, ..facts(&quiet) };
+        assert!(decide(&elsewhere).after().is_some(), "nobody counted by what this source's last pull left");
         let changed = Facts { columns: "fewer", ..facts(&quiet) };
         assert_eq!(decide(&changed), How::Whole(Why::ColumnsChanged), "a reason to be whole comes first");
     }

@@ -18,7 +18,7 @@
 //!   true before still is, and the next one costs as little.
 //! - Of a delta only values from its beginning on count: rows without one of the two come always, however old the other is.
 //! - Of a table with a column of each kind the smaller of both holds, each by its own values.
-//! - Rows that were taken back at the end have to come again: the checkpoint is not later than any of them.
+//! - Rows that were taken back at the end have to come again: the checkpoint is before each of them.
 //!
 //! All values are compared as the server writes them, which sorts them; zero dates and days that no calendar has are
 //! passed over.

@@ -166,10 +166,11 @@ impl Run {
         self.lock().tables[table].checkpoint = checkpoint;
     }
 
-    /// A row of this moment was taken back: it has to come again.
+    /// A row of this moment was taken back: it has to come again. The checkpoint is before that moment: of a table that is
+    /// quiet since, only what is behind its checkpoint is news.
     pub fn take_back(&self, table: usize, moment: Moment) {
         let checkpoint = &mut self.lock().tables[table].checkpoint;
-        *checkpoint = checkpoint.map(|proven| proven.min(moment));
+        *checkpoint = checkpoint.map(|proven| proven.min(moment.before(Moment::TICK)));
     }
 
     /// All chunks of a table are there.

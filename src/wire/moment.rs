@@ -16,6 +16,9 @@ use std::time::Duration;
 pub struct Moment(DateTime);
 
 impl Moment {
+    /// The smallest step between two moments.
+    pub const TICK: Duration = Duration::from_micros(1);
+
     /// The moment so much before; the first there is, at most.
     #[must_use]
     pub fn before(self, distance: Duration) -> Self {

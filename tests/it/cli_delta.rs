@@ -364,6 +364,7 @@ fn without_a_state_it_is_full_and_asks(site: &Site<'_>) {
         }
         let out = pull(site, &serve.url, &[]).refused("no state", 2, &["--yes", "replace 3 tables"]);
         assert_eq!(out.stderr.contains(".corrupt-"), damage.is_some(), "{}", out.stderr);
+        pull(site, &serve.url, &["--tables", "tags"]).refused("one table", 2, &["replace 1 table of"]);
     }
     assert_eq!(brought(site, &serve, &["--yes"])["mode"], "full");
     exec(&mut site.source_conn(), "UPDATE users SET name = 'x', updated_at = NOW() WHERE id = 1");
@@ -490,4 +491,12 @@ fn an_interrupted_pull_is_told(site: &Site<'_>) {
         let once = pull(site, &serve.url, &["--yes"]).good("the pull after");
         assert!(!once.stderr.contains("was interrupted"), "{}", once.all());
     }
+    // What was found out is not forgotten when the pull that found it goes no further.
+    let mut command = site.pull_command(&serve.url, &["--full", "--yes"]);
+    assert_eq!(command.env(KILL_AT, "swap.renamed").output().unwrap().status.code(), None);
+    pull(site, &serve.url, &[]).refused("tables made anew", 2, &["its tables are in place", "--yes"]);
+    let listed = client(site, &["status"]).good("status");
+    assert!(listed.stdout.contains("was finished later, and its data is in place"), "{}", listed.stdout);
+    let next = pull(site, &serve.url, &["--yes"]).good("the next pull");
+    assert!(!next.stderr.contains("was interrupted"), "told once: {}", next.all());
 }

@@ -74,11 +74,19 @@ impl State {
         self.content.syncs.iter().filter(|sync| self.died.contains(&sync.id)).collect()
     }
 
-    /// Notes what was found out about the data after the pull `id`; written with the next change.
+    /// Notes what was found out about the data after the pull `id`; written by [`State::keep`] or with the next change.
     pub fn note_fate(&mut self, id: &str, fate: Fate) {
         if let Some(sync) = self.sync(id) {
             sync.fate = Some(fate);
         }
+    }
+
+    /// Writes down what was noted, whatever becomes of this pull.
+    ///
+    /// # Errors
+    /// `Config` when the file cannot be written.
+    pub fn keep(&mut self) -> Result<()> {
+        self.write()
     }
 
     /// Notes that a pull began and gives its id.
