@@ -2,7 +2,7 @@
 # are fetched where they are missing (see src/sandbox/fetch-servers.sh).
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench servers
+.PHONY: help build demo test soak lint bench servers
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -15,6 +15,11 @@ demo: servers ## See a pull from end to end on throwaway servers
 
 test: servers ## Run every test against a real MariaDB and a real MySQL
 	cargo test --lib --bins --tests
+
+N ?= 500
+
+soak: servers ## N=500 delta pulls on both servers under writes and kills; a failure prints its BACKFILL_SOAK_SEED
+	BACKFILL_SOAK_PULLS=$(N) cargo test --test it -- soak::
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --check

@@ -9,8 +9,10 @@ use crate::error::{Error, Result};
 use crate::ui::log::LogFormat;
 use crate::ui::{Screen, log};
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use signal_hook::consts::signal::SIGXFSZ;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// A safe copy of production for developers.
 #[derive(Debug, Parser)]
@@ -96,6 +98,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     quiet_panics();
+    outlive_file_limits();
     // A panic is a defect; it ends like every other defect, without the panic's text (which may quote a row).
     std::panic::catch_unwind(start).unwrap_or_else(|_| {
         let screen = Screen::new(false, false);
@@ -110,6 +113,15 @@ fn quiet_panics() {
         let place = info.location().map_or_else(String::new, ToString::to_string);
         Screen::new(false, false).warn(&format!("backfill: panicked at {place}"));
     }));
+}
+
+/// A file that grows beyond what `ulimit -f` allows ends in an error that says which, as on a full disk, not in a death by
+/// signal that leaves everything lying about.
+fn outlive_file_limits() {
+    let listening = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    if let Err(error) = listening {
+        tracing::debug!(%error, "a limit of the size of files will end the process");
+    }
 }
 
 fn start() -> ExitCode {

@@ -151,8 +151,22 @@ impl HeldLock {
     /// `Busy`, retryable.
     pub fn check(&self) -> Result<()> {
         if self.lost() {
-            let what = format!("the connection that held the lock `{}` died", self.name);
-            return Err(Error::new(Kind::Busy, what).hint("start again").retryable());
+            return Err(gone(&self.name));
+        }
+        Ok(())
+    }
+
+    /// As [`HeldLock::check`] for this lock and `also`, names of others of the same keeper; asks the server over `conn`,
+    /// since whoever watches the lock's connection misses it only a while after it died.
+    ///
+    /// # Errors
+    /// `Busy`, retryable; the server's.
+    pub fn confirm(&self, conn: &mut Connection, also: &[&str]) -> Result<()> {
+        self.check()?;
+        for name in also.iter().chain([&self.name.as_str()]) {
+            if is_used(conn, name)? != Some(u64::from(self.keeper.state.id)) {
+                return Err(gone(name));
+            }
         }
         Ok(())
     }
@@ -272,6 +286,12 @@ fn watch(state: &State, stopped: &Receiver<()>, interval: Duration) {
 /// A panic elsewhere leaves nothing here half done: every state that the mutex guards is whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn gone(name: &str) -> Error {
+    Error::new(Kind::Busy, format!("the connection that held the lock `{name}` died"))
+        .hint("start again")
+        .retryable()
 }
 
 fn taken_by(holder: u64) -> Error {

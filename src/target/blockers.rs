@@ -20,7 +20,12 @@ pub(super) fn describe(conn: &mut Connection, tables: &[TableName], own: &[u32])
         Some(rows) if !rows.is_empty() => (rows, true),
         _ => (by_schema(conn, tables)?, false),
     };
-    rows.retain(|(id, ..)| u32::try_from(*id).map_or(true, |id| !own.contains(&id)));
+    let is_other = |(id, ..): &Row| u32::try_from(*id).map_or(true, |id| !own.contains(&id));
+    rows.retain(is_other);
+    if rows.is_empty() {
+        rows = by_transaction(conn)?;
+        rows.retain(is_other);
+    }
     if rows.is_empty() {
         return Ok("the account may not see which connections hold them".to_owned());
     }
@@ -89,6 +94,18 @@ fn by_schema(conn: &mut Connection, tables: &[TableName]) -> Result<Vec<Row>> {
         schemas.join(", ")
     ));
     Ok(unless_code(rows, &[sessions::UNREADABLE])?.unwrap_or_default())
+}
+
+/// Connections with an open transaction, whatever their default schema is: all that a server without a list of
+/// metadata locks tells of those that use a table from elsewhere.
+fn by_transaction(conn: &mut Connection) -> Result<Vec<Row>> {
+    let list = sessions::list(conn)?;
+    let rows = conn.query(&format!(
+        "SELECT p.ID, p.USER, p.HOST, p.COMMAND, p.TIME FROM information_schema.INNODB_TRX t \
+         JOIN {list} p ON p.ID = t.TRX_MYSQL_THREAD_ID WHERE p.ID <> CONNECTION_ID() ORDER BY t.TRX_STARTED"
+    ));
+    // No right to see the transactions of others.
+    Ok(unless_code(rows, &[sessions::UNREADABLE, 1227])?.unwrap_or_default())
 }
 
 #[cfg(test)]

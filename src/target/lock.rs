@@ -1,7 +1,7 @@
 //! One pull at a time for one target database, and one connection at a time that swaps.
 
 use crate::db::Connection;
-use crate::db::lock::{is_used, lock_name};
+use crate::db::lock::{HeldLock, is_used, lock_name};
 use crate::error::{Error, Kind, Result};
 use crate::sql::ident::string_literal;
 
@@ -34,4 +34,17 @@ pub(super) fn take_swap_lock(conn: &mut Connection, database: &str) -> Result<()
     Err(Error::new(Kind::Busy, format!("another swap of `{database}` is still running{holder}"))
         .hint("try again when it is over")
         .retryable())
+}
+
+/// The server still knows this pull as the one that may change `database`; `staging` is the lock of its staging.
+///
+/// # Errors
+/// `Busy` when a lock went with its connection; the server's.
+pub(super) fn check_still_ours(conn: &mut Connection, staging: &HeldLock, database: &str) -> Result<()> {
+    staging.confirm(conn, &[&pull_lock(database)]).map_err(|error| match error.kind() {
+        Kind::Busy => error
+            .context("another pull may have begun since, so nothing was changed")
+            .hint("pull again: what was loaded is kept and swapped then, unless that pull dropped it"),
+        _ => error,
+    })
 }

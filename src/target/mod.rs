@@ -246,11 +246,16 @@ impl Claimed {
             .context(|| format!("dropping `{}`", orphan.name))
     }
 
-    /// Takes over a staging that a pull loaded completely and could not swap.
+    /// Takes over a staging that a pull loaded completely and could not swap. What that pull had made for old tables
+    /// before it wrote its journal goes: this one makes it again.
     ///
     /// # Errors
     /// `Internal` when the orphan is not a complete staging; the server's.
     pub fn resume(&self, orphan: &Orphan) -> Result<Staging<Verified>> {
+        let is_of_it = |other: &Orphan| !other.is_staging() && other.layout().id == orphan.layout().id;
+        for other in self.orphans(Duration::ZERO)?.iter().filter(|other| is_of_it(other)) {
+            self.drop_orphan(other)?;
+        }
         let lock = self.keeper.hold(&orphan.layout().id.lock_name())?;
         let mut conn = self.site.connect(None)?;
         let about: Option<About> = doc::read(&mut conn, &orphan.layout().about())?;

@@ -41,9 +41,7 @@ pub(super) fn recover(site: &Site) -> Result<Vec<Recovered>> {
 }
 
 fn recover_one(site: &Site, conn: &mut Connection, layout: &Layout) -> Result<Option<Recovered>> {
-    // 1049, 1146: another pull, of another database, has finished since the journals were listed.
-    let Some(journal) = unless_code(doc::read::<Journal>(conn, &layout.journal()), &[1049, 1146])?.flatten()
-    else {
+    let Some(journal) = read(conn, layout)? else {
         // Nothing is done before the journal is written.
         return Ok(None);
     };
@@ -55,6 +53,8 @@ fn recover_one(site: &Site, conn: &mut Connection, layout: &Layout) -> Result<Op
         return Ok(None);
     }
     lock::take_swap_lock(conn, site.database())?;
+    // Whoever had it until now may have come further, or to the end.
+    let Some(journal) = read(conn, layout)? else { return Ok(None) };
     let swapped = match finish::settle(site, conn, &journal) {
         Err(error) if patience::is_locked(&error) => {
             let renamed = finish::progress(site, conn, &journal)? == Progress::After;
@@ -67,6 +67,11 @@ fn recover_one(site: &Site, conn: &mut Connection, layout: &Layout) -> Result<Op
     let (name, merges) = (layout.base(Purpose::Old), journal.merges.len());
     let tables = journal.moves.len() + merges;
     Ok(Some(Recovered { name, tables, merges, swapped, left_behind }))
+}
+
+fn read(conn: &mut Connection, layout: &Layout) -> Result<Option<Journal>> {
+    // 1049, 1146: its pull has finished since the journals were listed.
+    Ok(unless_code(doc::read::<Journal>(conn, &layout.journal()), &[1049, 1146])?.flatten())
 }
 
 /// Where journals are, of both rungs.

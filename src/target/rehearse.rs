@@ -210,6 +210,8 @@ pub(super) fn try_triggers(
         plan.tables.iter().filter(|t| t.origin == Origin::Own).map(|t| t.name.as_str()).collect();
     let triggers = TriggerRecord::read(conn, site.database(), |table| names.contains(table))?;
     let scratch = layout.scratch();
+    // An earlier attempt with the same staging may have died with it.
+    conn.execute(&format!("DROP TABLE IF EXISTS {scratch}"))?;
     if triggers.is_empty() {
         return see_triggers(conn, layout, &scratch);
     }

@@ -46,7 +46,8 @@ impl Staging<Verified> {
     /// Merges the deltas and swaps the new tables in.
     ///
     /// # Errors
-    /// `Busy` naming who holds the tables: staging is kept and can be swapped by a later pull. `Schema` when a table
+    /// `Busy` naming who holds the tables, or when this pull's locks are gone: staging is kept and can be swapped by a
+    /// later pull. `Schema` when a table
     /// was changed since staging was made. `Integrity` when rows to merge have the same value in a unique index.
     /// Otherwise the server's. Unless the message says that new data is in place, the old one is, complete.
     pub fn swap(self) -> Result<SwapReport> {
@@ -54,11 +55,20 @@ impl Staging<Verified> {
         self.core.lock.check()?;
         let mut conn = site.connect(Some(site.database()))?;
         lock::take_swap_lock(&mut conn, site.database())?;
+        // Whoever pulled since may have dropped staging; that is said better here than by what fails without it.
+        lock::check_still_ours(&mut conn, &self.core.lock, site.database())?;
         check_unchanged(site, &mut conn, about)?;
         let (mut journal, merging) = write_down(site, &mut conn, about)?;
         phase("swap.journal_written");
         if !journal.merges.is_empty() {
             phase("merge.journal_written");
+        }
+        // From here on a pull that takes the lost locks finds the journal, and waits for this connection to end.
+        if let Err(error) = lock::check_still_ours(&mut conn, &self.core.lock, site.database()) {
+            if let Err(second) = finish::settle(site, &mut conn, &journal) {
+                tracing::warn!(error = %second, "the journal is left for the next pull or `backfill cleanup`");
+            }
+            return Err(error);
         }
         match attempt_all(site, &mut conn, &mut journal, &merging) {
             Ok(()) => {}

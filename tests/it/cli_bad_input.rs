@@ -266,7 +266,7 @@ fn files(site: &Site<'_>, serve: &Serve) {
         (good.replace("[client]", "[client]\nparalel = 4"), vec!["paralel", "parallel", "backfill.toml"]),
         (good.replace("[client]", "[client]\ntokn = \"x-Canary-value\""), vec!["tokn", "backfill.toml"]),
         (good.replace("[client]", "[client]\nparallel = 0"), vec!["parallel", "1"]),
-        (good.replace("[client]", "[client]\ntimeout = \"x-Canary-value\""), vec!["timeout"]),
+        (good.replace("[client]", "[client]\nchunk_size = \"x-Canary-value\""), vec!["chunk_size"]),
         (format!("{good}\n[client"), vec!["backfill.toml"]),
         (good.replace("mysql://", "mysql//"), vec!["database"]),
     ] {

@@ -121,7 +121,7 @@ fn address_is_told(site: &Site<'_>, serve: &Serve) {
             write!(stream, "HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").unwrap();
             request
         });
-        let out = pull(site, &serve.url, &["--yes"]);
+        let out = pull(site, &serve.url, &["--yes", "--full"]);
         assert_eq!(out.code, Some(code), "{}", out.all());
         assert!(!out.all().contains("path-of-its-owner"), "the address is printed:\n{}", out.all());
         let (head, body) = listener.join().unwrap();

@@ -45,6 +45,8 @@ mod review_leaks;
 mod review_source;
 mod review_target;
 mod review_walk;
+mod soak;
+mod soak_writers;
 mod srv_api;
 mod srv_balancer;
 mod srv_delta;
@@ -136,6 +138,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_source::tests(&mut add);
     review_target::tests(&mut add);
     review_walk::tests(&mut add);
+    soak::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
     srv_delta::tests(&mut add);

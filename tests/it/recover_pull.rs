@@ -94,6 +94,7 @@ fn cut_in_the_middle(site: &Site<'_>) {
 }
 
 fn away_for_a_while(site: &Site<'_>) {
+    site.configure_client("timeout = 300", "");
     let serve = site.serve();
     let link = Link::to(&serve.url);
     let gate = link.hold("/dump/big?");

@@ -105,5 +105,5 @@ pub(super) fn folder(path: &Path) -> &Path {
 pub(super) fn unwritable(path: &Path, error: std::io::Error) -> Error {
     Error::config(format!("cannot write the state file {}", path.display()))
         .source(error)
-        .hint("make its folder writable, or set client.state_file")
+        .hint("make its folder writable and room in it, or set client.state_file")
 }

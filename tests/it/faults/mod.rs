@@ -6,17 +6,21 @@
 //! | fault | here | elsewhere |
 //! |---|---|---|
 //! | the wire between client and server | `wire` | `cli_stream` (damage and hostile streams), `cli_bad_input` |
-//! | a killed client | `moments` (every moment has a test) | `cli_kill`, `target_merge_kill` |
+//! | a killed client | `moments` (every moment has a test), `delta` | `cli_kill`, `target_merge_kill` |
 //! | a killed server, one that is asked to stop | `moments` | `cli_kill::server_dies`, `srv_kill` |
-//! | a client that is asked to stop | `moments` | `cli_kill::signals` |
-//! | database connections that end | `moments` | `db_silence` (silent ones) |
+//! | a client that is asked to stop | `moments`, `delta` | `cli_kill::signals` |
+//! | database connections that end | `moments`, `delta`, `locks` (that of the locks alone) | `db_silence` (silent ones) |
 //! | a full disk on the target | `disk` | |
-//! | tables in use on the target | | `cli_target::tables_in_use`, `verify::kept` |
-//! | clocks that were put right | `clocks` | |
+//! | no room for the program's own files | `files` | |
+//! | tables in use on the target | `delta` | `cli_target::tables_in_use`, `verify::kept` |
+//! | clocks that jump or were put right | `clocks` | `cli_delta` (a clock that went back) |
 //! | several servers and pulls, cleanup | | `srv_kill`, `srv_tables`, `cli_target` |
 
 mod clocks;
+mod delta;
 mod disk;
+mod files;
+mod locks;
 mod moments;
 mod wire;
 
@@ -33,7 +37,10 @@ use std::sync::Mutex;
 /// The tests of all files.
 pub fn tests(add: &mut Add<'_>) {
     clocks::tests(add);
+    delta::tests(add);
     disk::tests(add);
+    files::tests(add);
+    locks::tests(add);
     moments::tests(add);
     wire::tests(add);
 }
@@ -120,10 +127,7 @@ impl Before {
     /// Every row of every table is as it was, or those of the pulled tables are the source's. Triggers and keys may
     /// still be on their way: the next pull brings them.
     pub fn side(&self, site: &Site<'_>, what: &str) -> Side {
-        wait_until_quiet(site);
-        let mut now = oracle::contents(&mut site.target_conn(), &[]);
-        // What an interrupted pull left in the schema itself, where it may make no other.
-        now.retain(|table, _| !table.starts_with("_backfill_"));
+        let now = Self::now(site);
         if now == self.old {
             return Side::Old;
         }
@@ -133,6 +137,30 @@ impl Before {
         let mixed: Vec<&str> =
             PULLED.into_iter().filter(|table| now.get(*table) != self.old.get(*table)).collect();
         panic!("{what}: neither the old rows nor the new ones; not the old ones: {mixed:?}");
+    }
+
+    /// As [`Before::side`] for one of the pulled tables, and for all others together.
+    pub fn sides(&self, site: &Site<'_>, table: &str, what: &str) -> (Side, Side) {
+        let now = Self::now(site);
+        let side = |is_one: bool| {
+            let part = |all: &Contents| -> Contents {
+                let part = all.iter().filter(|(name, _)| (*name == table) == is_one);
+                part.map(|(name, rows)| (name.clone(), rows.clone())).collect()
+            };
+            let (old, new) = (part(&now) == part(&self.old), part(&now) == part(&self.new));
+            assert_ne!(old, new, "{what}: `{table}` {is_one}: neither the old rows nor the new ones");
+            if new { Side::New } else { Side::Old }
+        };
+        (side(true), side(false))
+    }
+
+    /// The target's rows when nobody is at work there any more.
+    fn now(site: &Site<'_>) -> Contents {
+        wait_until_quiet(site);
+        let mut now = oracle::contents(&mut site.target_conn(), &[]);
+        // What an interrupted pull left in the schema itself, where it may make no other.
+        now.retain(|table, _| !table.starts_with("_backfill_"));
+        now
     }
 
     /// The target has the rows of this side, its triggers, keys and views. After the new data came nothing of ours is

@@ -23,7 +23,8 @@ use std::sync::Mutex;
 const RUN: &[&str] =
     &["run.begun", "subset.listed", "table.sanitized", "table.read", "workspace.dropped", "rows.checked"];
 
-/// Moments at which the pull has a connection that it cannot do without; at all others it makes itself a new one.
+/// Moments at which the pull has a connection that it cannot do without; at all others it makes itself a new one. Up to
+/// the swap it then finds that its locks are gone.
 const NEEDS_ITS_CONNECTION: &[&str] = &["staging.created", "swap.journal_written", "swap.triggers_dropped"];
 
 /// What happens to a server at a moment.
@@ -74,7 +75,7 @@ fn collect(folder: &Path, found: &mut Vec<String>) {
 }
 
 /// Ends every connection of the account, and waits until they are gone.
-fn end_connections(conn: &mut Conn, user: &str) {
+pub fn end_connections(conn: &mut Conn, user: &str) {
     let list = |conn: &mut Conn| -> Vec<u64> {
         conn.exec("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ?", (user,)).unwrap()
     };
@@ -99,7 +100,7 @@ fn stops_itself(child: &mut Child) -> bool {
 
 /// Holds a pull at a moment, does `what` and lets it go on.
 pub fn held_pull(ground: &Ground<'_>, url: &str, moment: &str, what: impl FnOnce(&mut Child)) -> Out {
-    let mut command = ground.site.pull_command(&ground.serve.url, &["--yes"]);
+    let mut command = ground.site.pull_command(&ground.serve.url, &["--yes", "--full"]);
     command.env(HOLD_AT, moment).env("DATABASE_URL", url);
     let mut pull = Pulling(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()));
     if !stops_itself(pull.child()) {
@@ -183,6 +184,9 @@ fn client_loses_connections(servers: &Servers, flavour: Flavour) {
             if NEEDS_ITS_CONNECTION.contains(moment) {
                 out.refused(moment, 6, &["the database connection broke", "hint:"]);
                 assert_eq!(before.side(&ground.site, moment), Side::Old, "{moment}");
+            } else if STAGING.contains(moment) {
+                out.refused(moment, 11, &["another pull may have begun", "hint:"]);
+                before.expect_whole(&ground.site, Side::Old, moment);
             } else {
                 out.good(moment);
                 assert_eq!(before.side(&ground.site, moment), Side::New, "{moment}");
