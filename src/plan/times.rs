@@ -38,7 +38,8 @@ impl Times {
     /// from one that has.
     ///
     /// The engine does not matter. Without snapshots the clock is read before the table's first row, and what is written
-    /// while it is read is of that moment or later, for the next delta to bring; only late commits need more, and
+    /// while it is read is of that moment or later (checkpoints allow for clocks that say another hour), for the next delta to
+    /// bring; only late commits need more, and
     /// engines without snapshots have none.
     ///
     /// # Errors

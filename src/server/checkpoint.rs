@@ -7,13 +7,15 @@
 //!
 //! | rows delivered | TIMESTAMP | DATETIME |
 //! |---|---|---|
-//! | some | the greatest value up to the clock, at most the start of the oldest open transaction | the greatest value up to the clock, less the age of the oldest open transaction, less an hour |
+//! | some | the greatest value up to the clock, at most the start of the oldest open transaction | the greatest value up to the clock, less the age of the oldest open transaction, less how long the reading took, less an hour |
 //! | none, or none that tells | of the whole table: the clock less a day, less that age; of a delta: nothing new | the same |
 //!
 //! - Values in the future are passed over: a row of the year 9999 says nothing about what was read. DATETIME values of
 //!   zones east of UTC may be passed over for some hours; then older ones are the greatest.
 //! - The hour is for zones that are put back an hour in autumn: what is written then looks older than what was. Of a table
-//!   that has been quiet for so long that no zone shows such a time any more, neither hour nor age is taken off.
+//!   that has been quiet for so long that no zone shows such a time any more, nothing is taken off.
+//! - A table that is not read at one moment may be changed behind the reading. West of UTC what is written then says a time
+//!   before the clock, and rows further on may say a later one: so what the reading took is taken off.
 //! - The day is for zones (at most twelve hours behind UTC) and for replicas that lag. After a delta without rows what was
 //!   true before still is, and the next one costs as little.
 //! - Of a delta only values from its beginning on count: rows without one of the two come always, however old the other is.
@@ -31,7 +33,7 @@ use crate::source::clock::Clock;
 use crate::sql::Ident;
 use crate::sql::since::{Since, SinceColumn};
 use crate::wire::moment::Moment;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How far clocks on walls are put back.
 const AUTUMN: Duration = Duration::from_secs(60 * 60);
@@ -68,6 +70,10 @@ pub struct Begun {
     now: Moment,
     /// How long the oldest transaction that was open had been at work.
     oldest_open: Duration,
+    /// When that was, by this machine.
+    at: Instant,
+    /// From when on no row is read as it is only then; none for as long as they are.
+    read: Option<Instant>,
 }
 
 impl Begun {
@@ -77,7 +83,19 @@ impl Begun {
     /// `Internal` when the source told no time.
     pub fn new(clock: &Clock) -> Result<Self> {
         let now = clock.now.parse().context(|| "reading the source's clock")?;
-        Ok(Self { now, oldest_open: clock.oldest_open })
+        Ok(Self { now, oldest_open: clock.oldest_open, at: Instant::now(), read: None })
+    }
+
+    /// What is written from now on is not seen any more: all rows were copied, or a snapshot was opened.
+    #[must_use]
+    pub fn read(self) -> Self {
+        Self { read: Some(Instant::now()), ..self }
+    }
+
+    /// For how long rows were read that could change meanwhile, in whole minutes: for less the hour is enough.
+    fn lasted(&self) -> Duration {
+        let lasted = self.read.unwrap_or_else(Instant::now).saturating_duration_since(self.at);
+        Duration::from_secs(lasted.as_secs() / 60 * 60)
     }
 }
 
@@ -159,11 +177,11 @@ impl Passed {
     }
 
     fn proven(&self, reckoning: Reckoning, greatest: Moment) -> Moment {
-        let Begun { now, oldest_open } = self.begun;
+        let Begun { now, oldest_open, .. } = self.begun;
         match reckoning {
             Reckoning::Utc => greatest.min(now.before(oldest_open)),
             Reckoning::Local if greatest < now.before(SETTLED).before(oldest_open) => greatest,
-            Reckoning::Local => greatest.before(oldest_open).before(AUTUMN),
+            Reckoning::Local => greatest.before(oldest_open).before(self.begun.lasted()).before(AUTUMN),
         }
     }
 }
@@ -205,9 +223,23 @@ mod tests {
         rows: &[[Option<&'static str>; 2]],
         is_delta: bool,
     ) -> Option<String> {
+        checkpoint_after(Duration::ZERO, kinds, open_minutes, rows, is_delta)
+    }
+
+    /// The same after a reading that took so long.
+    fn checkpoint_after(
+        lasted: Duration,
+        kinds: [Reckoning; 2],
+        open_minutes: u64,
+        rows: &[[Option<&'static str>; 2]],
+        is_delta: bool,
+    ) -> Option<String> {
+        let at = Instant::now();
         let begun = Begun {
             now: moment("2026-11-22 12:00:00.5"),
             oldest_open: Duration::from_secs(open_minutes * 60),
+            at,
+            read: Some(at + lasted),
         };
         let columns = ["created_at", "updated_at"].map(|name| Column::new(name, "datetime"));
         let table = Table::new("t", columns.into());
@@ -251,6 +283,23 @@ mod tests {
         let quiet = Some("2026-11-21 22:50:00");
         assert_eq!(settled(5, "2026-11-21 22:50:00").as_deref(), quiet, "quiet for so long");
         assert_eq!(settled(15, "2026-11-21 22:50:00").as_deref(), Some("2026-11-21 21:35:00"));
+    }
+
+    #[test]
+    fn what_changes_behind_a_long_reading_comes_again() {
+        // Noon by UTC, seven o'clock there. The reading begins, row 1 is passed, and changed at five past seven; the last
+        // row is changed after two hours and read then.
+        let rows = [[Some("2026-11-21 07:00:00"), Some("2026-11-22 09:00:00")]];
+        let after = |minutes: u64, kinds| {
+            checkpoint_after(Duration::from_secs(minutes * 60 + 59), kinds, 0, &rows, false)
+        };
+        assert_eq!(after(120, LOCAL).as_deref(), Some("2026-11-22 06:00:00"));
+        assert_eq!(after(0, LOCAL).as_deref(), Some("2026-11-22 08:00:00"), "the hour makes up for seconds");
+        assert_eq!(
+            after(120, UTC).as_deref(),
+            Some("2026-11-22 09:00:00"),
+            "nothing says less than the clock"
+        );
     }
 
     #[test]

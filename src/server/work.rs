@@ -268,9 +268,12 @@ fn work_on(shared: &Shared, run: &Arc<Run>, places: &Places, at: usize) -> Resul
                 .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
             let mut reader = open_reader(shared, run)?;
             // Before the snapshot.
-            let begun = Begun::new(&reader.clock()?)?;
+            let mut begun = Begun::new(&reader.clock()?)?;
             if is_transactional(&plan.table.engine) {
                 let opened = reader.open_snapshot()?;
+                if opened {
+                    begun = begun.read();
+                }
                 if !opened && !places.warned.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
                         run = run.id,
@@ -337,5 +340,5 @@ fn copy(
         run.progress(at, rows);
         !run.is_cancelled()
     })?;
-    Ok((sanitized, begun))
+    Ok((sanitized, begun.read()))
 }
