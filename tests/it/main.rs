@@ -98,7 +98,10 @@ fn main() -> ExitCode {
     if let Some(ended) = target_job::as_child() {
         return ended;
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Many tests wait: for a network that is away, a lock, a server that starts. One more than there are cores.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    arguments.test_threads.get_or_insert(cores + 1);
     if arguments.list {
         return libtest_mimic::run(&arguments, trials(None)).exit_code();
     }
