@@ -164,7 +164,7 @@ impl fmt::Display for Why {
         f.write_str(match self {
             Self::Asked => "asked for",
             Self::New => "not here yet",
-            Self::NoTimes => "no created_at, updated_at and primary key to go by",
+            Self::NoTimes => "it lacks created_at, updated_at or a primary key to go by",
             Self::Restricted => "its limits or rules leave nothing to go by",
             Self::First => "never pulled into this database",
             Self::OtherSource => "the last pull was from another database",
