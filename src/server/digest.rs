@@ -5,6 +5,9 @@ use crate::schema::Table;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+/// Which generation of masks this is. To be raised with a repair of one: rows that were masked before have to come again.
+const MASKS: u32 = 1;
+
 /// Changes whenever a delta of the table could not be trusted: with its columns, keys, rules or limits. `limits` is
 /// what decides about its rows, in any form; empty for a table that is whole.
 pub fn digest(table: &Table, sanitized: &[String], masks: &[MaskedColumn], limits: &str) -> String {
@@ -14,6 +17,7 @@ pub fn digest(table: &Table, sanitized: &[String], masks: &[MaskedColumn], limit
         primary_key: &'a [String],
         indexes: &'a [crate::schema::Index],
         rules: Vec<(&'a str, String, Vec<&'a str>)>,
+        masks: Option<u32>,
         #[serde(skip_serializing_if = "str::is_empty")]
         limits: &'a str,
     }
@@ -27,6 +31,7 @@ pub fn digest(table: &Table, sanitized: &[String], masks: &[MaskedColumn], limit
         primary_key: &table.primary_key,
         indexes: &table.indexes,
         rules: rules.collect(),
+        masks: (!sanitized.is_empty()).then_some(MASKS),
         limits,
     };
     // Plain structures of text and numbers always serialize.

@@ -33,7 +33,7 @@ pub(super) fn recover(site: &Site) -> Result<Vec<Recovered>> {
             recover_one(site, &mut conn, &layout).context(|| format!("finishing the swap of `{name}`"))?
         {
             let (swapped, left_behind) = (recovered.swapped, recovered.left_behind.as_deref());
-            tracing::warn!(name, swapped, left_behind, "an interrupted swap was taken to its end");
+            tracing::info!(name, swapped, left_behind, "an interrupted swap was taken to its end");
             out.push(recovered);
         }
     }
