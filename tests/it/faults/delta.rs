@@ -80,7 +80,7 @@ fn killed(ground: &mut Ground<'_>, moment: &str) {
 fn stopped(ground: &mut Ground<'_>, moment: &str) {
     let url = ground.site.target.url(&ground.site.target_db);
     let before = ground.before();
-    let signal = if moment.len() % 2 == 0 { Signal::INT } else { Signal::TERM };
+    let signal = if moment.len().is_multiple_of(2) { Signal::INT } else { Signal::TERM };
     let strike = |child: &mut std::process::Child| kill_process(rustix_pid(child.id()), signal).unwrap();
     held_pull(ground, &url, moment, strike).good(moment);
     before.expect_whole(&ground.site, Side::New, moment);
