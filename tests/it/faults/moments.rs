@@ -24,8 +24,8 @@ const RUN: &[&str] =
     &["run.begun", "subset.listed", "table.sanitized", "table.read", "workspace.dropped", "rows.checked"];
 
 /// Moments at which the pull has a connection that it cannot do without; at all others it makes itself a new one. Up to
-/// the swap it then finds that its locks are gone.
-const NEEDS_ITS_CONNECTION: &[&str] = &["staging.created", "swap.journal_written", "swap.triggers_dropped"];
+/// the swap it then finds that its locks are gone; once deltas are merged it takes the swap to its end.
+const NEEDS_ITS_CONNECTION: &[&str] = &["staging.created", "swap.journal_written"];
 
 /// What happens to a server at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,6 +187,9 @@ fn client_loses_connections(servers: &Servers, flavour: Flavour) {
             } else if STAGING.contains(moment) {
                 out.refused(moment, 11, &["another pull may have begun", "hint:"]);
                 before.expect_whole(&ground.site, Side::Old, moment);
+                // What was loaded is kept, and comes before anything newer.
+                ground.next_pull(&before, moment);
+                return;
             } else {
                 out.good(moment);
                 assert_eq!(before.side(&ground.site, moment), Side::New, "{moment}");
