@@ -100,7 +100,7 @@ fn stops_itself(child: &mut Child) -> bool {
 
 /// Holds a pull at a moment, does `what` and lets it go on.
 pub fn held_pull(ground: &Ground<'_>, url: &str, moment: &str, what: impl FnOnce(&mut Child)) -> Out {
-    let mut command = ground.site.pull_command(&ground.serve.url, &["--yes", "--full"]);
+    let mut command = ground.site.pull_command(&ground.serve.url, &["--yes"]);
     command.env(HOLD_AT, moment).env("DATABASE_URL", url);
     let mut pull = Pulling(Some(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()));
     if !stops_itself(pull.child()) {
