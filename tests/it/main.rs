@@ -99,9 +99,9 @@ fn main() -> ExitCode {
         return ended;
     }
     let mut arguments = Arguments::from_args();
-    // Many tests wait: for a network that is away, a lock, a server that starts. One more than there are cores.
+    // Many tests wait: for a network that is away, a lock, a server that starts. So there are more of them than cores.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    arguments.test_threads.get_or_insert(cores + 1);
+    arguments.test_threads.get_or_insert(2 * cores);
     if arguments.list {
         return libtest_mimic::run(&arguments, trials(None)).exit_code();
     }
