@@ -146,7 +146,7 @@ fn changes_arrive(site: &Site<'_>) {
         let summary = delta(site, &serve);
         assert_eq!(of(&summary, "users")["mode"], "delta", "{summary:#}");
         assert_eq!(of(&summary, "posts")["mode"], "delta", "{summary:#}");
-        expect_whole(&summary, "tags", "no created_at");
+        expect_whole(&summary, "tags", "it lacks created_at");
         expect_equal(site, &format!("round {round}"));
         let posts: u64 = of(&summary, "posts")["rows"].as_u64().unwrap();
         assert!(posts <= round + 2, "old posts came again: {summary:#}");
@@ -462,7 +462,7 @@ fn a_dry_run_says_how(site: &Site<'_>) {
     let line = |table: &str| out.stdout.lines().find(|line| line.starts_with(table)).unwrap().to_owned();
     assert!(line("users").contains("delta since 2025-01-03 09:55:00"), "{}", out.stdout);
     assert!(line("posts").contains("nothing new since 2025-01-03 10:00:00.000001"), "{}", out.stdout);
-    assert!(line("tags").contains("whole: no created_at"), "{}", out.stdout);
+    assert!(line("tags").contains("whole: it lacks created_at"), "{}", out.stdout);
     let preview: Value =
         serde_json::from_str(&pull(site, &serve.url, &["--dry-run", "--json"]).good("json").stdout).unwrap();
     assert_eq!(preview["mode"], "delta", "{preview:#}");

@@ -290,15 +290,19 @@ impl<'a> Soak<'a> {
         }
         let mut target = self.site.target_conn();
         let (arrived, whole) = marks(&mut target);
-        let new = self.marked.to_string();
-        assert_eq!((arrived, &whole), (BTreeSet::from([new.clone()]), &new), "marks: {summary:#}");
+        // What a killed pull had loaded may be of the round before: its swap was over, and its end was not written down.
+        let again = summary["notes"].to_string().contains("without a new download");
+        let is_old = again && whole == self.arrived.to_string();
+        let mark = if is_old { self.arrived } else { self.marked };
+        let expected = mark.to_string();
+        assert_eq!((arrived, &whole), (BTreeSet::from([expected.clone()]), &expected), "marks: {summary:#}");
         expect_no_orphans(&mut target);
         if !self.deletes {
             self.expect_only_known(&mut target);
         }
         let fired: Vec<String> = target.query("SELECT DISTINCT what FROM audit").unwrap();
         assert_eq!(fired, Vec::<String>::new(), "triggers fired");
-        self.arrived = self.marked;
+        self.arrived = mark;
         self.pulls += 1;
     }
 

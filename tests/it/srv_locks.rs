@@ -309,7 +309,8 @@ fn nobody_waits_while_limits_are_worked(site: &Site<'_>) {
         writers.go_on();
         writers.check();
         let rows: Vec<u64> = status.tables.iter().map(|table| table.rows).collect();
-        assert!(rows[0] >= 9000 && rows[0] < 32_000, "{rows:?}");
+        // Each writer takes a row away for a moment: one that is away when it is to be copied is not there.
+        assert!(rows[0] >= 8990 && rows[0] < 32_000, "{rows:?}");
     });
 }
 
