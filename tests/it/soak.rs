@@ -290,7 +290,8 @@ impl<'a> Soak<'a> {
         }
         let mut target = self.site.target_conn();
         let (arrived, whole) = marks(&mut target);
-        // What a killed pull had loaded may be of the round before: its swap was over, and its end was not written down.
+        // Seen, and not understood yet: what is taken up from a killed pull may be of the round that has arrived already.
+        // It changes nothing then, and the next pull brings the new round.
         let again = summary["notes"].to_string().contains("without a new download");
         let is_old = again && whole == self.arrived.to_string();
         let mark = if is_old { self.arrived } else { self.marked };
