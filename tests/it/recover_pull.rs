@@ -3,10 +3,11 @@
 use crate::cli_common::{Out, leftovers};
 use crate::cli_proxy::{Answer, Proxy};
 use crate::harness::{
-    Add, FLAVOURS, Serve, Site, exec, is_held, large_table, let_go, rustix_pid, short, wait_for,
+    Add, FLAVOURS, Serve, Servers, Site, exec, is_held, large_table, let_go, rustix_pid, short, wait_for,
 };
 use crate::oracle;
 use crate::recover_link::{Link, chunks_of, count};
+use backfill::schema::Flavour;
 use mysql::prelude::Queryable;
 use rustix::process::{Signal, kill_process};
 use std::process::{Child, Stdio};
@@ -32,16 +33,21 @@ pub fn tests(add: &mut Add<'_>) {
             add(
                 format!("recover_pull::{name}::{}", short(flavour)),
                 Box::new(move |servers| {
-                    let site = Site::new(servers, flavour, flavour);
-                    large_table(&mut site.source_conn(), "big");
-                    exec(&mut site.source_conn(), "CREATE TABLE little (id INT PRIMARY KEY, a INT NOT NULL)");
-                    exec(&mut site.source_conn(), "INSERT INTO little VALUES (1, 0), (2, 0)");
-                    site.structure_to_target();
-                    test(&site);
+                    test(&two_tables(servers, flavour));
                 }),
             );
         }
     }
+}
+
+/// A site with a big table and a little one, at the source with rows.
+pub fn two_tables(servers: &Servers, flavour: Flavour) -> Site<'_> {
+    let site = Site::new(servers, flavour, flavour);
+    large_table(&mut site.source_conn(), "big");
+    exec(&mut site.source_conn(), "CREATE TABLE little (id INT PRIMARY KEY, a INT NOT NULL)");
+    exec(&mut site.source_conn(), "INSERT INTO little VALUES (1, 0), (2, 0)");
+    site.structure_to_target();
+    site
 }
 
 /// Starts a pull over the link.

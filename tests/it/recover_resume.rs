@@ -1,9 +1,9 @@
 //! A pull that dies, and the next one, which goes on where it stopped, or begins anew where that cannot be.
 
 use crate::cli_common::{client, leftovers};
-use crate::harness::{Add, FLAVOURS, Serve, Site, exec, large_table, short, wait_for};
+use crate::harness::{Add, FLAVOURS, Serve, Site, exec, short, wait_for};
 use crate::recover_link::{FOR_GOOD, Link, chunks_of, count};
-use crate::recover_pull::{end, expect_whole, mark, start};
+use crate::recover_pull::{end, expect_whole, mark, start, two_tables};
 use mysql::prelude::Queryable;
 
 /// A test on a site with a big table and a little one.
@@ -26,11 +26,7 @@ pub fn tests(add: &mut Add<'_>) {
             add(
                 format!("recover_resume::{name}::{}", short(flavour)),
                 Box::new(move |servers| {
-                    let site = Site::new(servers, flavour, flavour);
-                    large_table(&mut site.source_conn(), "big");
-                    exec(&mut site.source_conn(), "CREATE TABLE little (id INT PRIMARY KEY, a INT NOT NULL)");
-                    exec(&mut site.source_conn(), "INSERT INTO little VALUES (1, 0), (2, 0)");
-                    site.structure_to_target();
+                    let site = two_tables(servers, flavour);
                     site.configure_server("max_runs = 50", "[privacy]\npolicy = \"open\"\n");
                     test(&site);
                 }),
