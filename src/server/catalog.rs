@@ -6,7 +6,7 @@ use crate::db::Endpoint;
 use crate::db::introspect::Signature;
 use crate::error::{Error, Result};
 use crate::plan::reference::Relation;
-use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
+use crate::plan::run::{MaskAt, Selection, Strategy, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
@@ -45,8 +45,8 @@ pub struct CatalogSettings {
     pub relations: Vec<Relation>,
     /// The time zone that DATETIME columns are written in, for `keep_days`: an offset such as `+00:00`.
     pub datetime_timezone: String,
-    /// When masks are set.
-    pub mask_at: MaskAt,
+    /// How rows travel that are not sent as they are.
+    pub strategy: Strategy,
     /// Whether unruled columns that look sensitive are named.
     pub warn: bool,
     /// Name of the lock that this server holds on the source.
@@ -63,7 +63,7 @@ pub struct Catalog {
     signatures: BTreeMap<String, Signature>,
     identity: SourceIdentity,
     server_time: String,
-    mask_at: MaskAt,
+    strategy: Strategy,
     warn: bool,
     /// The source server's own name.
     pub server: String,
@@ -107,7 +107,7 @@ impl Catalog {
             widest_id_digits: widest,
             excluded,
             relations: &relations,
-            by_update: settings.mask_at == MaskAt::Update,
+            by_update: settings.strategy == Strategy::Copies(MaskAt::Update),
         };
         let sanitize = plan(&settings.rules, &survey.schema, &facts)?;
         let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
@@ -132,7 +132,7 @@ impl Catalog {
             selection,
             sanitize,
             limits,
-            mask_at: settings.mask_at,
+            strategy: settings.strategy,
             warn: settings.warn,
         })
     }
@@ -142,7 +142,7 @@ impl Catalog {
     pub fn copied(&self) -> Vec<&str> {
         let copied = |table: &&Table| {
             let (masks, limited) = (self.sanitize.for_table(&table.name), self.limits.restrict(&table.name));
-            masks.is_some() || limited || is_copied_unruled(table)
+            self.strategy != Strategy::Select && (masks.is_some() || limited || is_copied_unruled(table))
         };
         self.selection.served.values().filter(copied).map(|table| table.name.as_str()).collect()
     }
@@ -303,7 +303,7 @@ impl Catalog {
         let signature = self.signatures.get(&table.name).cloned().unwrap_or_default();
         let restricted = self.limits.restrict(&table.name);
         let columns = wanted.columns.as_deref();
-        let plan = TablePlan::new(table, columns, masks, restricted, self.mask_at, signature)?;
+        let plan = TablePlan::new(table, columns, masks, restricted, self.strategy, signature)?;
         match (self.times(table), wanted.after) {
             (Ok(times), after) => {
                 let since = after.map(|after| since(&times, after));

@@ -5,19 +5,18 @@
 //! was read, so chunks are complete and disjoint by construction. The pool's tasks never wait for anything.
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::run::{TablePlan, Unruled};
-use crate::schema::Table;
+use crate::plan::run::TablePlan;
 use crate::server::checkpoint::{Begun, Passed};
+use crate::server::dumpable::Dumpable;
+use crate::server::proof::Proof;
 use crate::server::references::Recorder;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::{Chunk, ChunkWriter};
 use crate::server::steps::Steps;
 use crate::source::reader::Reader;
-use crate::source::workspace::Sanitized;
 use crate::sql::TableName;
 use crate::sql::insert::{Batch, BatchLimits, InsertBatch, RowError, Verb};
-use crate::sql::literal::Form;
-use crate::sql::select::{Select, WalkKey};
+use crate::sql::select::Select;
 use crate::wire::frame::{EncodedFrame, FrameId, Packer};
 use crossbeam_channel::{Receiver, bounded};
 use std::cell::RefCell;
@@ -34,39 +33,6 @@ const CHUNK_BYTES_MAX: u64 = 16 << 20;
 const CHUNK_TIME_MAX: Duration = Duration::from_secs(5);
 /// Batches of one table that are being compressed at a time.
 const IN_FLIGHT_MAX: usize = 3;
-
-/// What may be encoded: nothing else leaves this process.
-#[derive(Debug)]
-pub enum Dumpable<'a> {
-    /// A table without rules, read straight from the source.
-    Direct(Unruled<'a>, TableName),
-    /// A copy whose every row is sanitized.
-    Copied(&'a Sanitized),
-}
-
-impl Dumpable<'_> {
-    fn name(&self) -> &TableName {
-        match self {
-            Self::Direct(_, name) => name,
-            Self::Copied(copy) => copy.table(),
-        }
-    }
-
-    fn walk(&self, plan: &TablePlan) -> Option<WalkKey> {
-        match self {
-            Self::Direct(..) => plan.walk.clone(),
-            Self::Copied(copy) => Some(copy.walk().clone()),
-        }
-    }
-
-    /// Which rows are sent; a copy has no others.
-    fn conditions(&self, plan: &TablePlan) -> Vec<String> {
-        match self {
-            Self::Direct(..) => plan.since.iter().map(|since| since.condition(None)).collect(),
-            Self::Copied(_) => Vec::new(),
-        }
-    }
-}
 
 /// The CPU side: a pool, and zstd's level.
 #[derive(Debug)]
@@ -120,6 +86,7 @@ struct Dump<'a> {
     conditions: Vec<String>,
     steps: Option<Steps>,
     batch: InsertBatch,
+    proof: Proof,
     recorder: Recorder<'a>,
     passed: Option<Passed>,
     open: Option<OpenChunk>,
@@ -136,9 +103,11 @@ impl<'a> Dump<'a> {
         at: usize,
         begun: Begun,
     ) -> Result<Self> {
-        let mut list = select_list(&plan.table, &plan.columns)?;
+        let mut list = what.list(plan)?;
+        let proof = Proof::new(what.forbidden(), plan, &mut list);
         let (from, conditions) = (what.name().clone(), what.conditions(plan));
-        let steps = |key| Steps::new(from.clone(), key, plan, conditions.clone(), &mut list);
+        let cell = |name: &str| what.cell(plan, name);
+        let steps = |key| Steps::new(from.clone(), key, (plan, &cell), conditions.clone(), &mut list);
         let steps = what.walk(plan).map(steps).transpose()?;
         let passed = plan.times.as_ref().map(|times| Passed::new(begun, plan, times, &mut list));
         let recorder = Recorder::new(&run.references, at, &plan.columns, &mut list);
@@ -159,6 +128,7 @@ impl<'a> Dump<'a> {
             conditions,
             steps,
             batch,
+            proof,
             recorder,
             passed,
             open,
@@ -192,13 +162,14 @@ impl<'a> Dump<'a> {
     fn read_all(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
         let all = Select::all(self.from.clone(), self.list.clone());
         let select = Select { conditions: self.conditions.clone(), ..all };
-        let Self { batch, recorder, passed, encoder, plan, rows, run, .. } = self;
+        let Self { batch, proof, recorder, passed, encoder, plan, rows, run, .. } = self;
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
                 if run.is_cancelled() {
                     return Err(Run::cancelled_error());
                 }
                 *rows += 1;
+                proof.row(&row)?;
                 recorder.row(&row)?;
                 passed.iter_mut().for_each(|passed| passed.row(&row));
                 if let Some(full) = push(batch, plan, &row)? {
@@ -210,13 +181,14 @@ impl<'a> Dump<'a> {
     }
 
     fn read_step(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { batch, recorder, passed, encoder, plan, rows, steps, list, .. } = self;
+        let Self { batch, proof, recorder, passed, encoder, plan, rows, steps, list, .. } = self;
         let Some(steps) = steps else { return Ok(false) };
         let step = steps.next(reader, list)?;
         let (count, last) = reader.read(&step.select, |result| {
             let (mut count, mut last) = (0, None);
             while let Some(row) = result.next_row()? {
                 count += 1;
+                proof.row(&row)?;
                 recorder.row(&row)?;
                 passed.iter_mut().for_each(|passed| passed.row(&row));
                 if let Some(full) = push(batch, plan, &row)? {
@@ -233,6 +205,7 @@ impl<'a> Dump<'a> {
 
     /// Ends the chunk: every row read so far is in it. A chunk without rows has an empty batch.
     fn seal(&mut self, mut open: OpenChunk) -> Result<()> {
+        self.proof.check()?;
         let rest =
             self.batch.finish().or_else(|| open.is_empty().then(|| Batch { sql: Vec::new(), rows: 0 }));
         if let Some(rest) = rest {
@@ -248,23 +221,12 @@ impl<'a> Dump<'a> {
         if let Some(open) = self.open.take() {
             self.seal(open)?;
         }
+        self.proof.finish();
         if let Some(passed) = &self.passed {
             self.run.prove(self.at, passed.checkpoint());
         }
         self.recorder.finish()
     }
-}
-
-/// How the columns that are sent are read.
-pub(super) fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>> {
-    columns
-        .iter()
-        .map(|(name, _)| {
-            let column =
-                table.column(name).ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
-            Ok(Form::select_expression(column))
-        })
-        .collect()
 }
 
 /// The limits of a run's statements.

@@ -82,12 +82,12 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::run::MaskAt;
+    use crate::plan::run::{MaskAt, Strategy};
     use crate::schema::{Column, Table};
 
     fn table(name: &str, bytes: u64, restricted: bool) -> TablePlan {
         let table = Table { bytes, ..Table::new(name, vec![Column::new("id", "int")]) };
-        TablePlan::new(&table, None, None, restricted, MaskAt::Update, Vec::new()).unwrap()
+        TablePlan::new(&table, None, None, restricted, Strategy::Copies(MaskAt::Update), Vec::new()).unwrap()
     }
 
     #[test]

@@ -36,18 +36,19 @@ pub(super) struct Step {
 }
 
 impl Steps {
-    /// All steps of `from`. Key columns that are not sent are read as well, behind those that are.
+    /// All steps of `from`. Key columns that are not sent as they are, which `cell` says, are read as well, behind those
+    /// that are sent.
     pub(super) fn new(
         from: TableName,
         key: WalkKey,
-        plan: &TablePlan,
+        (plan, cell): (&TablePlan, &dyn Fn(&str) -> Option<usize>),
         conditions: Vec<String>,
         list: &mut Vec<String>,
     ) -> Result<Self> {
         let mut cells = Vec::with_capacity(key.columns.len());
         let mut forms = Vec::with_capacity(key.columns.len());
         for name in &key.columns {
-            let sent = plan.columns.iter().position(|(column, _)| column == name);
+            let sent = cell(name);
             cells.push(sent.unwrap_or(list.len()));
             if sent.is_none() {
                 list.push(Ident::new(name.as_str()).to_string());

@@ -8,6 +8,7 @@
 mod check;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod forbidden;
 mod identity;
 mod mentions;
 mod pattern;
@@ -19,6 +20,7 @@ mod resolve;
 mod sensitive;
 mod types;
 
+pub use forbidden::{Forbidden, WHOLE_BYTES_MAX};
 pub use identity::Refs;
 pub use proof::{ColumnProof, Fails};
 pub use render::{MaskedColumn, TableMasks};

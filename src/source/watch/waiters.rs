@@ -1,5 +1,6 @@
 //! Who waits for a table, by the server's list of sessions.
 
+use crate::db::error::server_code;
 use crate::db::{Connection, sessions};
 use crate::error::Result;
 use crate::sql::TableName;
@@ -20,6 +21,28 @@ const SERVER_STATES: &str = "'Waiting for table flush', 'Waiting for global read
 pub(super) fn of(conn: &mut Connection, table: &TableName) -> Result<Vec<Waiter>> {
     let list = sessions::list(conn)?;
     conn.query(&query(list, table))
+}
+
+/// What a server says to a statement that may not wait for a lock.
+const LOCK_WAIT_TIMEOUT: u16 = 1205;
+
+/// A table of ours that somebody waits for, or locks, found without any right: who comes next has to queue behind them, and
+/// does not. Only on MariaDB, where a statement can be told not to wait at all.
+pub(super) fn blocked<'a>(
+    conn: &mut Connection,
+    tables: impl Iterator<Item = &'a TableName>,
+) -> Result<Option<&'a TableName>> {
+    conn.execute("SET SESSION lock_wait_timeout = 0")?;
+    for table in tables {
+        match conn.query::<u8>(&format!("SELECT 1 FROM {table} LIMIT 0")) {
+            Ok(_) => {}
+            Err(error) if server_code(&error) == Some(LOCK_WAIT_TIMEOUT) => return Ok(Some(table)),
+            // Gone, or not readable any more: whose locks we hold cannot have gone, so nobody waits.
+            Err(error) if server_code(&error).is_some() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// A waiter is known by what it runs: nobody but the holder of a plugin or of more rights is told which table it

@@ -15,7 +15,7 @@ mod writer;
 
 pub use copy::{CopyOrder, Sanitized, copy_statements, copy_table};
 pub use home::{Home, Layout, binlog_right, read_grant, read_hint};
-pub use proof::is_unmasked;
+pub use proof::{is_unmasked, unmasked};
 pub use walk::{bound, key_forms};
 pub use writer::{Logging, Writer};
 
