@@ -13,7 +13,6 @@ mod log;
 mod now;
 mod removal;
 mod set;
-mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -23,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::plan::checked::{Checks, Compared, SortKey};
 use crate::server::run::Run;
 use crate::source::reader::Reader;
+use crate::spill::Store;
 use crate::sql::Ident;
 use crate::sql::ident::string_literal;
 use crate::sql::literal::Form;
@@ -33,7 +33,6 @@ use set::{Collector, Set};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, OnceLock};
-use store::Store;
 use sweep::sweep;
 
 /// What one run knows about its references.
