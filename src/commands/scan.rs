@@ -1,7 +1,7 @@
 //! `backfill scan`: columns of the source that look sensitive and have no rule. Never a value.
 
 use super::{Context, rules, serve};
-use crate::config::{Config, MaskAt, Overrides};
+use crate::config::{Config, Overrides};
 use crate::error::Result;
 use crate::plan::reference::Relation;
 use crate::plan::run::Selection;
@@ -56,7 +56,7 @@ fn look(config: &Config) -> Result<Scanned> {
     let rules = rules::planned(config.rules())?;
     let relations = config.relations().iter().enumerate().map(|(at, one)| serve::relation(at + 1, one));
     let relations: Vec<ForeignKey> = relations.map(|Relation { key, .. }| key).collect();
-    let mask_at = config.mask_at()?;
+    let by_update = config.masks_by_update()?;
     let mut survey = Survey::take(&endpoint)?;
     let folds = survey.facts.folds_table_names();
     let is_excluded = |name: &str| if folds { exclude.is_match_folded(name) } else { exclude.is_match(name) };
@@ -68,13 +68,7 @@ fn look(config: &Config) -> Result<Scanned> {
     let widest = survey.widest_ids(selection.served.values().filter(measured))?;
     let excluded = rules.iter().map(|rule| &rule.table).filter(|name| is_excluded(name));
     let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
-    let facts = Facts {
-        salt: &salt,
-        widest_id_digits: widest,
-        excluded,
-        relations: &relations,
-        by_update: mask_at == MaskAt::Update,
-    };
+    let facts = Facts { salt: &salt, widest_id_digits: widest, excluded, relations: &relations, by_update };
     let schema = survey.schema.clone();
     // What is wrong with the rules that there are is told as `serve` tells it.
     plan(&rules, &schema, &facts)?;

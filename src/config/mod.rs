@@ -34,7 +34,7 @@ pub use limits::{Direction, Limit};
 pub use pull::{Binlog, Environment, PullConfig};
 pub use relations::Relation;
 pub use rules::{Rule, RuleOption, RuleValue};
-pub use serve::{MaskAt, Policy, ServeConfig, TempStrategy, TlsFiles};
+pub use serve::{MaskAt, Policy, ServeConfig, SnapshotLock, TempStrategy, TlsFiles};
 pub use template::template;
 pub use values::{IpRange, Patterns};
 

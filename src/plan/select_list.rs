@@ -72,7 +72,8 @@ mod tests {
         let plan = plan(&rules, &schema(vec![table.clone()]), &facts).unwrap();
         let of = |columns: Option<&[String]>| {
             let seen = Vec::new();
-            let plan = TablePlan::new(&table, columns, plan.for_table("t"), false, Strategy::Select, seen).unwrap();
+            let plan =
+                TablePlan::new(&table, columns, plan.for_table("t"), false, Strategy::Select, seen).unwrap();
             SelectList::new(&plan, Refs::Bare).unwrap()
         };
         let all = of(None);

@@ -12,6 +12,7 @@ use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::plan::times::Times;
 use crate::random;
+use crate::schema::diff::is_transactional;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::server::checkpoint::{exactly_since, since};
@@ -162,7 +163,22 @@ impl Catalog {
         );
         warnings.extend(self.foreign_keys().iter().filter_map(|key| self.not_followed(key)));
         warnings.extend(self.limits.warnings().iter().cloned());
+        if self.strategy == Strategy::Select {
+            let apart = self.selection.served.values().filter(|table| !is_transactional(&table.engine));
+            warnings.extend(apart.map(|table| {
+                format!(
+                    "table `{}` is not read at the moment of the others: {} knows no snapshots",
+                    table.name, table.engine
+                )
+            }));
+        }
         warnings
+    }
+
+    /// Whether all rows of a table are read at one moment, which is that of all others too.
+    fn in_snapshot(&self, table: &str) -> bool {
+        let served = self.selection.served.get(table);
+        self.strategy == Strategy::Select && served.is_some_and(|table| is_transactional(&table.engine))
     }
 
     fn not_followed(&self, key: &ForeignKey) -> Option<String> {
@@ -289,7 +305,8 @@ impl Catalog {
             }
             tables.push(self.plan_table(wanted)?);
         }
-        let (checks, unchecked) = self.limits.checks(&tables);
+        let may_part = |child: &str, parent: &str| !(self.in_snapshot(child) && self.in_snapshot(parent));
+        let (checks, unchecked) = self.limits.checks(&tables, may_part);
         if !unchecked.is_empty() {
             tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
         }

@@ -2,13 +2,14 @@
 
 use crate::error::{Error, Result};
 use crate::plan::run::{TablePlan, Unruled};
-use crate::plan::sanitize::Forbidden;
+use crate::plan::sanitize::{Forbidden, Refs};
 use crate::plan::select_list::SelectList;
 use crate::schema::Table;
+use crate::source::select::subset::{Kept, Reading};
 use crate::source::workspace::Sanitized;
-use crate::sql::TableName;
 use crate::sql::literal::Form;
 use crate::sql::select::WalkKey;
+use crate::sql::{Ident, TableName};
 
 /// What may be encoded: nothing else leaves this process.
 #[derive(Debug)]
@@ -17,22 +18,23 @@ pub enum Dumpable<'a> {
     Direct(Unruled<'a>, TableName),
     /// A copy whose every row is sanitized.
     Copied(&'a Sanitized),
-    /// A table whose ruled columns are masked by the list that it is read with.
-    Masked(SelectList, TableName),
+    /// A table whose ruled columns are masked by the list that it is read with: all of its rows, or those that are kept.
+    Masked(SelectList, TableName, Option<&'a Kept>),
 }
 
-impl Dumpable<'_> {
+impl<'a> Dumpable<'a> {
     pub(super) fn name(&self) -> &TableName {
         match self {
-            Self::Direct(_, name) | Self::Masked(_, name) => name,
+            Self::Direct(_, name) | Self::Masked(_, name, _) => name,
             Self::Copied(copy) => copy.table(),
         }
     }
 
     pub(super) fn walk(&self, plan: &TablePlan) -> Option<WalkKey> {
         match self {
-            Self::Direct(..) | Self::Masked(..) => plan.walk.clone(),
+            Self::Direct(..) | Self::Masked(_, _, None) => plan.walk.clone(),
             Self::Copied(copy) => Some(copy.walk().clone()),
+            Self::Masked(_, _, Some(_)) => None,
         }
     }
 
@@ -49,7 +51,7 @@ impl Dumpable<'_> {
     /// How the columns that are sent are read.
     pub(super) fn list(&self, plan: &TablePlan) -> Result<Vec<String>> {
         match self {
-            Self::Masked(list, _) => Ok(list.sent().to_vec()),
+            Self::Masked(list, ..) => Ok(list.sent().to_vec()),
             Self::Direct(..) | Self::Copied(_) => select_list(&plan.table, &plan.columns),
         }
     }
@@ -57,8 +59,27 @@ impl Dumpable<'_> {
     /// What must not be sent.
     pub(super) fn forbidden(&self) -> &[Forbidden] {
         match self {
-            Self::Masked(list, _) => list.forbidden(),
+            Self::Masked(list, ..) => list.forbidden(),
             Self::Direct(..) | Self::Copied(_) => &[],
+        }
+    }
+
+    /// The rows that are kept of a restricted table that is read from the source, by this list.
+    ///
+    /// # Errors
+    /// `Internal` when they are not known.
+    pub(super) fn kept(&self, plan: &TablePlan, list: &[String]) -> Result<Option<Reading<'a>>> {
+        match self {
+            Self::Masked(_, _, Some(kept)) => kept.reading(&plan.table.name, list.to_vec()),
+            Self::Direct(..) | Self::Copied(_) | Self::Masked(_, _, None) => Ok(None),
+        }
+    }
+
+    /// How columns of the table are named in the statements that read it.
+    pub(super) fn refs<'b>(&self, alias: &'b Ident) -> Refs<'b> {
+        match self {
+            Self::Masked(_, _, Some(_)) => Refs::Of(alias),
+            Self::Direct(..) | Self::Copied(_) | Self::Masked(_, _, None) => Refs::Bare,
         }
     }
 

@@ -6,13 +6,14 @@
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::TablePlan;
+use crate::plan::subset::row_alias;
 use crate::server::checkpoint::{Begun, Passed};
 use crate::server::dumpable::Dumpable;
 use crate::server::proof::Proof;
 use crate::server::references::Recorder;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::{Chunk, ChunkWriter};
-use crate::server::steps::Steps;
+use crate::server::steps::{KeptSteps, Steps};
 use crate::source::reader::Reader;
 use crate::sql::TableName;
 use crate::sql::insert::{Batch, BatchLimits, InsertBatch, RowError, Verb};
@@ -85,6 +86,7 @@ struct Dump<'a> {
     list: Vec<String>,
     conditions: Vec<String>,
     steps: Option<Steps>,
+    kept: Option<KeptSteps<'a>>,
     batch: InsertBatch,
     proof: Proof,
     recorder: Recorder<'a>,
@@ -97,7 +99,7 @@ struct Dump<'a> {
 impl<'a> Dump<'a> {
     fn new(
         encoder: &'a Encoder,
-        what: &Dumpable<'_>,
+        what: &Dumpable<'a>,
         plan: &'a TablePlan,
         run: &'a Arc<Run>,
         at: usize,
@@ -110,13 +112,14 @@ impl<'a> Dump<'a> {
         let steps = |key| Steps::new(from.clone(), key, (plan, &cell), conditions.clone(), &mut list);
         let steps = what.walk(plan).map(steps).transpose()?;
         let passed = plan.times.as_ref().map(|times| Passed::new(begun, plan, times, &mut list));
-        let recorder = Recorder::new(&run.references, at, &plan.columns, &mut list);
+        let recorder = Recorder::new(&run.references, at, &plan.columns, what.refs(&row_alias()), &mut list);
         if list.is_empty() {
             // A table whose columns are all generated: its rows are counted.
             list.push("1".to_owned());
         }
         let verb = if plan.since.is_some() { Verb::Replace } else { Verb::Insert };
         let batch = InsertBatch::new(verb, &plan.table.name, &plan.columns, limits(run.batch));
+        let kept = what.kept(plan, &list)?.map(|reading| KeptSteps::new(reading, plan));
         let (open, chunks, rows) = (None, 0, 0);
         Ok(Self {
             encoder,
@@ -127,6 +130,7 @@ impl<'a> Dump<'a> {
             list,
             conditions,
             steps,
+            kept,
             batch,
             proof,
             recorder,
@@ -146,9 +150,10 @@ impl<'a> Dump<'a> {
             Some(open) => open,
             None => OpenChunk::new(self.run.spool.begin_chunk()?, self.chunks),
         };
-        let more = match &self.steps {
-            Some(_) => self.read_step(reader, &mut open)?,
-            None => self.read_all(reader, &mut open)?,
+        let more = match (&self.steps, &self.kept) {
+            (Some(_), _) => self.read_step(reader, &mut open)?,
+            (None, Some(_)) => self.read_kept(reader, &mut open)?,
+            (None, None) => self.read_all(reader, &mut open)?,
         };
         self.run.progress(self.at, self.rows);
         if more && open.is_full() {
@@ -201,6 +206,36 @@ impl<'a> Dump<'a> {
         *rows += count;
         open.rows += count;
         steps.go_on(&step, count, last.as_ref())
+    }
+
+    /// Reads the next piece of the rows that are kept.
+    fn read_kept(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
+        let Self { batch, proof, recorder, encoder, plan, rows, kept, run, .. } = self;
+        let Some(mut piece) = kept.as_mut().map(KeptSteps::next).transpose()?.flatten() else {
+            return Ok(false);
+        };
+        let select = piece.select.clone();
+        let before = *rows;
+        reader.read(&select, |result| {
+            while let Some(row) = result.next_row()? {
+                if run.is_cancelled() {
+                    return Err(Run::cancelled_error());
+                }
+                if !piece.keeps(&row)? {
+                    continue;
+                }
+                *rows += 1;
+                proof.row(&row)?;
+                recorder.row(&row)?;
+                if let Some(full) = push(batch, plan, &row)? {
+                    open.submit(encoder, &plan.table.name, full)?;
+                }
+            }
+            Ok(())
+        })?;
+        open.rows += *rows - before;
+        kept.iter_mut().for_each(KeptSteps::worked);
+        Ok(true)
     }
 
     /// Ends the chunk: every row read so far is in it. A chunk without rows has an empty batch.

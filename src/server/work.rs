@@ -6,7 +6,7 @@ mod selecting;
 
 use crate::db::Endpoint;
 use crate::db::lock::LockKeeper;
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fault::phase;
 use crate::plan::run::TablePlan;
 use crate::server::encode::Encoder;
@@ -16,7 +16,7 @@ use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
 use crate::source::snapshot::SnapshotLock;
 use crate::source::watch;
-use crate::source::workspace::{Home, is_unmasked, read_hint};
+use crate::source::workspace::{Home, is_unmasked};
 use crate::sql::TableName;
 use crate::wire::api::{Code, TablePhase};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -203,6 +203,9 @@ fn check_definition(shared: &Shared, reader: &mut Reader, plan: &TablePlan) -> R
     if plan.fits(&reader.signature(&name)?) {
         return Ok(());
     }
-    Err(Error::new(Kind::Schema, SCHEMA_CHANGED).retryable())
+    Err(schema_changed())
 }
 
+fn schema_changed() -> Error {
+    Error::new(Kind::Schema, SCHEMA_CHANGED).retryable()
+}

@@ -10,6 +10,7 @@ use crate::source::watch::{Seat, Statements};
 use crate::sql::TableName;
 use crate::sql::lookup::Lookup;
 use crate::sql::select::Select;
+use mysql::prelude::FromRow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -123,7 +124,8 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub(super) fn binlog_position(&mut self) -> Result<Vec<(String, String)>> {
-        self.conn.query("SHOW STATUS WHERE Variable_name IN ('Binlog_snapshot_file', 'Binlog_snapshot_position')")
+        self.conn
+            .query("SHOW STATUS WHERE Variable_name IN ('Binlog_snapshot_file', 'Binlog_snapshot_position')")
     }
 
     /// Whether every change of the source is in the server's own binlog, and in its order: then equal positions of
@@ -156,6 +158,14 @@ impl Reader {
     pub fn signature(&mut self, table: &TableName) -> Result<Signature> {
         let mut found = signatures(&mut self.conn, table.schema().unwrap_or_default(), Some(table.table()))?;
         Ok(found.remove(table.table()).unwrap_or_default())
+    }
+
+    /// Asks the server about itself, outside of any snapshot.
+    pub(super) fn ask<T: FromRow>(&mut self, query: &str) -> Result<Vec<T>> {
+        if self.in_snapshot() {
+            return Err(Error::internal("a snapshot does not say what is true now"));
+        }
+        self.conn.query(query)
     }
 
     /// Where a step of a walk ends: the key cells of the one row that `select` gives, if there is one.

@@ -13,8 +13,10 @@ use crate::error::{Error, Kind, Result};
 use crate::source::clock::Clock;
 use crate::source::reader::{Locks, Reader};
 use crate::sql::TableName;
+use crate::sql::ident::string_literal;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 
 /// How often snapshots are opened at once until their positions are equal; then only half as many are tried.
 const ATTEMPTS: usize = 5;
@@ -60,8 +62,6 @@ pub struct Snapshot {
     pub means: Means,
     /// The source's clock, from before.
     pub clock: Clock,
-    /// What becomes of metadata locks.
-    pub locks: Locks,
 }
 
 /// What may be locked, and as whom.
@@ -111,7 +111,7 @@ impl Snapshot {
                 readers.iter_mut().try_for_each(|reader| reader.begin_snapshot(locks))?;
             }
         }
-        Ok(Self { readers, means, clock, locks })
+        Ok(Self { readers, means, clock })
     }
 }
 
@@ -146,7 +146,9 @@ fn at_one_position(readers: &mut [Reader], locks: Locks) -> Result<Option<usize>
         }
         count /= 2;
     }
-    tracing::info!("the source commits too often for several snapshots at one position; one connection reads all tables");
+    tracing::info!(
+        "the source commits too often for several snapshots at one position; one connection reads all tables"
+    );
     Ok(None)
 }
 
@@ -161,7 +163,9 @@ fn open_at_once(readers: &mut [Reader], locks: Locks) -> Result<Vec<Vec<(String,
         };
         let opening: Vec<_> = readers.iter_mut().map(|reader| scope.spawn(move || open(reader))).collect();
         let joined = opening.into_iter().map(|thread| thread.join());
-        joined.map(|opened| opened.unwrap_or_else(|_| Err(Error::internal("opening a snapshot panicked")))).collect()
+        joined
+            .map(|opened| opened.unwrap_or_else(|_| Err(Error::internal("opening a snapshot panicked"))))
+            .collect()
     })
 }
 
@@ -197,4 +201,40 @@ fn explain(error: Error, lockable: Lockable<'_>) -> Error {
         )),
         _ => error.hint("somebody was writing to them; that is tried again with the next run"),
     }
+}
+
+/// Opens a snapshot and gives it up again. Tells the operator what becomes of metadata locks.
+///
+/// # Errors
+/// The server's.
+pub fn try_out(source: &Endpoint) -> Result<()> {
+    let mut reader = Reader::open(source, "none", &Arc::default())?;
+    let locks = reader.locks()?;
+    if locks == Locks::Kept {
+        tracing::warn!("{KEEPS_LOCKS}");
+    }
+    reader.begin_snapshot(locks)?;
+    reader.close_snapshot()
+}
+
+/// What it means that the server keeps metadata locks.
+const KEEPS_LOCKS: &str = "inside a snapshot this server keeps metadata locks of tables that were read, unless the account \
+     may set sql_log_bin (GRANT BINLOG ADMIN): who wants to change such a table waits for about a second, then the run gives \
+     way and has to be pulled again";
+
+/// When a table was made, as the server tells it.
+pub type Birth = Option<String>;
+
+/// When the tables of a schema were made, or one of them.
+///
+/// # Errors
+/// The server's; inside a snapshot it is asked what was true then, so that is refused.
+pub fn births(reader: &mut Reader, schema: &str, table: Option<&str>) -> Result<BTreeMap<String, Birth>> {
+    let one = table.map(|table| format!(" AND TABLE_NAME = {}", string_literal(table))).unwrap_or_default();
+    let rows: Vec<(String, Birth)> = reader.ask(&format!(
+        "SELECT TABLE_NAME, DATE_FORMAT(CREATE_TIME, '%Y-%m-%d %H:%i:%s') FROM information_schema.TABLES \
+         WHERE TABLE_SCHEMA = {}{one}",
+        string_literal(schema)
+    ))?;
+    Ok(rows.into_iter().collect())
 }

@@ -20,8 +20,8 @@ pub use register::{Seat, Statements, gave_way};
 
 use crate::db::{Connection, Endpoint, Role, kill};
 use crate::error::{Error, Kind, Result};
-use register::{Held, Long, Running};
 use crate::sql::TableName;
+use register::{Held, Long, Running};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,7 +81,13 @@ struct Watcher<'a> {
 
 impl<'a> Watcher<'a> {
     fn new(statements: &'a Statements) -> Self {
-        Self { statements, connections: Vec::new(), seen: HashMap::new(), quiet_until: None, looked_at_held: None }
+        Self {
+            statements,
+            connections: Vec::new(),
+            seen: HashMap::new(),
+            quiet_until: None,
+            looked_at_held: None,
+        }
     }
 
     fn watch(&mut self) {
@@ -167,7 +173,8 @@ impl<'a> Watcher<'a> {
     }
 
     fn look_at(&mut self, statement: &Long) -> Result<()> {
-        let found = self.with_connection(&statement.running.account, |conn| waiters::of(conn, &statement.table))?;
+        let found =
+            self.with_connection(&statement.running.account, |conn| waiters::of(conn, &statement.table))?;
         let (token, now) = (statement.running.token, Instant::now());
         self.seen.retain(|(of, waiter), _| *of != token || found.contains(waiter));
         let mut longest = Duration::ZERO;

@@ -15,13 +15,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["db", "error", "secret", "config"]),
     ("scan", &["error", "plan", "schema", "scan"]),
     ("install", &["config", "error", "schema", "secret", "source", "sql", "install"]),
-    ("source", &["random", "db", "error", "plan", "schema", "sql", "source"]),
+    ("source", &["random", "db", "error", "plan", "schema", "spill", "sql", "source"]),
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     (
         "server",
         &[
-            "random", "config", "db", "error", "fault", "plan", "schema", "secret", "source", "sql", "wire",
-            "server",
+            "random", "config", "db", "error", "fault", "plan", "schema", "secret", "source", "spill", "sql",
+            "wire", "server",
         ],
     ),
     (
@@ -34,6 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["db", "error", "schema", "secret", "sql", "sandbox"]),
     ("random", &["error"]),
     ("fault", &["error"]),
+    ("spill", &["error"]),
 ];
 
 /// What pure modules must not touch.

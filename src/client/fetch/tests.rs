@@ -85,7 +85,7 @@ impl Server {
             chunks: chunks(*all),
             checkpoint: None,
         });
-        RunStatus { run: "r".into(), version, phase, tables: tables.collect(), error: None }
+        RunStatus { run: "r".into(), version, phase, tables: tables.collect(), error: None, snapshot: None }
     }
 }
 

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn what_a_rule_keeps_and_what_it_empties_may_be_sent() {
-        let table = table("t", vec![column("id", "int"), nullable("mail", "varchar(99)"), nullable("ip", "int")]);
+        let table =
+            table("t", vec![column("id", "int"), nullable("mail", "varchar(99)"), nullable("ip", "int")]);
         let rule = |column: &str, mask, exclude: &[&str]| Rule {
             table: "t".into(),
             column: column.into(),

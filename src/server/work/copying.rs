@@ -1,7 +1,9 @@
 //! A run through copies: each table that has rules or limits is copied into the run's workspace, masked there, and read
 //! from there.
 
-use super::{Shared, check_definition, check_references, check_server, open_reader, table_read, work_side_by_side};
+use super::{
+    Shared, check_definition, check_references, check_server, open_reader, table_read, work_side_by_side,
+};
 use crate::error::{Context, Error, Result};
 use crate::fault::phase;
 use crate::plan::run::{Route, TablePlan};
@@ -43,12 +45,7 @@ struct Places {
     warned: AtomicBool,
 }
 
-fn run_workers(
-    shared: &Shared,
-    home: &Home,
-    run: &Arc<Run>,
-    mut workspace: Option<Workspace>,
-) -> Result<()> {
+fn run_workers(shared: &Shared, home: &Home, run: &Arc<Run>, mut workspace: Option<Workspace>) -> Result<()> {
     let mut by_table = HashMap::new();
     let mut lists = subset::Places::default();
     if let Some(workspace) = &mut workspace {
@@ -60,7 +57,7 @@ fn run_workers(
         }
     }
     let places = Places { workspace, by_table, lists, kept: OnceLock::new(), warned: AtomicBool::new(false) };
-    let jobs = Jobs::new(&run.tables);
+    let jobs = Jobs::new(&run.tables, |_| false);
     let workers = shared.workers_max.min(run.tables.len()).max(1);
     let worked = work_side_by_side(run, vec![(); workers], |()| work_off(shared, home, run, &places, &jobs));
     if let Some(workspace) = places.workspace {

@@ -1,0 +1,1 @@
+//! Sets of keys that are far larger than memory may be.
