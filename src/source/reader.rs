@@ -6,6 +6,7 @@ use crate::db::{Connection, Endpoint, Role, Rows};
 use crate::error::{Error, Result};
 use crate::schema::Flavour;
 use crate::source::clock::Clock;
+use crate::source::masking::Masking;
 use crate::source::watch::{Seat, Statements};
 use crate::sql::TableName;
 use crate::sql::lookup::Lookup;
@@ -53,6 +54,14 @@ impl Reader {
         self.conn.server()
     }
 
+    /// Tells the session what masks need, before any is read.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn prepare(&mut self, masking: Masking<'_>) -> Result<()> {
+        masking.prepare(&mut self.conn)
+    }
+
     /// What time it is, for what is read from now on.
     ///
     /// # Errors
@@ -84,6 +93,11 @@ impl Reader {
         self.conn.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
         self.snapshot = Some(locks);
         Ok(())
+    }
+
+    /// What is read is handed on to a client at once: see [`Seat::watch_closely`].
+    pub fn watch_closely(&mut self) {
+        self.seat.watch_closely();
     }
 
     /// Whether `ROLLBACK TO SAVEPOINT` gives metadata locks back. MariaDB keeps them in any session that could write

@@ -11,7 +11,8 @@
 //! run with them.
 //!
 //! Statements are ended by `KILL QUERY` from beside, with the account that runs them: that needs no right. What other
-//! accounts do is seen with the PROCESS right only; without it a long statement is never found in the way.
+//! accounts do is seen with the PROCESS right only; without it a long statement is never found in the way, unless it is
+//! watched closely: then a statement of our own is tried, which has to queue behind whoever waits.
 
 mod register;
 mod waiters;

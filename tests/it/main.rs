@@ -64,6 +64,7 @@ mod srv_replica;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod srv_select;
 mod srv_subset;
 mod srv_tables;
 mod srv_watch;
@@ -158,6 +159,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_rights::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
+    srv_select::tests(&mut add);
     srv_tables::tests(&mut add);
     srv_watch::tests(&mut add);
     srv_subset::tests(&mut add);

@@ -16,6 +16,7 @@ use crate::server::dumpable::Dumpable;
 use crate::server::order::{Job, Jobs};
 use crate::server::permits::Permit;
 use crate::server::run::Run;
+use crate::source::masking::Masking;
 use crate::source::reader::Reader;
 use crate::source::select::subset::{self, Kept};
 use crate::source::snapshot::{Birth, Lockable, Snapshot, SnapshotLock, births};
@@ -87,7 +88,10 @@ fn open<'a>(shared: &'a Shared, lock: SnapshotLock, run: &'a Arc<Run>) -> Result
         births,
         beside: Mutex::new(beside),
     };
-    let seats = readers.into_iter().zip(permits).map(|(reader, _permit)| Seat { reader, _permit });
+    let seats = readers.into_iter().zip(permits).map(|(mut reader, permit)| {
+        reader.watch_closely();
+        Seat { reader, _permit: permit }
+    });
     Ok((scene, seats.collect()))
 }
 
@@ -138,6 +142,9 @@ impl Scene<'_> {
             reader.close_snapshot()?;
             Begun::new(&reader.clock()?)?
         };
+        if let Some(masks) = &plan.masks {
+            reader.prepare(Masking::of(masks))?;
+        }
         let what = self.dumpable(plan)?;
         self.shared.encoder.dump(reader, &what, self.run, at, begun)?;
         self.check_table(plan, is_inside)

@@ -54,6 +54,7 @@ struct Entry {
     /// The source table that it reads.
     table: Option<TableName>,
     begun: Instant,
+    closely: bool,
     gave_way: bool,
 }
 
@@ -75,6 +76,8 @@ pub(super) struct Running {
 pub(super) struct Long {
     pub(super) running: Running,
     pub(super) table: TableName,
+    /// Whether waiters are looked for without the right to see them, too.
+    pub(super) closely: bool,
 }
 
 /// Marks the error of a statement that gave way.
@@ -154,7 +157,7 @@ impl Statements {
         }
         let long = |entry: &Entry| match &entry.table {
             Some(table) if entry.begun.elapsed() >= LONG => {
-                Some(Long { running: entry.statement.clone(), table: table.clone() })
+                Some(Long { running: entry.statement.clone(), table: table.clone(), closely: entry.closely })
             }
             _ => None,
         };
@@ -201,7 +204,13 @@ impl Statements {
             server: Arc::clone(&seat.server),
             account: Arc::clone(&seat.account),
         };
-        let entry = Entry { statement, table: table.cloned(), begun: Instant::now(), gave_way: false };
+        let entry = Entry {
+            statement,
+            table: table.cloned(),
+            begun: Instant::now(),
+            closely: seat.closely,
+            gave_way: false,
+        };
         state.running.insert(token, entry);
         Ok(Entered { statements: self, token })
     }
@@ -236,6 +245,7 @@ pub struct Seat {
     connection: u32,
     server: Arc<str>,
     account: Arc<Endpoint>,
+    closely: bool,
 }
 
 impl Seat {
@@ -247,7 +257,14 @@ impl Seat {
             connection,
             server: Arc::from(server),
             account: Arc::new(account.clone()),
+            closely: false,
         }
+    }
+
+    /// What its statements read goes to a client as it is read: one that stalls makes a statement last for as long. So who
+    /// waits for it is looked for even without the right to see that.
+    pub fn watch_closely(&mut self) {
+        self.closely = true;
     }
 
     /// Runs a statement that may be long. `from` is the table that it reads, if it reads one; tables outside the

@@ -9,6 +9,9 @@ use crate::sql::ident::string_literal;
 /// A session's number.
 pub(super) type Waiter = u64;
 
+/// Who waits, where that cannot be seen.
+pub(super) const SOMEBODY: Waiter = 0;
+
 /// States of sessions that wait for those who use a table.
 const TABLE_STATES: &str = "'Waiting for table metadata lock', 'Waiting for schema metadata lock', \
                             'Waiting for table level lock', 'Waiting for table flush'";
@@ -26,8 +29,8 @@ pub(super) fn of(conn: &mut Connection, table: &TableName) -> Result<Vec<Waiter>
 /// What a server says to a statement that may not wait for a lock.
 const LOCK_WAIT_TIMEOUT: u16 = 1205;
 
-/// A table of ours that somebody waits for, or locks, found without any right: who comes next has to queue behind them, and
-/// does not. Only on MariaDB, where a statement can be told not to wait at all.
+/// A table that somebody waits for, found without any right: who comes next has to queue behind them. On MariaDB it does
+/// not, on MySQL for a second.
 pub(super) fn blocked<'a>(
     conn: &mut Connection,
     tables: impl Iterator<Item = &'a TableName>,
