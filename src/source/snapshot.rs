@@ -8,8 +8,10 @@
 //!
 //! Comparing positions of the binlog *around* the opening proves nothing, so it is not tried on MySQL.
 
+use crate::db::error::server_code;
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Error, Kind, Result};
+use crate::schema::Flavour;
 use crate::source::clock::Clock;
 use crate::source::reader::{Locks, Reader};
 use crate::sql::TableName;
@@ -17,11 +19,19 @@ use crate::sql::ident::string_literal;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 /// How often snapshots are opened at once until their positions are equal; then only half as many are tried.
 const ATTEMPTS: usize = 5;
-/// Seconds that taking the locks may last. Whoever wants to write to the tables waits for so long.
+/// Seconds that MySQL may take to lock tables, the fewest that it can be told. Whoever wants to write to them waits for so
+/// long, and one whose transaction has written to others of them may be told of a deadlock.
 const LOCK_SECONDS: u32 = 1;
+/// How often MariaDB is asked to lock them at once or not at all, and the time between: nobody can be part of a deadlock with
+/// one who never waits.
+const LOCK_ATTEMPTS: usize = 50;
+const LOCK_EVERY: Duration = Duration::from_millis(10);
+/// Error numbers for a lock that was not to be had in time.
+const NOT_IN_TIME: &[u16] = &[1205, 1213];
 
 /// Whether tables may be locked while snapshots are opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,12 +186,11 @@ fn under_locks(readers: &mut [Reader], locks: Locks, lockable: Lockable<'_>) -> 
     if readers.iter().any(|reader| reader.server() != conn.server()) {
         return Err(Error::new(Kind::Source, format!("a connection reached {}", conn.server())));
     }
-    conn.execute(&format!("SET SESSION lock_wait_timeout = {LOCK_SECONDS}"))?;
-    conn.execute(&format!("SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}"))?;
     conn.execute("SET SESSION innodb_table_locks = 1")?;
     conn.execute("SET SESSION autocommit = 0")?;
     let tables: Vec<String> = lockable.tables.iter().map(|table| format!("{table} READ")).collect();
-    conn.execute(&format!("LOCK TABLES {}", tables.join(", "))).map_err(|error| explain(error, lockable))?;
+    lock(&mut conn, &format!("LOCK TABLES {}", tables.join(", ")))
+        .map_err(|error| explain(error, lockable))?;
     let opened = readers.iter_mut().try_for_each(|reader| reader.begin_snapshot(locks));
     // The locks go with the connection, whatever this says.
     let unlocked = conn.execute("UNLOCK TABLES");
@@ -192,6 +201,25 @@ fn under_locks(readers: &mut [Reader], locks: Locks, lockable: Lockable<'_>) -> 
     Ok(())
 }
 
+fn lock(conn: &mut Connection, statement: &str) -> Result<()> {
+    let is_patient = conn.flavour() == Flavour::Mysql;
+    let (seconds, attempts) = if is_patient { (LOCK_SECONDS, 1) } else { (0, LOCK_ATTEMPTS) };
+    conn.execute(&format!("SET SESSION lock_wait_timeout = {seconds}"))?;
+    conn.execute(&format!("SET SESSION innodb_lock_wait_timeout = {seconds}"))?;
+    for _ in 1..attempts {
+        match conn.execute(statement) {
+            Err(error) if server_code(&error).is_some_and(|code| NOT_IN_TIME.contains(&code)) => {
+                // Locks that were got before the one that was not.
+                conn.execute("UNLOCK TABLES")?;
+                conn.execute("ROLLBACK")?;
+                std::thread::sleep(LOCK_EVERY);
+            }
+            other => return other.map(|_| ()),
+        }
+    }
+    conn.execute(statement).map(|_| ())
+}
+
 fn explain(error: Error, lockable: Lockable<'_>) -> Error {
     let Endpoint { user, database, .. } = lockable.endpoint;
     match error.kind() {
@@ -199,7 +227,7 @@ fn explain(error: Error, lockable: Lockable<'_>) -> Error {
             "GRANT LOCK TABLES ON {}.* to the account `{user}`, or leave server.snapshot_lock out",
             crate::sql::Ident::new(database.as_str())
         )),
-        _ => error.hint("somebody was writing to them; that is tried again with the next run"),
+        _ => error.hint("somebody was writing to them all the time; the next run tries again"),
     }
 }
 
