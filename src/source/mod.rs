@@ -10,5 +10,8 @@ pub mod reader;
 pub mod select;
 pub mod survey;
 pub mod sweep;
+mod walk;
 pub mod watch;
 pub mod workspace;
+
+pub use walk::{bound, key_forms};
