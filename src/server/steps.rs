@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::plan::run::TablePlan;
 use crate::source::reader::{Pace, READ_GOAL, Reader};
 use crate::source::select::subset::{Piece, Reading};
-use crate::source::workspace::{bound, key_forms};
+use crate::source::{bound, key_forms};
 use crate::sql::literal::Form;
 use crate::sql::select::{Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};

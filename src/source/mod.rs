@@ -12,5 +12,8 @@ pub mod select;
 pub mod snapshot;
 pub mod survey;
 pub mod sweep;
+mod walk;
 pub mod watch;
 pub mod workspace;
+
+pub use walk::{bound, key_forms};

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::schema::Flavour;
 use crate::source::clock::Clock;
 use crate::source::masking::Masking;
+use crate::source::walk::Positions;
 use crate::source::watch::{Seat, Statements};
 use crate::sql::TableName;
 use crate::sql::lookup::Lookup;
@@ -253,6 +254,12 @@ impl Reader {
     }
 }
 
+impl Positions for Reader {
+    fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
+        Self::position(self, select)
+    }
+}
+
 /// The cells of the last row, none of which may be NULL.
 pub(super) fn last_cells(rows: &mut Rows<'_>, cells: usize) -> Result<Option<Vec<Vec<u8>>>> {
     use crate::db::RowCells;
@@ -290,6 +297,11 @@ impl Pace {
     pub fn at_most(&mut self, rows: u64) {
         self.rows_max = self.rows_max.min(rows.max(1));
         self.rows = self.rows.min(self.rows_max);
+    }
+
+    /// Reads should take about `goal`.
+    pub fn aim_at(&mut self, goal: Duration) {
+        self.goal = goal;
     }
 
     /// Learns from a read of `rows` rows begun at `begun`.

@@ -137,6 +137,8 @@ pub struct Select {
     pub alias: Option<String>,
     /// The keys that name its rows, where it is not walked: they drive the statement.
     pub keys: Option<KeyLookup>,
+    /// Whether the table is read in its own order, by no index.
+    pub scan: bool,
     /// Other tables.
     pub joins: Vec<Join>,
     /// The SELECT list: expressions, rendered.
@@ -174,6 +176,7 @@ impl Select {
             from,
             alias: None,
             keys: None,
+            scan: false,
             joins: Vec::new(),
             list,
             conditions: Vec::new(),
@@ -213,6 +216,9 @@ impl fmt::Display for Select {
         write!(f, "{}", self.from)?;
         if let Some(alias) = &self.alias {
             write!(f, " AS {}", Ident::new(alias.as_str()))?;
+        }
+        if self.scan {
+            f.write_str(" USE INDEX ()")?;
         }
         if let Some((key, _)) = &self.walk {
             // Left alone, the optimizer may pick another index and sort.

@@ -75,6 +75,7 @@ mod subset_graph;
 mod subset_limits;
 mod subset_model;
 mod subset_random;
+mod subset_select;
 mod subset_shape;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]

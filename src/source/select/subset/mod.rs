@@ -31,13 +31,21 @@
 //! A table without a key that can be walked has rows without names. If others reference it, or a limit cuts it, its rows
 //! are told apart by their position in a scan over the whole table, which is the same in every scan of one snapshot.
 
+mod base;
+mod circle;
+mod down;
+mod engine;
 mod kept;
+mod link;
+mod want;
 
 pub use kept::{Kept, Piece, Reading};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::subset::SubsetPlan;
 use crate::source::reader::Reader;
+use engine::Engine;
+use link::Context;
 
 /// Finds the kept rows of the restricted tables of `database`, as `reader`'s snapshot sees them. Between two statements
 /// `go_on` is asked whether to.
@@ -51,6 +59,5 @@ pub fn find(
     plan: &SubsetPlan,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Kept> {
-    let _ = (reader, database, plan, go_on);
-    Err(Error::internal("not built yet"))
+    Engine::new(reader, Context { plan, database }, go_on).run()
 }

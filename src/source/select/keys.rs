@@ -1,1 +1,0 @@
-//! Sets of keys that are far larger than memory may be.
