@@ -7,7 +7,7 @@ use crate::db::{Endpoint, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
-use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
+use crate::plan::sanitize::{ANY_TABLE, Facts, MaskKey, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::plan::times::Times;
@@ -39,6 +39,8 @@ pub struct CatalogSettings {
     pub exclude: Patterns,
     /// The rules.
     pub rules: Vec<Rule>,
+    /// Makes masks functions of the old values; none makes them anew in every run.
+    pub mask_key: Option<MaskKey>,
     /// Which rows are wanted, at most one limit per table.
     pub limits: Vec<Limit>,
     /// Foreign keys that the schema does not declare.
@@ -104,6 +106,7 @@ impl Catalog {
             settings.relations.iter().map(|relation| relation.key.clone()).collect();
         let facts = Facts {
             salt: &salt,
+            key: settings.mask_key.as_ref(),
             widest_id_digits: widest,
             excluded,
             relations: &relations,
