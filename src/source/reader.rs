@@ -2,7 +2,7 @@
 //! case, see [`Reader::begin_snapshot`].
 
 use crate::db::introspect::{Signature, signatures};
-use crate::db::{Connection, Endpoint, Role, Rows};
+use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::schema::Flavour;
 use crate::source::clock::Clock;
@@ -171,7 +171,8 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub fn signature(&mut self, table: &TableName) -> Result<Signature> {
-        let mut found = signatures(&mut self.conn, table.schema().unwrap_or_default(), Some(table.table()))?;
+        let schema = table.schema().unwrap_or_default();
+        let mut found = unless_deadlocked(|| signatures(&mut self.conn, schema, Some(table.table())))?;
         Ok(found.remove(table.table()).unwrap_or_default())
     }
 
@@ -208,11 +209,13 @@ impl Reader {
             select.tables().for_each(|table| seat.hold(table));
         }
         seat.run(Some(&select.from), || {
-            if *snapshot != Some(Locks::GivenBack) {
-                return consume(&mut conn.stream(&select.to_string())?);
+            let select = select.to_string();
+            if snapshot.is_none() {
+                return read_once(conn, &select, consume);
             }
             conn.execute("SAVEPOINT backfill_read")?;
-            let read = conn.stream(&select.to_string()).and_then(|mut rows| consume(&mut rows));
+            let read = read_once(conn, &select, consume);
+            // Fails as well if the snapshot was lost; does nothing else where the server keeps locks.
             let released = conn.execute("ROLLBACK TO SAVEPOINT backfill_read");
             let value = read?;
             released?;
@@ -258,6 +261,20 @@ impl Positions for Reader {
     fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
         Self::position(self, select)
     }
+}
+
+/// Hands the rows of a `SELECT` on. One that is refused for a deadlock has given no row yet, and is asked again.
+fn read_once<T>(
+    conn: &mut Connection,
+    select: &str,
+    consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
+) -> Result<T> {
+    let mut consume = Some(consume);
+    let read = unless_deadlocked(|| {
+        let mut rows = conn.stream(select)?;
+        Ok(consume.take().map(|consume| consume(&mut rows)))
+    })?;
+    read.unwrap_or_else(|| Err(Error::internal("the rows of a read were handed on twice")))
 }
 
 /// The cells of the last row, none of which may be NULL.

@@ -174,8 +174,14 @@ impl<'a> Watcher<'a> {
     }
 
     fn look_at(&mut self, statement: &Long) -> Result<()> {
-        let found =
-            self.with_connection(&statement.running.account, |conn| waiters::of(conn, &statement.table))?;
+        let found = self.with_connection(&statement.running.account, |conn| {
+            let mut found = waiters::of(conn, &statement.table)?;
+            if found.is_empty() && statement.closely {
+                let blocked = waiters::blocked(conn, std::iter::once(&statement.table))?;
+                found.extend(blocked.map(|_| waiters::SOMEBODY));
+            }
+            Ok(found)
+        })?;
         let (token, now) = (statement.running.token, Instant::now());
         self.seen.retain(|(of, waiter), _| *of != token || found.contains(waiter));
         let mut longest = Duration::ZERO;

@@ -1,13 +1,20 @@
 //! Strategy `select`: nothing is written on the source, all tables are of one moment, and no rule is missed.
 
 use crate::cli_common::{Out, run};
-use crate::harness::{Account, Add, FLAVOURS, Serve, Servers, Site, exec, is_held, let_go, short, wait_for};
+use crate::harness::{
+    Account, Add, FLAVOURS, Serve, Servers, Site, exec, is_held, large_table, let_go, short, wait_for,
+};
+use crate::oracle;
+use crate::srv_http::Http;
 use backfill::fault::HOLD_AT;
+use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
+use backfill::wire::api::{Code, RunPhase, TablePhase};
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 const SELECT: &str = "SELECT ON {db}.*";
 const RULES: &str = "[sanitize.debits]\nwho = \"email\"\n[sanitize.credits]\nwho = \"text\"\n";
@@ -21,6 +28,20 @@ pub fn tests(add: &mut Add<'_>) {
                 Box::new(move |servers| a_ledger_adds_up(servers, flavour, lock)),
             );
         }
+        add(
+            format!("srv_select::a_read_only_server_gives_the_same_rows::{}", short(flavour)),
+            Box::new(move |servers| a_read_only_server_gives_the_same_rows(servers, flavour)),
+        );
+        add(
+            format!("srv_select::definitions_change_meanwhile::{}", short(flavour)),
+            Box::new(move |servers| definitions_change_meanwhile(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("srv_select::nobody_waits_for_a_client_that_stalls::{}", short(flavour)),
+            Box::new(move |servers| {
+                nobody_waits_for_a_client_that_stalls(&Site::new(servers, flavour, flavour));
+            }),
+        );
     }
 }
 
@@ -143,4 +164,152 @@ fn a_ledger_adds_up(servers: &Servers, flavour: Flavour, lock: bool) {
         assert!(pulls[0] < pulls[2], "nobody wrote meanwhile: {pulls:?}");
     });
     drop(account);
+}
+
+/// Masks of every kind that are the same in every run, on a key and on a table without one.
+const SAME_RULES: &str = "[privacy]\npolicy = \"open\"\nkey = \"0123456789abcdef0123456789abcdef\"\n\
+    [sanitize.users]\nemail = { type = \"email\", exclude = [\"user1*\"] }\nname = \"name\"\nphone = \"phone\"\n\
+    password = \"hash\"\nnotes = \"text\"\nlast_ip = \"null\"\n\
+    legacy = { type = \"sql\", expression = \"UPPER({column})\", where = \"id > 3\" }\n\
+    [sanitize.\"order notes\"]\nkey = { type = \"sql\", expression = \"LEFT(SHA2({column}, 256), 30)\" }\n\
+    [sanitize.measures]\nf = { type = \"sql\", expression = \"{column} / 3\" }\nt = \"null\"\n\
+    [sanitize.old_style]\nnote = \"text\"\n";
+const SAME_LIMITS: &str = "[limits]\norders = { max_rows = 7 }\n";
+
+/// A server that takes no writes, from an account that may select: the rows are those that copies give, and the server's
+/// binlog is where it was.
+fn a_read_only_server_gives_the_same_rows(servers: &Servers, flavour: Flavour) {
+    let arguments = vec!["--log-bin=bin".into(), "--server-id=31".into()];
+    let source = Server::start(flavour, &Options { arguments, ..Options::default() }).unwrap();
+    let site = Site::between(&source, servers.target(flavour));
+    crate::fixture::load(&mut site.source_conn(), 40);
+    let rules = format!("{SAME_RULES}{SAME_LIMITS}");
+    site.configure_server("mask_at = \"copy\"", &rules);
+    let copied = {
+        let serve = site.serve();
+        site.pull(&serve);
+        oracle::contents(&mut site.target_conn(), &[])
+    };
+    let (account, reading) = serve(&site, &[], "", &rules);
+    drop(reading);
+    let mut root = site.source_conn();
+    let (read_only, position) = match flavour {
+        Flavour::Mariadb => ("SET GLOBAL read_only = 1", "SHOW MASTER STATUS"),
+        Flavour::Mysql => ("SET GLOBAL super_read_only = 1", "SHOW BINARY LOG STATUS"),
+    };
+    exec(&mut root, read_only);
+    let before: Vec<mysql::Row> = root.query(position).unwrap();
+    let schemas: Vec<String> = root.query("SHOW DATABASES").unwrap();
+    let serve = site.serve();
+    site.pull(&serve);
+    let after: Vec<mysql::Row> = root.query(position).unwrap();
+    assert_eq!(format!("{before:?}"), format!("{after:?}"));
+    assert_eq!(root.query::<String, _>("SHOW DATABASES").unwrap(), schemas);
+    let read = oracle::contents(&mut site.target_conn(), &[]);
+    assert!(copied.len() >= 11 && read.len() == copied.len());
+    for (table, rows) in &copied {
+        assert_eq!(Some(rows), read.get(table), "{table}");
+    }
+    let log = serve.log();
+    assert!(log.contains("`old_style` is not read at the moment of the others: MyISAM"), "{log}");
+    assert_eq!(log.matches("ERROR").count(), 0, "{log}");
+    drop(account);
+    exec(
+        &mut root,
+        if flavour == Flavour::Mysql { "SET GLOBAL super_read_only = 0" } else { "SET GLOBAL read_only = 0" },
+    );
+    exec(&mut root, "SET GLOBAL read_only = 0");
+}
+
+/// What changes between the snapshot and the reading ends the run; so does a mask that gives everything back.
+fn definitions_change_meanwhile(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    for table in ["first", "second", "third"] {
+        exec(
+            &mut conn,
+            &format!(
+                "CREATE TABLE {table} (id INT NOT NULL PRIMARY KEY, mail VARCHAR(90) NOT NULL) ENGINE=InnoDB"
+            ),
+        );
+        exec(
+            &mut conn,
+            &format!("INSERT INTO {table} VALUES (1, 'one@real.example'), (2, 'two@real.example')"),
+        );
+    }
+    let rules = |rule: &str| format!("[sanitize.first]\nmail = {rule}\n");
+    let (account, quiet) = serve(site, &[], "", &rules("\"email\""));
+    drop(quiet);
+    // Another table of the same shape, made in another second.
+    exec(&mut conn, "CREATE TABLE other LIKE first");
+    wait_for("another second", || {
+        let made = "SELECT COUNT(DISTINCT CREATE_TIME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()";
+        let seconds: Option<u32> = conn.query_first(made).unwrap();
+        if seconds == Some(1) {
+            exec(&mut conn, "DROP TABLE other");
+            exec(&mut conn, "CREATE TABLE other LIKE first");
+        }
+        seconds != Some(1)
+    });
+    for change in [
+        "ALTER TABLE first MODIFY mail VARCHAR(91) NOT NULL, ADD KEY (mail), ALGORITHM=COPY",
+        "TRUNCATE first",
+        "RENAME TABLE first TO gone, other TO first, gone TO other",
+        "DROP TABLE first",
+    ] {
+        let held = Serve::start(site.command("server").env(HOLD_AT, "snapshot.opened").args(["serve"]));
+        let mut pull = site.pull_command(&held.url, &["--yes"]);
+        let pull = pull.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        wait_for("the snapshot", || is_held(held.pid()));
+        exec(&mut conn, change);
+        let_go(held.pid());
+        let out = Out::of(&pull.wait_with_output().unwrap());
+        assert_ne!(out.code, Some(0), "{change}: {}", out.all());
+        assert!(out.stderr.contains("changed its definition"), "{change}: {}\n{}", out.all(), held.log());
+    }
+    assert_eq!(site.target_conn().query::<String, _>("SHOW TABLES").unwrap(), [""; 0]);
+
+    let rule = "[sanitize.second]\nmail = { type = \"sql\", expression = \"CONCAT({column}, '')\" }\n";
+    site.configure_server_as(&account.url(&site.source_db), "temp_strategy = \"select\"", rule);
+    let serve = site.serve();
+    let out = run(&mut site.pull_command(&serve.url, &["--yes"]));
+    assert!(out.stderr.contains("hold the source's value in column `mail`"), "{}", out.all());
+    assert!(!serve.log().contains("real.example") && !out.all().contains("real.example"));
+}
+
+/// A run whose client does not fetch waits inside its snapshot, with tables that it has read and one that it is reading. Who
+/// changes one of them waits a second or so: where the server keeps locks the run ends for it.
+fn nobody_waits_for_a_client_that_stalls(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    large_table(&mut conn, "later");
+    exec(
+        &mut conn,
+        "CREATE TABLE sooner (id INT NOT NULL PRIMARY KEY, mail VARCHAR(90) NOT NULL) ENGINE=InnoDB",
+    );
+    exec(&mut conn, "INSERT INTO sooner VALUES (1, 'one@real.example')");
+    let rules = "[sanitize.sooner]\nmail = \"email\"\n[sanitize.later]\nmail = \"email\"\n";
+    let (_account, serve) = serve(site, &[], "spool_max = \"2MiB\"\nthreads = 3\n", rules);
+    let http = Http::new(&serve);
+    let run = http.begin(&["sooner", "later"]);
+    wait_for("a full spool", || {
+        let status = http.status(&run);
+        let phase = |at: usize| status.tables[at].phase;
+        assert_eq!(status.phase, RunPhase::Running, "{}", serve.log());
+        phase(0) == TablePhase::Done && phase(1) == TablePhase::Dump && status.tables[1].chunks > 0
+    });
+    let begun = Instant::now();
+    exec(&mut conn, "SET SESSION lock_wait_timeout = 50");
+    exec(&mut conn, "ALTER TABLE sooner ADD COLUMN more INT NULL");
+    let took = begun.elapsed();
+    match site.source.flavour() {
+        Flavour::Mariadb => {
+            assert!(serve.log().contains("the run gives way"), "{}", serve.log());
+            let error = http.finished(&run).error.unwrap();
+            assert_eq!(error.code, Code::SourceUnavailable);
+            assert!(error.error.contains("GRANT BINLOG ADMIN"), "{}", error.error);
+        }
+        Flavour::Mysql => {
+            http.complete(&run);
+            assert_eq!(http.table(&run, "later").rows, 32_768, "after {took:?}");
+        }
+    }
 }
