@@ -96,7 +96,7 @@ impl Reader {
         Ok(())
     }
 
-    /// What is read is handed on to a client at once: see [`Seat::watch_closely`].
+    /// Tables without a usable key are read whole by one statement: see [`Seat::watch_closely`].
     pub fn watch_closely(&mut self) {
         self.seat.watch_closely();
     }

@@ -261,8 +261,8 @@ impl Seat {
         }
     }
 
-    /// What its statements read goes to a client as it is read: one that stalls makes a statement last for as long. So who
-    /// waits for it is looked for even without the right to see that.
+    /// Its statements may last as long as a table is large. So who waits for one is looked for even without the right to see
+    /// that.
     pub fn watch_closely(&mut self) {
         self.closely = true;
     }
