@@ -38,6 +38,7 @@ mod masks_more;
 mod oracle;
 mod proxy;
 mod readme;
+mod recover_kept;
 mod recover_link;
 mod recover_pull;
 mod recover_resume;
@@ -176,6 +177,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_status::tests(&mut add);
     cli_scan::tests(&mut add);
     cli_target::tests(&mut add);
+    recover_kept::tests(&mut add);
     recover_pull::tests(&mut add);
     recover_resume::tests(&mut add);
     subset_cases::tests(&mut add);
