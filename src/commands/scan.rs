@@ -5,7 +5,7 @@ use crate::config::{Config, MaskAt, Overrides};
 use crate::error::Result;
 use crate::plan::reference::Relation;
 use crate::plan::run::Selection;
-use crate::plan::sanitize::{Facts, plan};
+use crate::plan::sanitize::{Facts, MaskKey, plan};
 use crate::random;
 use crate::scan::{self, Finding, Ground};
 use crate::schema::{ForeignKey, Table};
@@ -62,6 +62,7 @@ fn look(config: &Config) -> Result<Scanned> {
     let is_excluded = |name: &str| if folds { exclude.is_match_folded(name) } else { exclude.is_match(name) };
     let selection = Selection::new(&survey.schema, is_excluded);
     let salt = random::hex(16)?;
+    let key = config.mask_key()?.as_ref().map(MaskKey::derive).transpose()?;
     let measured = |table: &&Table| {
         !scan::unruled(table, &rules).is_empty() || rules.iter().any(|rule| scan::concerns(rule, table))
     };
@@ -70,6 +71,7 @@ fn look(config: &Config) -> Result<Scanned> {
     let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
     let facts = Facts {
         salt: &salt,
+        key: key.as_ref(),
         widest_id_digits: widest,
         excluded,
         relations: &relations,

@@ -80,8 +80,6 @@ const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
 };
-pub(super) const KEYED_MASKS: NotYet =
-    NotYet { feature: "keyed, deterministic masks", hint: "leave it out: masks are made anew in every run" };
 pub(super) const STRICT: NotYet = NotYet {
     feature: "a policy that refuses unruled columns",
     hint: "use \"warn\", which names unruled columns that look sensitive",
@@ -134,7 +132,7 @@ pub(super) const KEYS: &[Key] = &[
     built("client.binlog", Shape::Text),
     built("client.delta_overlap", Shape::Integer),
     built("privacy.policy", Shape::Text),
-    not_yet("privacy.key", &KEYED_MASKS),
+    built("privacy.key", Shape::Text),
     not_yet("privacy.keep", &STRICT),
     not_yet("privacy.leak_check", &LEAK_CHECK),
     built("hooks.sync_completed", Shape::Text),

@@ -3,7 +3,7 @@
 use super::keys;
 use super::layers::{Choice, Setting};
 use super::values;
-use super::{Config, IpRange, Limit, Patterns, Relation, Rule, env};
+use super::{Config, IpRange, Limit, MASK_KEY_MIN, Patterns, Relation, Rule, env};
 use crate::db::{Account, Endpoint};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -38,6 +38,9 @@ pub struct ServeConfig {
     pub datetime_timezone: String,
     /// What happens to columns without a rule.
     pub policy: Policy,
+    /// Makes masks functions of the old values, of [`super::MASK_KEY_MIN`] characters or more; none makes them anew in
+    /// every run.
+    pub mask_key: Option<Secret>,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
     pub bind: SocketAddr,
     /// Path before every endpoint, without slashes around it.
@@ -147,6 +150,7 @@ impl Config {
             relations: self.layers.file.relations.clone(),
             datetime_timezone: self.datetime_timezone()?,
             policy,
+            mask_key: self.mask_key()?,
             bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
             threads: layers.number(
@@ -199,6 +203,23 @@ impl Config {
                 ));
         }
         Ok(policy)
+    }
+
+    /// The key of masks, if there is one.
+    ///
+    /// # Errors
+    /// `Kind::Config` for one that is too short to keep anything secret.
+    pub fn mask_key(&self) -> Result<Option<Secret>> {
+        let Some(Setting { value, origin }) = self.layers.text(&[env::MASK_KEY], "privacy.key")? else {
+            return Ok(None);
+        };
+        let key = Secret::new(value.expose().trim());
+        if key.expose().chars().count() < MASK_KEY_MIN {
+            return Err(origin.error(format!("has fewer than {MASK_KEY_MIN} characters")).hint(
+                "make one with `openssl rand -hex 32`, and keep it: with another key every mask is another one",
+            ));
+        }
+        Ok(Some(key))
     }
 
     fn datetime_timezone(&self) -> Result<String> {

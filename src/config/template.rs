@@ -139,8 +139,13 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # open: columns without a rule are served; warn: those that look sensitive are named too.
 # policy = "warn"
 
-# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, sql, fixed,
-# keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
+# With a key the masks email, name, phone, text, address and token are functions of the old values: the same value has
+# the same mask in every table and every pull. 32 characters at least, best in .env: BACKFILL_MASK_KEY. Keep it: with
+# another one every mask is another one. Make one with `openssl rand -hex 32`.
+# key = ""
+
+# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
+# fixed, keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
 # condition `where` is false. The README shows every type.
 # [sanitize.users]
 # email = { type = "email", exclude = ["*@yourcompany.com"] }
