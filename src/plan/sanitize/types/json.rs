@@ -6,7 +6,7 @@ use super::super::render::Cast;
 use super::expression::literal;
 use super::options::{OptionValue, Options, Refusal, missing, wrong};
 use super::room::{cannot_hold, known_charset};
-use super::{Behaviour, Mask, Own, Place, Row, Unchanged, parse};
+use super::{Behaviour, Mask, Own, Place, Reading, Row, Unchanged, parse};
 use crate::schema::{Column, Flavour};
 use std::collections::BTreeSet;
 
@@ -80,7 +80,7 @@ fn inner(rule: &OptionValue) -> Result<Mask, Refusal> {
     }
     match &parsed.mask {
         Mask::Null | Mask::Fixed(_) => Ok(parsed.mask),
-        mask if mask.pieces().is_some() => Ok(parsed.mask),
+        mask if mask.pieces(false).is_some() => Ok(parsed.mask),
         mask => Err(not_inside(mask.name())),
     }
 }
@@ -188,11 +188,16 @@ fn exists(document: &str, path: &str, flavour: Flavour) -> String {
 
 impl Json {
     /// A value that JSON functions take for what it is: a text, a number, `true`, `null`.
-    fn new_value(mask: &Mask, row: Row<'_>) -> String {
+    fn new_value(mask: &Mask, old: &str, row: Row<'_>) -> String {
         let value = match mask {
             Mask::Fixed(fixed) => fixed.json(),
-            other => match other.pieces() {
-                Some(pieces) => format!("CONVERT({} USING utf8mb4)", pieces.sql(row)),
+            other => match other.pieces(row.keyed.is_some()) {
+                Some(pieces) => {
+                    let keyed = row.keyed.map(|_| Reading::inside_document());
+                    let hex = if keyed.is_some() { pieces.most_digits() } else { row.hex };
+                    let old = format!("JSON_UNQUOTE({old})");
+                    format!("CONVERT({} USING utf8mb4)", pieces.sql(&old, Row { keyed, hex, ..row }))
+                }
                 None => return "JSON_EXTRACT('[null]', '$[0]')".to_owned(),
             },
         };
@@ -204,11 +209,12 @@ impl Json {
         self.paths
             .iter()
             .flat_map(|(path, mask)| {
-                let value = Self::new_value(mask, row);
                 path.expanded().into_iter().map(move |steps| {
                     let path = path_sql(&steps);
+                    let old = format!("JSON_EXTRACT({document}, {path})");
+                    let value = Self::new_value(mask, &old, row);
                     format!(
-                        "{path}, CASE WHEN JSON_TYPE(JSON_EXTRACT({document}, {path})) = 'NULL' \
+                        "{path}, CASE WHEN JSON_TYPE({old}) = 'NULL' \
                          THEN JSON_EXTRACT('[null]', '$[0]') ELSE {value} END"
                     )
                 })
@@ -270,7 +276,7 @@ impl Behaviour for Json {
     }
 
     fn reads_identity(&self) -> bool {
-        self.paths.iter().any(|(_, mask)| mask.behaviour().reads_identity())
+        self.paths.iter().any(|(_, mask)| mask.behaviour(false).reads_identity())
     }
 
     fn unchanged(&self, _column: &Column, _own: &Own<'_>, _row: Row<'_>) -> Unchanged {
@@ -302,7 +308,7 @@ mod tests {
     }
 
     fn row(flavour: Flavour) -> Row<'static> {
-        Row { identity: &Identity::Random, refs: Refs::Bare, salt: "5a17", hex: 12, flavour }
+        Row { identity: &Identity::Random, refs: Refs::Bare, salt: "5a17", hex: 12, flavour, keyed: None }
     }
 
     #[test]

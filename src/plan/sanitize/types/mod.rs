@@ -6,6 +6,7 @@ mod date;
 mod expression;
 mod fixed;
 mod json;
+mod keyed;
 mod number;
 mod options;
 mod pieces;
@@ -15,6 +16,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod text;
+mod token;
 mod tokens;
 mod words;
 
@@ -25,13 +27,15 @@ pub use json::Json;
 pub use number::Noise;
 pub use options::{OptionSpec, OptionValue, Refusal};
 pub use text::{Keep, Truncate};
+pub use token::Token;
 
+pub(super) use keyed::Reading;
 pub(super) use pieces::{DISTINCT_HEX, Null, Pieces, ascii, random_hex};
 pub(super) use room::{integer_range, problem};
 
 use super::identity::{Identity, Refs};
 use super::nearest::nearest;
-use super::pattern::Token;
+use super::pattern;
 use super::problem::Problem;
 use super::resolve::Ruled;
 use crate::schema::{Column, Flavour};
@@ -41,13 +45,13 @@ use std::fmt;
 /// How a column is sanitized.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Mask {
-    /// A random address at `example.test`.
+    /// A random address at `example.test`; with a key made of the old value.
     Email,
-    /// `User_` and the row's identity.
+    /// `User_` and the row's identity; with a key, digits made of the old value.
     Name,
-    /// `+1555` and the row's identity, seven digits at least.
+    /// `+1555` and the row's identity, seven digits at least; with a key, digits made of the old value.
     Phone,
-    /// `text_` and 32 random hex digits.
+    /// `text_` and 32 hex digits, random or made of the old value.
     Text,
     /// A bcrypt hash, the same in every row.
     Hash {
@@ -56,10 +60,12 @@ pub enum Mask {
     },
     /// NULL.
     Null,
-    /// The row's identity and `Example St`.
+    /// The row's identity and `Example St`; with a key, digits made of the old value.
     Address,
     /// A random address in 192.168.0.0/16.
     LocalIp,
+    /// Hex digits.
+    Token(Token),
     /// An SQL expression of the row.
     Sql(Expression),
     /// The same value in every row.
@@ -112,6 +118,7 @@ pub const TYPES: &[MaskType] = &[
     MaskType { name: "null", options: &[], make: |_| Ok(Mask::Null) },
     MaskType { name: "address", options: &[], make: |_| Ok(Mask::Address) },
     MaskType { name: "local_ip", options: &[], make: |_| Ok(Mask::LocalIp) },
+    MaskType { name: "token", options: &[spec("length", "a whole number")], make: token::make },
     MaskType { name: "sql", options: &[spec("expression", "a string")], make: sql::make },
     MaskType {
         name: "fixed",
@@ -220,9 +227,12 @@ impl<'a> Own<'a> {
 pub(super) struct Row<'a> {
     pub identity: &'a Identity,
     pub refs: Refs<'a>,
+    /// SQL of what salts the hash of an identity.
     pub salt: &'a str,
-    /// Hex digits of an identity that is not a number.
+    /// Hex digits of an identity that is not a number, or of a keyed hash.
     pub hex: u64,
+    /// How the old value is read where masks are functions of it; none where they are made anew.
+    pub keyed: Option<Reading>,
     pub flavour: Flavour,
 }
 
@@ -233,6 +243,8 @@ pub(super) struct Place<'a> {
     pub own: Own<'a>,
     pub identity: &'a Identity,
     pub in_unique_index: bool,
+    /// Whether masks are functions of old values.
+    pub keyed: bool,
 }
 
 /// Whether results tell rows apart.
@@ -284,8 +296,8 @@ pub(super) trait Behaviour {
     }
 
     /// What results look like when the identity is a number.
-    fn shape(&self) -> Vec<Token> {
-        vec![Token::Any]
+    fn shape(&self) -> Vec<pattern::Token> {
+        vec![pattern::Token::Any]
     }
 
     fn unchanged(&self, column: &Column, own: &Own<'_>, row: Row<'_>) -> Unchanged;
@@ -304,6 +316,7 @@ impl Mask {
             Self::Null => "null",
             Self::Address => "address",
             Self::LocalIp => "local_ip",
+            Self::Token(_) => "token",
             Self::Sql(_) => "sql",
             Self::Fixed(_) => "fixed",
             Self::Keep(_) => "keep",
@@ -314,8 +327,10 @@ impl Mask {
         }
     }
 
-    pub(super) fn behaviour(&self) -> &dyn Behaviour {
+    /// What it does with a column; `keyed`: where masks are functions of old values.
+    pub(super) fn behaviour(&self, keyed: bool) -> &dyn Behaviour {
         match self {
+            Self::Token(token) => token,
             Self::Sql(expression) => expression,
             Self::Fixed(fixed) => fixed,
             Self::Keep(keep) => keep,
@@ -323,16 +338,26 @@ impl Mask {
             Self::Json(json) => json,
             Self::Shift(shift) => shift,
             Self::Noise(noise) => noise,
-            other => match other.pieces() {
+            other => match other.pieces(keyed) {
                 Some(pieces) => pieces,
                 None => &Null,
             },
         }
     }
 
+    /// Whether, with a key, its results are functions of the old values, and differ where those did.
+    pub(super) fn follows_value(&self) -> bool {
+        matches!(self, Self::Email | Self::Name | Self::Phone | Self::Text | Self::Address | Self::Token(_))
+    }
+
     /// The pieces of a mask that is put together from such.
-    pub(super) fn pieces(&self) -> Option<&'static Pieces> {
+    pub(super) fn pieces(&self, keyed: bool) -> Option<&'static Pieces> {
         Some(match self {
+            Self::Email if keyed => &pieces::KEYED_EMAIL,
+            Self::Name if keyed => &pieces::KEYED_NAME,
+            Self::Phone if keyed => &pieces::KEYED_PHONE,
+            Self::Text if keyed => &pieces::KEYED_TEXT,
+            Self::Address if keyed => &pieces::KEYED_ADDRESS,
             Self::Email => &pieces::EMAIL,
             Self::Name => &pieces::NAME,
             Self::Phone => &pieces::PHONE,

@@ -15,6 +15,9 @@ fn types_and_options_are_known_by_name() {
         ("shift", given(&[("days", number(30))]), Ok(Mask::Shift(Shift { days: 30 }))),
         ("noise", given(&[("percent", number(10))]), Ok(Mask::Noise(Noise { percent: 10 }))),
         ("truncate", given(&[("length", number(0))]), Ok(Mask::Truncate(Truncate { length: 0 }))),
+        ("token", given(&[("length", number(20))]), Ok(Mask::Token(Token { length: 20 }))),
+        ("token", given(&[("length", number(21))]), Err("has an odd `length`")),
+        ("token", given(&[("length", number(10))]), Err("has `length`, which must be from 12 to 64")),
         ("emial", given(&[]), Err("has an unknown type / did you mean \"email\"?")),
         ("0123456789abcdef0123456789abcdef", given(&[]), Err("has an unknown type / types are email, name,")),
         (
