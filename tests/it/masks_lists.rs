@@ -40,7 +40,7 @@ const COLUMNS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "street",
-        "TINYTEXT CHARACTER SET utf32",
+        "TEXT CHARACTER SET utf32",
         r#""street""#,
         "CONVERT(street USING utf8mb4) REGEXP '^1?[0-9]?[0-9] [A-Z][A-Za-z ]+$'",
     ),
