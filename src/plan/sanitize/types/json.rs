@@ -4,6 +4,7 @@ use super::super::identity::HEX_DIGITS;
 use super::super::problem::Problem;
 use super::super::render::Cast;
 use super::expression::literal;
+use super::ip::Ip;
 use super::options::{OptionValue, Options, Refusal, missing, wrong};
 use super::room::{cannot_hold, known_charset};
 use super::{Behaviour, Mask, Own, Place, Reading, Row, Unchanged, parse};
@@ -19,7 +20,7 @@ const STARS_MAX: usize = 2;
 
 const OPTION: &str = "paths";
 /// Types that need the old value or the column: at a path they are refused before their options are asked for.
-const NEVER_INSIDE: [&str; 6] = ["sql", "keep", "truncate", "json", "shift", "noise"];
+const NEVER_INSIDE: [&str; 7] = ["sql", "keep", "truncate", "json", "shift", "noise", "digits"];
 const HOW: &str = "write paths like $.email, $.\"first name\", $.phones[0] or $.contacts[*].email";
 
 /// Paths and their masks, in the order of the configuration.
@@ -79,7 +80,7 @@ fn inner(rule: &OptionValue) -> Result<Mask, Refusal> {
         return Err(Refusal::of(OPTION, "has `exclude` or `where` at a path", hint));
     }
     match &parsed.mask {
-        Mask::Null | Mask::Fixed(_) => Ok(parsed.mask),
+        Mask::Null | Mask::Fixed(_) | Mask::Invented(_) | Mask::Pick(_) | Mask::Ip => Ok(parsed.mask),
         mask if mask.pieces(false).is_some() => Ok(parsed.mask),
         mask => Err(not_inside(mask.name())),
     }
@@ -89,7 +90,8 @@ fn not_inside(name: &str) -> Refusal {
     Refusal::of(
         OPTION,
         format!("has the type `{name}` at a path"),
-        "inside documents there are email, name, phone, text, hash, null, address, local_ip and fixed",
+        "inside documents there are email, name, phone, text, hash, null, address, local_ip, fixed, pick, ip, \
+         first_name, last_name, full_name, street, city and company",
     )
 }
 
@@ -187,16 +189,19 @@ fn exists(document: &str, path: &str, flavour: Flavour) -> String {
 }
 
 impl Json {
-    /// A value that JSON functions take for what it is: a text, a number, `true`, `null`.
+    /// A value that JSON functions take for what it is: a text, a number, `true`, `null`. `old` is the one in the
+    /// document, as a text.
     fn new_value(mask: &Mask, old: &str, row: Row<'_>) -> String {
+        let row = Row { keyed: row.keyed.map(|_| Reading::inside_document()), ..row };
         let value = match mask {
             Mask::Fixed(fixed) => fixed.json(),
+            Mask::Pick(pick) => return format!("JSON_EXTRACT({}, '$')", pick.json(old, row)),
+            Mask::Invented(invented) => format!("CONVERT({} USING utf8mb4)", invented.sql(old, row)),
+            Mask::Ip => format!("CONVERT({} USING utf8mb4)", Ip::text(old, row)),
             other => match other.pieces(row.keyed.is_some()) {
                 Some(pieces) => {
-                    let keyed = row.keyed.map(|_| Reading::inside_document());
-                    let hex = if keyed.is_some() { pieces.most_digits() } else { row.hex };
-                    let old = format!("JSON_UNQUOTE({old})");
-                    format!("CONVERT({} USING utf8mb4)", pieces.sql(&old, Row { keyed, hex, ..row }))
+                    let hex = if row.keyed.is_some() { pieces.most_digits() } else { row.hex };
+                    format!("CONVERT({} USING utf8mb4)", pieces.sql(old, Row { hex, ..row }))
                 }
                 None => return "JSON_EXTRACT('[null]', '$[0]')".to_owned(),
             },
@@ -212,7 +217,7 @@ impl Json {
                 path.expanded().into_iter().map(move |steps| {
                     let path = path_sql(&steps);
                     let old = format!("JSON_EXTRACT({document}, {path})");
-                    let value = Self::new_value(mask, &old, row);
+                    let value = Self::new_value(mask, &format!("JSON_UNQUOTE({old})"), row);
                     format!(
                         "{path}, CASE WHEN JSON_TYPE({old}) = 'NULL' \
                          THEN JSON_EXTRACT('[null]', '$[0]') ELSE {value} END"
@@ -280,8 +285,10 @@ impl Behaviour for Json {
     }
 
     fn unchanged(&self, _column: &Column, _own: &Own<'_>, _row: Row<'_>) -> Unchanged {
-        // Two random addresses may be the same.
-        match self.paths.iter().any(|(_, mask)| *mask == Mask::LocalIp) {
+        // What is chosen of few may be what was there.
+        let by_chance =
+            |mask: &Mask| matches!(mask, Mask::LocalIp | Mask::Ip | Mask::Invented(_) | Mask::Pick(_));
+        match self.paths.iter().any(|(_, mask)| by_chance(mask)) {
             true => Unchanged::Unknown,
             false => Unchanged::WhereMasked,
         }

@@ -3,12 +3,17 @@
 //! table, a variant, and a behaviour.
 
 mod date;
+mod digits;
 mod expression;
 mod fixed;
+mod invented;
+mod ip;
 mod json;
 mod keyed;
+mod lists;
 mod number;
 mod options;
+mod pick;
 mod pieces;
 mod room;
 mod seed;
@@ -23,9 +28,11 @@ mod words;
 pub use date::Shift;
 pub use expression::Expression;
 pub use fixed::Fixed;
+pub use invented::Invented;
 pub use json::Json;
 pub use number::Noise;
 pub use options::{OptionSpec, OptionValue, Refusal};
+pub use pick::Pick;
 pub use text::{Keep, Truncate};
 pub use token::Token;
 
@@ -39,6 +46,8 @@ use super::pattern;
 use super::problem::Problem;
 use super::resolve::Ruled;
 use crate::schema::{Column, Flavour};
+use digits::Digits;
+use ip::Ip;
 use options::{Options, missing};
 use std::fmt;
 
@@ -80,6 +89,14 @@ pub enum Mask {
     Shift(Shift),
     /// Another number near by.
     Noise(Noise),
+    /// A name, an address or a company from built-in lists.
+    Invented(Invented),
+    /// One of the configuration's values.
+    Pick(Pick),
+    /// An IP address of the ranges for documentation.
+    Ip,
+    /// The old value with other digits.
+    Digits,
 }
 
 /// One mask type of the configuration.
@@ -161,6 +178,15 @@ pub const TYPES: &[MaskType] = &[
             Ok(Mask::Noise(Noise { percent }))
         },
     },
+    MaskType { name: "first_name", options: &[], make: |_| Ok(Mask::Invented(Invented::FirstName)) },
+    MaskType { name: "last_name", options: &[], make: |_| Ok(Mask::Invented(Invented::LastName)) },
+    MaskType { name: "full_name", options: &[], make: |_| Ok(Mask::Invented(Invented::FullName)) },
+    MaskType { name: "street", options: &[], make: |_| Ok(Mask::Invented(Invented::Street)) },
+    MaskType { name: "city", options: &[], make: |_| Ok(Mask::Invented(Invented::City)) },
+    MaskType { name: "company", options: &[], make: |_| Ok(Mask::Invented(Invented::Company)) },
+    MaskType { name: "pick", options: &[spec("values", "a list of strings or numbers")], make: pick::make },
+    MaskType { name: "ip", options: &[], make: |_| Ok(Mask::Ip) },
+    MaskType { name: "digits", options: &[], make: |_| Ok(Mask::Digits) },
 ];
 
 /// What a rule says: its type with its options, and what every type has.
@@ -324,6 +350,10 @@ impl Mask {
             Self::Json(_) => "json",
             Self::Shift(_) => "shift",
             Self::Noise(_) => "noise",
+            Self::Invented(invented) => invented.name(),
+            Self::Pick(_) => "pick",
+            Self::Ip => "ip",
+            Self::Digits => "digits",
         }
     }
 
@@ -338,6 +368,10 @@ impl Mask {
             Self::Json(json) => json,
             Self::Shift(shift) => shift,
             Self::Noise(noise) => noise,
+            Self::Invented(invented) => invented,
+            Self::Pick(pick) => pick,
+            Self::Ip => &Ip,
+            Self::Digits => &Digits,
             other => match other.pieces(keyed) {
                 Some(pieces) => pieces,
                 None => &Null,
