@@ -2,8 +2,8 @@
 //! and for every run, since migrations happen while a server runs.
 
 use crate::config::Patterns;
-use crate::db::Endpoint;
 use crate::db::introspect::Signature;
+use crate::db::{Endpoint, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
@@ -81,7 +81,7 @@ impl Catalog {
     /// # Errors
     /// `Config` when a rule does not fit (any more); the source's.
     pub fn take(settings: &CatalogSettings) -> Result<Self> {
-        Self::look(settings).map_err(|error| read_hint(error, &settings.endpoint))
+        unless_deadlocked(|| Self::look(settings)).map_err(|error| read_hint(error, &settings.endpoint))
     }
 
     fn look(settings: &CatalogSettings) -> Result<Self> {
@@ -248,7 +248,8 @@ impl Catalog {
             Some((&mut entry.delta_count, (table, since)))
         });
         let (counts, wanted): (Vec<_>, Vec<_>) = wanted.unzip();
-        let news = news::count(endpoint, &wanted).map_err(|error| read_hint(error, endpoint))?;
+        let news = unless_deadlocked(|| news::count(endpoint, &wanted));
+        let news = news.map_err(|error| read_hint(error, endpoint))?;
         counts.into_iter().zip(news).for_each(|(count, found)| *count = found);
         Ok(())
     }

@@ -163,10 +163,10 @@ impl Writer {
         format!("UPDATE {table} SET {assignments}{}", condition.unwrap_or_default())
     }
 
-    /// Runs a statement that names no source table; says how many rows it was about.
+    /// Runs a statement that names no source table, again after a deadlock; says how many rows it was about.
     fn execute(&mut self, statement: &str) -> Result<u64> {
         let Self { conn, seat, home, .. } = self;
-        let done = seat.run(None, || conn.execute(statement));
+        let done = seat.run_again(None, || conn.execute(statement));
         Ok(done.map_err(|error| home.hint(error))?.affected)
     }
 }
