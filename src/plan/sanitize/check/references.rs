@@ -307,6 +307,7 @@ mod tests {
             ),
             (all(&token(32)).to_vec(), length("varchar(27)"), text(), &[], Some("write length = 26")),
             (all(&token(26)).to_vec(), length("char(26)"), text(), &[], None),
+            (all(&token(12)).to_vec(), text(), text(), &[], Some("write length = 20 or more")),
             (
                 all(&token(32)).to_vec(),
                 length("int"),

@@ -60,9 +60,14 @@ impl Behaviour for Token {
         }
         let room = Self::room(place.one)?;
         let least = if place.in_unique_index { DISTINCT_HEX } else { HEX_DIGITS };
-        let digits = [u64::from(self.length), DISTINCT_HEX, HEX_DIGITS];
-        let mut fitting = digits.into_iter().filter(|digits| *digits >= least && *digits <= room);
-        fitting.next().ok_or_else(|| {
+        let length = u64::from(self.length);
+        if length < least {
+            let is = format!("is in a unique index: a `length` of {length} digits does not keep rows apart");
+            return Err(problem(place.one, &is, format!("write length = {least} or more")));
+        }
+        // Short ones are the beginnings of long ones.
+        let mut digits = [length, DISTINCT_HEX, HEX_DIGITS].into_iter();
+        digits.find(|digits| (least..=length.min(room)).contains(digits)).ok_or_else(|| {
             let why = if place.in_unique_index { " in a unique index" } else { "" };
             let is = format!("has room for {room} hex digits, a token has {least} at least{why}");
             problem(place.one, &is, "widen the column or use another type")
