@@ -35,6 +35,8 @@ mod faults;
 mod fixture;
 mod harness;
 mod masks;
+mod masks_keyed;
+mod masks_lists;
 mod masks_more;
 mod oracle;
 mod proxy;
@@ -139,6 +141,8 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     directions::tests(&mut add);
     faults::tests(&mut add);
     masks::tests(&mut add);
+    masks_keyed::tests(&mut add);
+    masks_lists::tests(&mut add);
     masks_more::tests(&mut add);
     review_leaks::tests(&mut add);
     review_source::tests(&mut add);
