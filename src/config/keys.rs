@@ -82,10 +82,6 @@ const SNAPSHOT_LOCK: NotYet = NotYet {
 };
 pub(super) const KEYED_MASKS: NotYet =
     NotYet { feature: "keyed, deterministic masks", hint: "leave it out: masks are made anew in every run" };
-pub(super) const STRICT: NotYet = NotYet {
-    feature: "a policy that refuses unruled columns",
-    hint: "use \"warn\", which names unruled columns that look sensitive",
-};
 const LEAK_CHECK: NotYet =
     NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
 pub(super) const SELECT_STRATEGY: NotYet = NotYet {
@@ -135,7 +131,7 @@ pub(super) const KEYS: &[Key] = &[
     built("client.delta_overlap", Shape::Integer),
     built("privacy.policy", Shape::Text),
     not_yet("privacy.key", &KEYED_MASKS),
-    not_yet("privacy.keep", &STRICT),
+    built("privacy.keep", Shape::List),
     not_yet("privacy.leak_check", &LEAK_CHECK),
     built("hooks.sync_completed", Shape::Text),
     built("hooks.sync_failed", Shape::Text),

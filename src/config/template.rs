@@ -136,8 +136,12 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 
 [privacy]
 
-# open: columns without a rule are served; warn: those that look sensitive are named too.
+# open: columns without a rule are served; warn: those that look sensitive are named too; strict: a table with a column
+# that neither a rule nor `keep` names is refused.
 # policy = "warn"
+
+# Columns that are harmless as they are, as TABLE.COLUMN: `backfill scan` and warnings pass over them.
+# keep = ["products.*", "orders.status", "*.created_at"]
 
 # How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, sql, fixed,
 # keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
