@@ -8,6 +8,7 @@ use crate::error::{Context as _, Error, Kind, Result};
 use crate::plan::policy::Policy;
 use crate::plan::reference::Relation;
 use crate::plan::run::MaskAt;
+use crate::plan::sanitize::MaskKey;
 use crate::plan::subset::{Direction, Limit};
 use crate::random;
 use crate::schema::ForeignKey;
@@ -197,6 +198,7 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),
         rules: rules::planned(&config.rules)?,
+        mask_key: config.mask_key.as_ref().map(MaskKey::derive).transpose()?,
         limits: config.limits.iter().map(limit).collect(),
         relations: config.relations.iter().enumerate().map(|(at, one)| relation(at + 1, one)).collect(),
         datetime_timezone: config.datetime_timezone.clone(),

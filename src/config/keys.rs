@@ -80,8 +80,6 @@ const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
 };
-pub(super) const KEYED_MASKS: NotYet =
-    NotYet { feature: "keyed, deterministic masks", hint: "leave it out: masks are made anew in every run" };
 const LEAK_CHECK: NotYet =
     NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
 pub(super) const SELECT_STRATEGY: NotYet = NotYet {
@@ -130,7 +128,7 @@ pub(super) const KEYS: &[Key] = &[
     built("client.binlog", Shape::Text),
     built("client.delta_overlap", Shape::Integer),
     built("privacy.policy", Shape::Text),
-    not_yet("privacy.key", &KEYED_MASKS),
+    built("privacy.key", Shape::Text),
     built("privacy.keep", Shape::List),
     not_yet("privacy.leak_check", &LEAK_CHECK),
     built("hooks.sync_completed", Shape::Text),

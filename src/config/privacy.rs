@@ -1,6 +1,7 @@
 //! `[privacy]`: what happens to columns without a rule. Which columns there are is the planner's to know.
 
-use super::Config;
+use super::layers::Setting;
+use super::{Config, MASK_KEY_MIN, env};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -59,5 +60,22 @@ impl Config {
         let Some(setting) = self.layers.list(&[], "privacy.keep") else { return KeepList::default() };
         let patterns = setting.value.iter().map(Secret::expose).map(str::to_owned).collect();
         KeepList { patterns, origin: setting.origin.to_string() }
+    }
+
+    /// The key of masks, if there is one.
+    ///
+    /// # Errors
+    /// `Kind::Config` for one that is too short to keep anything secret.
+    pub fn mask_key(&self) -> Result<Option<Secret>> {
+        let Some(Setting { value, origin }) = self.layers.text(&[env::MASK_KEY], "privacy.key")? else {
+            return Ok(None);
+        };
+        let key = Secret::new(value.expose().trim());
+        if key.expose().chars().count() < MASK_KEY_MIN {
+            return Err(origin.error(format!("has fewer than {MASK_KEY_MIN} characters")).hint(
+                "make one with `openssl rand -hex 32`, and keep it: with another key every mask is another one",
+            ));
+        }
+        Ok(Some(key))
     }
 }

@@ -40,6 +40,9 @@ pub struct ServeConfig {
     pub policy: Policy,
     /// Columns that are declared harmless; checked in shape only.
     pub keep: KeepList,
+    /// Makes masks functions of the old values, of [`super::MASK_KEY_MIN`] characters or more; none makes them anew in
+    /// every run.
+    pub mask_key: Option<Secret>,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
     pub bind: SocketAddr,
     /// Path before every endpoint, without slashes around it.
@@ -141,6 +144,7 @@ impl Config {
             datetime_timezone: self.datetime_timezone()?,
             policy,
             keep: self.keep(),
+            mask_key: self.mask_key()?,
             bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
             threads: layers.number(

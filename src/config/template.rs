@@ -143,8 +143,13 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # Columns that are harmless as they are, as TABLE.COLUMN: `backfill scan` and warnings pass over them.
 # keep = ["products.*", "orders.status", "*.created_at"]
 
-# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, sql, fixed,
-# keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
+# With a key the masks email, name, phone, text, address and token are functions of the old values: the same value has
+# the same mask in every table and every pull. 32 characters at least, best in .env: BACKFILL_MASK_KEY. Keep it: with
+# another one every mask is another one. Make one with `openssl rand -hex 32`.
+# key = ""
+
+# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
+# fixed, keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
 # condition `where` is false. The README shows every type.
 # [sanitize.users]
 # email = { type = "email", exclude = ["*@yourcompany.com"] }

@@ -2,13 +2,13 @@
 //! and for every run, since migrations happen while a server runs.
 
 use crate::config::Patterns;
-use crate::db::Endpoint;
 use crate::db::introspect::Signature;
+use crate::db::{Endpoint, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::plan::policy::{self, Keep, Policy};
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
-use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
+use crate::plan::sanitize::{ANY_TABLE, Facts, MaskKey, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::plan::times::Times;
@@ -41,6 +41,8 @@ pub struct CatalogSettings {
     pub exclude: Patterns,
     /// The rules.
     pub rules: Vec<Rule>,
+    /// Makes masks functions of the old values; none makes them anew in every run.
+    pub mask_key: Option<MaskKey>,
     /// Which rows are wanted, at most one limit per table.
     pub limits: Vec<Limit>,
     /// Foreign keys that the schema does not declare.
@@ -88,7 +90,7 @@ impl Catalog {
     /// # Errors
     /// `Config` when a rule does not fit (any more); the source's.
     pub fn take(settings: &CatalogSettings) -> Result<Self> {
-        Self::look(settings).map_err(|error| read_hint(error, &settings.endpoint))
+        unless_deadlocked(|| Self::look(settings)).map_err(|error| read_hint(error, &settings.endpoint))
     }
 
     fn look(settings: &CatalogSettings) -> Result<Self> {
@@ -113,6 +115,7 @@ impl Catalog {
             settings.relations.iter().map(|relation| relation.key.clone()).collect();
         let facts = Facts {
             salt: &salt,
+            key: settings.mask_key.as_ref(),
             widest_id_digits: widest,
             excluded,
             relations: &relations,
@@ -292,7 +295,8 @@ impl Catalog {
             Some((&mut entry.delta_count, (table, since)))
         });
         let (counts, wanted): (Vec<_>, Vec<_>) = wanted.unzip();
-        let news = news::count(endpoint, &wanted).map_err(|error| read_hint(error, endpoint))?;
+        let news = unless_deadlocked(|| news::count(endpoint, &wanted));
+        let news = news.map_err(|error| read_hint(error, endpoint))?;
         counts.into_iter().zip(news).for_each(|(count, found)| *count = found);
         Ok(())
     }

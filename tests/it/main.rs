@@ -11,6 +11,7 @@
 )]
 
 mod arch;
+mod between;
 mod cli_bad_input;
 mod cli_common;
 mod cli_delta;
@@ -47,6 +48,7 @@ mod review_target;
 mod review_walk;
 mod soak;
 mod soak_writers;
+mod srv_again;
 mod srv_api;
 mod srv_balancer;
 mod srv_delta;
@@ -143,6 +145,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_target::tests(&mut add);
     review_walk::tests(&mut add);
     soak::tests(&mut add);
+    srv_again::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
     srv_delta::tests(&mut add);

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::plan::policy::{Keep, undecided};
 use crate::plan::reference::Relation;
 use crate::plan::run::Selection;
-use crate::plan::sanitize::{Facts, SanitizePlan, plan};
+use crate::plan::sanitize::{Facts, MaskKey, SanitizePlan, plan};
 use crate::random;
 use crate::scan::values::Tally;
 use crate::scan::{self, Found, Ground, Sightings};
@@ -112,11 +112,13 @@ fn look(config: &Config, rows: Option<u32>, known: Option<&Keep>) -> Result<Scan
     let is_excluded = |name: &str| if folds { exclude.is_match_folded(name) } else { exclude.is_match(name) };
     let selection = Selection::new(&survey.schema, is_excluded);
     let salt = random::hex(16)?;
+    let key = config.mask_key()?.as_ref().map(MaskKey::derive).transpose()?;
     let widest = survey.widest_ids(selection.served.values())?;
     let excluded = rules.iter().map(|rule| &rule.table).filter(|name| is_excluded(name));
     let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
     let facts = Facts {
         salt: &salt,
+        key: key.as_ref(),
         widest_id_digits: widest,
         excluded,
         relations: &relations,

@@ -74,15 +74,6 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
         let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
         assert!(message.starts_with(&expected), "{message}");
     }
-    let name = "BACKFILL_MASK_KEY";
-    let (message, _) = refusal(environment(&[(name, "x")]));
-    assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");
-    let dot_env = format!("{name}=x");
-    let (message, _) = refusal(Given { dot_env: &dot_env, ..Given::default() }.load());
-    assert!(
-        message.starts_with(&format!("`{name}` in .env is not supported by this version: ")),
-        "{message}"
-    );
 }
 
 #[test]
@@ -236,6 +227,10 @@ fn serve_checks_the_meaning_of_its_keys() {
         refusal(serve("exclude_tables = [\"a[\"]", "", "")).0,
         "`exclude_tables` (backfill.toml line 2): entry 1 is not a pattern that can be used"
     );
+    let (message, hint) =
+        refusal(serve("", "", "[privacy]\npolicy = \"open\"\nkey = \"0123456789012345678901234567890 \""));
+    assert_eq!(message, "`privacy.key` (backfill.toml line 12): has fewer than 32 characters");
+    assert!(hint.contains("openssl rand -hex 32"), "{hint}");
     assert_eq!(
         refusal(serve("", "", "[privacy]\npolicy = \"strickt\"")),
         (
