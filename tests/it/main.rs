@@ -65,6 +65,7 @@ mod srv_live;
 mod srv_live_limits;
 mod srv_locks;
 mod srv_memory;
+mod srv_policy;
 mod srv_replica;
 mod srv_rights;
 mod srv_safety;
@@ -164,6 +165,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_memory::tests(&mut add);
     srv_replica::tests(&mut add);
     srv_rights::tests(&mut add);
+    srv_policy::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
     srv_tables::tests(&mut add);
