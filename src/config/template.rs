@@ -55,7 +55,8 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # threads = 8
 
 # Where the copies of a run are kept. database: in a schema of their own; tables: in the source database, under names
-# that begin with _backfill_temp_, for accounts that cannot have another one. BACKFILL_TEMP_STRATEGY.
+# that begin with _backfill_temp_, for accounts that cannot have another one; select: nowhere, rows are masked while they
+# are read, all tables at one moment. BACKFILL_TEMP_STRATEGY.
 # temp_strategy = "database"
 
 # This schema instead of a new one: created when missing, never dropped. BACKFILL_TEMP_DATABASE.

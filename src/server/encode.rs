@@ -109,7 +109,7 @@ impl<'a> Dump<'a> {
         let proof = Proof::new(what.forbidden(), plan, &mut list);
         let (from, conditions) = (what.name().clone(), what.conditions(plan));
         let cell = |name: &str| what.cell(plan, name);
-        let steps = |key| Steps::new(from.clone(), key, (plan, &cell), conditions.clone(), &mut list);
+        let steps = |key| Steps::new(from.clone(), key, plan, cell, conditions.clone(), &mut list);
         let steps = what.walk(plan).map(steps).transpose()?;
         let passed = plan.times.as_ref().map(|times| Passed::new(begun, plan, times, &mut list));
         let recorder = Recorder::new(&run.references, at, &plan.columns, what.refs(&row_alias()), &mut list);
