@@ -201,6 +201,7 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
             crate::config::MaskAt::Copy => MaskAt::Copy,
         },
         warn: config.policy == Policy::Warn,
+        leak_check: config.leak_check.clone(),
         nonce: format!("backfill:source:{}", random::hex(16)?),
     })
 }

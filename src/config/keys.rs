@@ -86,8 +86,6 @@ pub(super) const STRICT: NotYet = NotYet {
     feature: "a policy that refuses unruled columns",
     hint: "use \"warn\", which names unruled columns that look sensitive",
 };
-const LEAK_CHECK: NotYet =
-    NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
 pub(super) const SELECT_STRATEGY: NotYet = NotYet {
     feature: "masking without a workspace",
     hint: "use \"database\" and let the account create a schema, or prepare one and name it in `temp_database`",
@@ -136,7 +134,8 @@ pub(super) const KEYS: &[Key] = &[
     built("privacy.policy", Shape::Text),
     not_yet("privacy.key", &KEYED_MASKS),
     not_yet("privacy.keep", &STRICT),
-    not_yet("privacy.leak_check", &LEAK_CHECK),
+    built("privacy.leak_check", Shape::Boolean),
+    built("privacy.leak_check_except", Shape::List),
     built("hooks.sync_completed", Shape::Text),
     built("hooks.sync_failed", Shape::Text),
 ];

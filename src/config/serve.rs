@@ -38,6 +38,8 @@ pub struct ServeConfig {
     pub datetime_timezone: String,
     /// What happens to columns without a rule.
     pub policy: Policy,
+    /// Whether columns without a rule are looked at for leaks; then which are not, as `table.column`.
+    pub leak_check: Option<Patterns>,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
     pub bind: SocketAddr,
     /// Path before every endpoint, without slashes around it.
@@ -147,6 +149,7 @@ impl Config {
             relations: self.layers.file.relations.clone(),
             datetime_timezone: self.datetime_timezone()?,
             policy,
+            leak_check: self.leak_check()?,
             bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
             threads: layers.number(
@@ -199,6 +202,24 @@ impl Config {
                 ));
         }
         Ok(policy)
+    }
+
+    fn leak_check(&self) -> Result<Option<Patterns>> {
+        const EXCEPT: &str = "privacy.leak_check_except";
+        let is_on = self.layers.boolean(&[], "privacy.leak_check", false)?;
+        if let Some(Setting { value, origin }) = self.layers.list(&[], EXCEPT) {
+            if !is_on {
+                return Err(origin
+                    .error("has no effect: `privacy.leak_check` is false")
+                    .hint("set leak_check = true in [privacy], or leave it out"));
+            }
+            if let Some(at) = value.iter().position(|text| !text.expose().contains('.')) {
+                return Err(Error::config(format!("entry {} does not name a column", at + 1))
+                    .context(&origin)
+                    .hint("write TABLE.COLUMN, such as \"shops.contact\" or \"audit_*.payload\""));
+            }
+        }
+        Ok(if is_on { Some(self.patterns(EXCEPT, &[])?) } else { None })
     }
 
     fn datetime_timezone(&self) -> Result<String> {

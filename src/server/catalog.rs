@@ -5,6 +5,7 @@ use crate::config::Patterns;
 use crate::db::Endpoint;
 use crate::db::introspect::Signature;
 use crate::error::{Error, Result};
+use crate::plan::originals::OriginalsPlan;
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
@@ -16,6 +17,7 @@ use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::server::checkpoint::{exactly_since, since};
 use crate::server::digest::digest;
+use crate::server::leak::LeakPlan;
 use crate::server::limits::CheckedLimits;
 use crate::server::run::RunPlan;
 use crate::source::news;
@@ -49,6 +51,8 @@ pub struct CatalogSettings {
     pub mask_at: MaskAt,
     /// Whether unruled columns that look sensitive are named.
     pub warn: bool,
+    /// Whether columns without a rule are looked at for leaks, and which are not (`table.column`).
+    pub leak_check: Option<Patterns>,
     /// Name of the lock that this server holds on the source.
     pub nonce: String,
 }
@@ -65,6 +69,7 @@ pub struct Catalog {
     server_time: String,
     mask_at: MaskAt,
     warn: bool,
+    leak: Option<LeakPlan>,
     /// The source server's own name.
     pub server: String,
     /// The source's packet limit in bytes.
@@ -122,6 +127,7 @@ impl Catalog {
             &settings.datetime_timezone,
         )?;
         Ok(Self {
+            leak: leak_plan(settings, &selection, &sanitize)?,
             identity: survey.facts.identity(&settings.nonce),
             server: survey.server().to_owned(),
             packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
@@ -294,7 +300,7 @@ impl Catalog {
             tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
         }
         let subset = self.limits.plan(&self.selection.served, &seen, &self.sanitize)?;
-        Ok(RunPlan { tables, subset, checks })
+        Ok(RunPlan { tables, subset, checks, leak: self.leak.clone() })
     }
 
     fn plan_table(&self, wanted: &RunTable) -> Result<TablePlan> {
@@ -321,4 +327,13 @@ impl Catalog {
         let is_told = |column: &str| self.sanitize.is_told_by(table, column);
         Times::of(table, self.limits.restrict(&table.name), is_told)
     }
+}
+
+fn leak_plan(
+    settings: &CatalogSettings,
+    selection: &Selection,
+    sanitize: &SanitizePlan,
+) -> Result<Option<LeakPlan>> {
+    let Some(except) = settings.leak_check.clone() else { return Ok(None) };
+    Ok(Some(LeakPlan { originals: OriginalsPlan::new(&selection.served, sanitize)?, except }))
 }

@@ -1,0 +1,55 @@
+//! What is told of a table that must not leave: where, what, and how often. Never a value.
+
+use super::cell::Find;
+use super::table::CheckedColumn;
+use crate::error::Error;
+use std::fmt;
+
+/// The error of a table in which something was found.
+pub(super) fn leak(table: &str, columns: &[CheckedColumn<'_>], rows: u64) -> Error {
+    let found = columns.iter().filter(|column| !column.found.is_empty());
+    let (mut told, mut names) = (Vec::new(), Vec::new());
+    for column in found {
+        let finds: Vec<String> = column.found.iter().map(|(find, count)| counted(*find, *count)).collect();
+        told.push(format!("in column `{}`: {}", column.name, finds.join(", ")));
+        names.push(format!("`{table}.{}`", column.name));
+    }
+    let (told, names) = (told.join("; "), names.join(", "));
+    Error::integrity(format!("the leak check found {told}; of {rows} rows"))
+        .hint(format!(
+            "give {names} a rule, or correct the rows at the source; what may leave as it is belongs in \
+             `leak_check_except` under [privacy]"
+        ))
+        .source(Leak)
+}
+
+fn counted(find: Find, count: u64) -> String {
+    let what = match find {
+        Find::Original => "a value that a rule replaces elsewhere".to_owned(),
+        Find::Looks(kind) => {
+            let name = kind.name();
+            let an = name.starts_with(['a', 'e', 'i', 'o', 'u', 'I']);
+            format!("{} {name}", if an { "an" } else { "a" })
+        }
+    };
+    let cells = if count == 1 { "cell" } else { "cells" };
+    format!("{what} in {count} {cells}")
+}
+
+/// Marks the error of a leak.
+#[derive(Debug)]
+struct Leak;
+
+impl fmt::Display for Leak {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("personal data would have left")
+    }
+}
+
+impl std::error::Error for Leak {}
+
+/// Whether the leak check found something.
+#[must_use]
+pub fn is_leak(error: &Error) -> bool {
+    matches!(std::error::Error::source(error), Some(cause) if cause.is::<Leak>())
+}
