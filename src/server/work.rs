@@ -10,7 +10,7 @@ use crate::schema::diff::is_transactional;
 use crate::server::checkpoint::Begun;
 use crate::server::copies;
 use crate::server::encode::{Dumpable, Encoder};
-use crate::server::leak::{self, is_leak};
+use crate::server::leak::{self, LeakCheck, is_leak};
 use crate::server::order::{Job, Jobs};
 use crate::server::permits::Permits;
 use crate::server::references::References;
@@ -80,7 +80,7 @@ fn for_caller(error: &Error) -> (Code, String) {
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
         Kind::Integrity if is_unmasked(error) => (Code::MasksFailed, error.to_string()),
-        Kind::Integrity if is_leak(error) => (Code::LeakFound, hinted(error)),
+        Kind::Integrity if is_leak(error) => (Code::LeakFound, told(error)),
         Kind::Integrity => (Code::RowTooLarge, error.to_string()),
         Kind::Source => {
             (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())
@@ -99,6 +99,11 @@ fn hinted(error: &Error) -> String {
     }
 }
 
+/// As [`hinted`], without the cause.
+fn told(error: &Error) -> String {
+    format!("{}; {}", error.what(), error.hint_text().unwrap_or_default())
+}
+
 fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
     let copies = run.tables.iter().any(|plan| matches!(plan.route, Route::Copy(_)));
     let workspace = match copies {
@@ -110,6 +115,7 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
         gather_originals(shared, run)?;
         run_workers(shared, run, workspace)
     });
+    run.leak.iter().for_each(LeakCheck::forget);
     if result.is_err() {
         run.cancel();
     }

@@ -23,6 +23,9 @@ const TABLES: &[&str] = &[
     "INSERT INTO people WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 40) \
      SELECT n, CONCAT('Canary', CHAR(64 + n % 26 USING utf8mb4), ' Bérg'), CONCAT('canary-', n, '@real.de') FROM n",
     "UPDATE people SET name = 'Support Desk' WHERE id = 40",
+    // Without a key it is read by one statement.
+    "CREATE TABLE visitors (name VARCHAR(60) NULL) ENGINE=InnoDB",
+    "INSERT INTO visitors VALUES ('Canary of Walk-In'), (NULL), ('x')",
     "CREATE TABLE leak_notes (id INT NOT NULL PRIMARY KEY, body TEXT NULL, extra JSON NULL, raw VARBINARY(200) NULL) ENGINE=InnoDB",
     "INSERT INTO leak_notes VALUES (1, 'paid 1.234,50 on 2024-02-01 12:30:45, id 4711-0815', '{\"by\": \"Support Desk\"}', x'00ff41'), \
      (2, 'see 6f9619ff-8b86-4011-b42d-00c04fc964ff from 192.168.3.4 or info@shop.example', NULL, 'v 1.2.3.4'), \
@@ -31,8 +34,8 @@ const TABLES: &[&str] = &[
     "INSERT INTO leak_tickets VALUES (1, 'Support Desk'), (2, 'open')",
 ];
 
-const RULES: &str =
-    "[sanitize.people]\nname = { type = \"name\", exclude = [\"Support*\"] }\nmail = \"email\"\n";
+const RULES: &str = "[sanitize.people]\nname = { type = \"name\", exclude = [\"Support*\"] }\nmail = \"email\"\n\
+     [sanitize.visitors]\nname = \"text\"\n";
 const ON: &str = "[privacy]\nleak_check = true\n";
 
 /// A server with the check on; everything that it and its callers say is searched.
@@ -90,8 +93,8 @@ fn leaves_by_no_other_column(site: &Site<'_>) {
     checked.fails(
         "an address that is in no other table, and one that is",
         &[
-            "table `leak_notes`: the leak check found in column `body`: an e-mail address in 1 cell; in column `raw`: a value \
-             that a rule replaces elsewhere in 1 cell; of 5 rows",
+            "table `leak_notes`: the leak check found in 5 rows: an e-mail address in 1 cell of column `body`, a value that a \
+             rule replaces elsewhere in 1 cell of column `raw`",
             "`leak_notes.body`, `leak_notes.raw`",
         ],
     );
@@ -101,13 +104,14 @@ fn leaves_by_no_other_column(site: &Site<'_>) {
 
     exec(
         &mut source,
-        "INSERT INTO leak_tickets VALUES (8, 'CANARYc  Bérg'), (9, 'CanaryD Bérg '), (10, 'canarydbérg')",
+        "INSERT INTO leak_tickets VALUES (8, 'CANARYc  Bérg'), (9, 'CanaryD Bérg '), (10, 'canarydbérg'), \
+         (11, 'Canary of Walk-In')",
     );
     checked.fails(
         "names, which have no shape",
         &[
-            "column `author`: a value that a rule replaces elsewhere in 2 cells; of 5 rows",
-            "table `leak_tickets`",
+            "a value that a rule replaces elsewhere in 3 cells of column `author`",
+            "table `leak_tickets`: the leak check found in 6 rows",
         ],
     );
     drop(checked);
@@ -118,8 +122,10 @@ fn leaves_by_no_other_column(site: &Site<'_>) {
         &mut source,
         "UPDATE leak_notes SET extra = '{\"x\": [1, {\"by\": \"CanaryE B\\\\u00e9rg\"}]}' WHERE id = 1",
     );
-    checked
-        .fails("a name in a document", &["column `extra`: a value that a rule replaces elsewhere in 1 cell"]);
+    checked.fails(
+        "a name in a document",
+        &["a value that a rule replaces elsewhere in 1 cell of column `extra`"],
+    );
     plan_tells(site, &mut source);
 }
 
@@ -129,7 +135,9 @@ fn streams_abort(serve: &Serve) {
     let id = http.begin(&["leak_notes"]);
     let status = http.finished(&id);
     assert_eq!((status.phase, status.tables[0].chunks), (RunPhase::Failed, 0));
-    assert_eq!(status.error.unwrap().code, Code::LeakFound);
+    let error = status.error.unwrap();
+    assert_eq!(error.code, Code::LeakFound);
+    assert!(error.error.contains("of column `raw`"), "tables that the run lacks count too: {}", error.error);
     assert_eq!(http.get(&format!("dump/leak_notes?run={id}")).code(), Code::LeakFound);
     http.delete(&format!("runs/{id}"));
 }
@@ -137,7 +145,7 @@ fn streams_abort(serve: &Serve) {
 fn plan_tells(site: &Site<'_>, source: &mut Conn) {
     let plan = run(site.command("server").args(["serve", "--plan", "--sql"])).good("the plan");
     assert!(
-        plan.stdout.contains("The leak check is on: a pull first reads the ruled columns of 1 table"),
+        plan.stdout.contains("The leak check is on: a pull first reads the ruled columns of 2 tables"),
         "{}",
         plan.all()
     );

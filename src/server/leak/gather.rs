@@ -3,13 +3,14 @@
 use super::LeakCheck;
 use super::originals::Originals;
 use crate::db::RowCells;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::plan::originals::RuledTable;
 use crate::server::run::Run;
 use crate::server::steps::Steps;
 use crate::source::reader::Reader;
 use crate::sql::TableName;
 use crate::sql::select::Select;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Fills the run's check, in short reads of its own. What is written to the source after them is not known to it.
@@ -43,7 +44,8 @@ pub(in crate::server) fn gather(
             originals.one_in()
         );
     }
-    check.originals.set(originals).map_err(|_| Error::internal("what rules replace was read twice"))
+    *check.originals() = Some(Arc::new(originals));
+    Ok(())
 }
 
 fn read(

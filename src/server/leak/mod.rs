@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::plan::originals::OriginalsPlan;
 use crate::plan::run::TablePlan;
 use originals::Originals;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a run's leak check does.
 #[derive(Debug, Clone)]
@@ -39,14 +39,15 @@ pub struct LeakPlan {
 #[derive(Debug)]
 pub struct LeakCheck {
     plan: LeakPlan,
-    originals: OnceLock<Originals>,
+    /// There while tables are read.
+    originals: Mutex<Option<Arc<Originals>>>,
 }
 
 impl LeakCheck {
     /// A check whose values are not gathered yet.
     #[must_use]
     pub fn new(plan: LeakPlan) -> Self {
-        Self { plan, originals: OnceLock::new() }
+        Self { plan, originals: Mutex::default() }
     }
 
     /// The check of one table.
@@ -54,9 +55,18 @@ impl LeakCheck {
     /// # Errors
     /// `Internal` before the values were gathered.
     pub(super) fn table<'a>(&'a self, plan: &'a TablePlan) -> Result<TableCheck<'a>> {
-        let originals = self.originals.get();
+        let originals = self.originals().clone();
         let originals =
             originals.ok_or_else(|| Error::internal("a table came before what its leak check looks for"))?;
         Ok(TableCheck::new(plan, originals, &self.plan.except))
+    }
+
+    /// Lets the gathered values go: every table is read, and the run may wait long for its client.
+    pub(super) fn forget(&self) {
+        *self.originals() = None;
+    }
+
+    fn originals(&self) -> MutexGuard<'_, Option<Arc<Originals>>> {
+        self.originals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,15 +7,13 @@ use std::fmt;
 
 /// The error of a table in which something was found.
 pub(super) fn leak(table: &str, columns: &[CheckedColumn<'_>], rows: u64) -> Error {
-    let found = columns.iter().filter(|column| !column.found.is_empty());
     let (mut told, mut names) = (Vec::new(), Vec::new());
-    for column in found {
-        let finds: Vec<String> = column.found.iter().map(|(find, count)| counted(*find, *count)).collect();
-        told.push(format!("in column `{}`: {}", column.name, finds.join(", ")));
+    for column in columns.iter().filter(|column| !column.found.is_empty()) {
+        told.extend(column.found.iter().map(|(find, count)| counted(*find, *count, column.name)));
         names.push(format!("`{table}.{}`", column.name));
     }
-    let (told, names) = (told.join("; "), names.join(", "));
-    Error::integrity(format!("the leak check found {told}; of {rows} rows"))
+    let (told, names) = (told.join(", "), names.join(", "));
+    Error::integrity(format!("the leak check found in {rows} rows: {told}"))
         .hint(format!(
             "give {names} a rule, or correct the rows at the source; what may leave as it is belongs in \
              `leak_check_except` under [privacy]"
@@ -23,7 +21,7 @@ pub(super) fn leak(table: &str, columns: &[CheckedColumn<'_>], rows: u64) -> Err
         .source(Leak)
 }
 
-fn counted(find: Find, count: u64) -> String {
+fn counted(find: Find, count: u64, column: &str) -> String {
     let what = match find {
         Find::Original => "a value that a rule replaces elsewhere".to_owned(),
         Find::Looks(kind) => {
@@ -33,7 +31,7 @@ fn counted(find: Find, count: u64) -> String {
         }
     };
     let cells = if count == 1 { "cell" } else { "cells" };
-    format!("{what} in {count} {cells}")
+    format!("{what} in {count} {cells} of column `{column}`")
 }
 
 /// Marks the error of a leak.

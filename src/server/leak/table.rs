@@ -8,11 +8,12 @@ use crate::db::RowCells;
 use crate::error::Result;
 use crate::plan::run::TablePlan;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Looks at the cells of columns that have no rule.
 pub(in crate::server) struct TableCheck<'a> {
     table: &'a str,
-    originals: &'a Originals,
+    originals: Arc<Originals>,
     columns: Vec<CheckedColumn<'a>>,
     rows: u64,
     is_clean: bool,
@@ -28,7 +29,7 @@ pub(super) struct CheckedColumn<'a> {
 }
 
 impl<'a> TableCheck<'a> {
-    pub(super) fn new(plan: &'a TablePlan, originals: &'a Originals, except: &Patterns) -> Self {
+    pub(super) fn new(plan: &'a TablePlan, originals: Arc<Originals>, except: &Patterns) -> Self {
         let table = plan.table.name.as_str();
         let is_ruled = |name: &str| plan.masks.as_ref().is_some_and(|masks| masks.column(name).is_some());
         let columns = plan.columns.iter().enumerate().filter_map(|(at, (name, _))| {
@@ -45,7 +46,7 @@ impl<'a> TableCheck<'a> {
         self.rows += 1;
         for column in &mut self.columns {
             let Some(cell) = row.cell(column.at) else { continue };
-            if let Some(find) = look(cell, column.reading, self.originals, &mut self.scratch) {
+            if let Some(find) = look(cell, column.reading, &self.originals, &mut self.scratch) {
                 *column.found.entry(find).or_default() += 1;
                 self.is_clean = false;
             }
@@ -93,7 +94,7 @@ mod tests {
         let mut originals = Originals::new();
         originals.add(b"Anna Berg", &mut Vec::new());
         let except = Patterns::new(&["*.seen"]).unwrap();
-        let mut check = TableCheck::new(&plan, &originals, &except);
+        let mut check = TableCheck::new(&plan, Arc::new(originals), &except);
         assert!(check.row(&Cells(vec![Some("1"), Some("hello"), Some("bob@web.de"), None])));
         assert!(check.finish().is_ok() && check.is_clean());
         assert!(!check.row(&Cells(vec![Some("2"), Some("bob@web.de"), None, Some("Anna Berg")])));
@@ -103,8 +104,8 @@ mod tests {
         assert!(super::super::is_leak(&error));
         assert_eq!(
             error.what(),
-            "the leak check found in column `body`: an e-mail address in 2 cells, a phone number in 1 cell; in column \
-             `tags`: a value that a rule replaces elsewhere in 1 cell; of 4 rows"
+            "the leak check found in 4 rows: an e-mail address in 2 cells of column `body`, a phone number in 1 cell of column \
+             `body`, a value that a rule replaces elsewhere in 1 cell of column `tags`"
         );
         assert!(error.hint_text().unwrap().contains("`notes.body`, `notes.tags`"), "{:?}", error.hint_text());
     }
