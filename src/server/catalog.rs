@@ -5,6 +5,7 @@ use crate::config::Patterns;
 use crate::db::introspect::Signature;
 use crate::db::{Endpoint, unless_deadlocked};
 use crate::error::{Error, Result};
+use crate::plan::originals::OriginalsPlan;
 use crate::plan::policy::{self, Keep, Policy};
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
@@ -18,6 +19,7 @@ use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::server::checkpoint::{exactly_since, since};
 use crate::server::digest::digest;
+use crate::server::leak::LeakPlan;
 use crate::server::limits::CheckedLimits;
 use crate::server::run::RunPlan;
 use crate::source::news;
@@ -55,6 +57,8 @@ pub struct CatalogSettings {
     pub policy: Policy,
     /// Columns that are declared harmless.
     pub keep: Keep,
+    /// Whether columns without a rule are looked at for leaks, and which are not (`table.column`).
+    pub leak_check: Option<Patterns>,
     /// Name of the lock that this server holds on the source.
     pub nonce: String,
 }
@@ -76,6 +80,7 @@ pub struct Catalog {
     unruled: BTreeMap<String, String>,
     /// What is odd about `privacy.keep`.
     keep_warnings: Vec<String>,
+    leak: Option<LeakPlan>,
     /// The source server's own name.
     pub server: String,
     /// The source's packet limit in bytes.
@@ -153,6 +158,7 @@ impl Catalog {
             &settings.datetime_timezone,
         )?;
         Ok(Self {
+            leak: leak_plan(settings, &selection, &sanitize)?,
             identity: survey.facts.identity(&settings.nonce),
             server: survey.server().to_owned(),
             packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
@@ -348,7 +354,7 @@ impl Catalog {
             tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
         }
         let subset = self.limits.plan(&self.selection.served, &seen, &self.sanitize)?;
-        Ok(RunPlan { tables, subset, checks })
+        Ok(RunPlan { tables, subset, checks, leak: self.leak.clone() })
     }
 
     fn plan_table(&self, wanted: &RunTable) -> Result<TablePlan> {
@@ -396,4 +402,13 @@ fn unruled(
         }
     };
     selection.served.values().filter_map(|table| Some((table.name.clone(), told(table)?))).collect()
+}
+
+fn leak_plan(
+    settings: &CatalogSettings,
+    selection: &Selection,
+    sanitize: &SanitizePlan,
+) -> Result<Option<LeakPlan>> {
+    let Some(except) = settings.leak_check.clone() else { return Ok(None) };
+    Ok(Some(LeakPlan { originals: OriginalsPlan::new(&selection.served, sanitize)?, except }))
 }

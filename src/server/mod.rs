@@ -11,6 +11,7 @@
 //! - [`runs`], [`run`]: which runs are alive, how far each is. [`work`]: copies and reads, on [`permits`].
 //!   `limits`: which rows of a table. `order`: what of a run comes when.
 //! - [`references`]: whether the rows fit together.
+//! - [`leak`]: whether what is sent without a rule holds personal data.
 //! - [`checkpoint`]: how far a table was read for sure.
 //! - [`encode`]: rows to frames, read in `steps`. [`spool`]: where frames wait. [`stream`]: sends them.
 
@@ -24,6 +25,7 @@ pub mod encode;
 pub mod explain;
 pub mod gate;
 pub mod http;
+pub mod leak;
 mod limits;
 pub mod net;
 mod order;
