@@ -80,10 +80,6 @@ const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
 };
-pub(super) const STRICT: NotYet = NotYet {
-    feature: "a policy that refuses unruled columns",
-    hint: "use \"warn\", which names unruled columns that look sensitive",
-};
 const LEAK_CHECK: NotYet =
     NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
 pub(super) const SELECT_STRATEGY: NotYet = NotYet {
@@ -133,7 +129,7 @@ pub(super) const KEYS: &[Key] = &[
     built("client.delta_overlap", Shape::Integer),
     built("privacy.policy", Shape::Text),
     built("privacy.key", Shape::Text),
-    not_yet("privacy.keep", &STRICT),
+    built("privacy.keep", Shape::List),
     not_yet("privacy.leak_check", &LEAK_CHECK),
     built("hooks.sync_completed", Shape::Text),
     built("hooks.sync_failed", Shape::Text),

@@ -136,8 +136,12 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 
 [privacy]
 
-# open: columns without a rule are served; warn: those that look sensitive are named too.
+# open: columns without a rule are served; warn: those that look sensitive are named too; strict: a table with a column
+# that neither a rule nor `keep` names is refused.
 # policy = "warn"
+
+# Columns that are harmless as they are, as TABLE.COLUMN: `backfill scan` and warnings pass over them.
+# keep = ["products.*", "orders.status", "*.created_at"]
 
 # With a key the masks email, name, phone, text, address and token are functions of the old values: the same value has
 # the same mask in every table and every pull. 32 characters at least, best in .env: BACKFILL_MASK_KEY. Keep it: with
