@@ -1,12 +1,14 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
 use crate::commands::{Context, plan, rules};
-use crate::config::{Overrides, Policy, ServeConfig, TempStrategy};
+use crate::config::{Overrides, ServeConfig, TempStrategy};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::plan::policy::Policy;
 use crate::plan::reference::Relation;
 use crate::plan::run::MaskAt;
+use crate::plan::sanitize::MaskKey;
 use crate::plan::subset::{Direction, Limit};
 use crate::random;
 use crate::schema::ForeignKey;
@@ -19,6 +21,7 @@ use crate::server::http::{HttpOptions, Server};
 use crate::server::permits::Permits;
 use crate::server::runs::{Limits, Registry};
 use crate::server::service::{Endpoints, Service};
+use crate::server::told::Told;
 use crate::server::work::Shared;
 use crate::server::{gate, net};
 use crate::source::sweep;
@@ -76,9 +79,9 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;
     let catalog = Catalog::take(&settings)?;
     check_connections(&config, &catalog)?;
-    for warning in catalog.warnings() {
-        tracing::warn!("{warning}");
-    }
+    catalog.check_policy(|_| true)?;
+    let told = Told::default();
+    told.tell(catalog.warnings().iter().map(String::as_str));
     let home = workspace_home(&config)?;
     let copied = catalog.copied();
     sweep(&home);
@@ -88,7 +91,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
-    let service = Arc::new(service(&config, settings, keeper, home, catalog.server.clone())?);
+    let service = Arc::new(service(&config, settings, keeper, home, catalog.server.clone(), told)?);
     let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
     // Before anybody is told that it listens.
     let stop = listen_for_signals()?;
@@ -150,6 +153,7 @@ fn service(
     keeper: LockKeeper,
     home: Home,
     server: String,
+    told: Told,
 ) -> Result<Service> {
     let shared = Shared {
         endpoint: config.database.clone(),
@@ -172,6 +176,7 @@ fn service(
         runs: Registry::new(Arc::new(shared), limits),
         batch_rows_max: config.chunk_size,
         looks: Permits::new(LOOKS_MAX),
+        told,
     })
 }
 
@@ -193,6 +198,7 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
         endpoint: config.database.clone(),
         exclude: config.exclude_tables.clone(),
         rules: rules::planned(&config.rules)?,
+        mask_key: config.mask_key.as_ref().map(MaskKey::derive).transpose()?,
         limits: config.limits.iter().map(limit).collect(),
         relations: config.relations.iter().enumerate().map(|(at, one)| relation(at + 1, one)).collect(),
         datetime_timezone: config.datetime_timezone.clone(),
@@ -200,8 +206,13 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
             crate::config::MaskAt::Update => MaskAt::Update,
             crate::config::MaskAt::Copy => MaskAt::Copy,
         },
-        warn: config.policy == Policy::Warn,
-        leak_check: config.leak_check.clone(),
+        policy: match config.policy {
+            crate::config::Policy::Open => Policy::Open,
+            crate::config::Policy::Warn => Policy::Warn,
+            crate::config::Policy::Strict => Policy::Strict,
+        },
+        keep: rules::kept(&config.keep)?,
+        leak_check: config.leak_check.as_ref().map(rules::kept).transpose()?,
         nonce: format!("backfill:source:{}", random::hex(16)?),
     })
 }

@@ -80,12 +80,6 @@ const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
 };
-pub(super) const KEYED_MASKS: NotYet =
-    NotYet { feature: "keyed, deterministic masks", hint: "leave it out: masks are made anew in every run" };
-pub(super) const STRICT: NotYet = NotYet {
-    feature: "a policy that refuses unruled columns",
-    hint: "use \"warn\", which names unruled columns that look sensitive",
-};
 pub(super) const SELECT_STRATEGY: NotYet = NotYet {
     feature: "masking without a workspace",
     hint: "use \"database\" and let the account create a schema, or prepare one and name it in `temp_database`",
@@ -132,8 +126,8 @@ pub(super) const KEYS: &[Key] = &[
     built("client.binlog", Shape::Text),
     built("client.delta_overlap", Shape::Integer),
     built("privacy.policy", Shape::Text),
-    not_yet("privacy.key", &KEYED_MASKS),
-    not_yet("privacy.keep", &STRICT),
+    built("privacy.key", Shape::Text),
+    built("privacy.keep", Shape::List),
     built("privacy.leak_check", Shape::Boolean),
     built("privacy.leak_check_except", Shape::List),
     built("hooks.sync_completed", Shape::Text),

@@ -3,7 +3,7 @@
 use super::keys;
 use super::layers::{Choice, Setting};
 use super::values;
-use super::{Config, IpRange, Limit, Patterns, Relation, Rule, env};
+use super::{Config, IpRange, KeepList, Limit, Patterns, Policy, Relation, Rule, env};
 use crate::db::{Account, Endpoint};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -38,8 +38,13 @@ pub struct ServeConfig {
     pub datetime_timezone: String,
     /// What happens to columns without a rule.
     pub policy: Policy,
-    /// Whether columns without a rule are looked at for leaks; then which are not, as `table.column`.
-    pub leak_check: Option<Patterns>,
+    /// Columns that are declared harmless; checked in shape only.
+    pub keep: KeepList,
+    /// Makes masks functions of the old values, of [`super::MASK_KEY_MIN`] characters or more; none makes them anew in
+    /// every run.
+    pub mask_key: Option<Secret>,
+    /// Whether columns without a rule are looked at for leaks; then which are not, checked in shape only.
+    pub leak_check: Option<KeepList>,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
     pub bind: SocketAddr,
     /// Path before every endpoint, without slashes around it.
@@ -85,15 +90,6 @@ impl ServeConfig {
     pub fn allows(&self, address: std::net::IpAddr) -> bool {
         self.allow_ips.is_empty() || self.allow_ips.iter().any(|range| range.contains(address))
     }
-}
-
-/// `privacy.policy`: what happens to columns without a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// They are served, and nothing is said.
-    Open,
-    /// They are served; those that look sensitive are named.
-    Warn,
 }
 
 /// `server.temp_strategy` and `server.temp_database`: where the copies of a run are kept on the source's server.
@@ -149,6 +145,8 @@ impl Config {
             relations: self.layers.file.relations.clone(),
             datetime_timezone: self.datetime_timezone()?,
             policy,
+            keep: self.keep(),
+            mask_key: self.mask_key()?,
             leak_check: self.leak_check()?,
             bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
@@ -186,40 +184,6 @@ impl Config {
     pub fn mask_at(&self) -> Result<MaskAt> {
         let words = [("update", MaskAt::Update), ("copy", MaskAt::Copy)];
         Ok(self.layers.choice(&[], "server.mask_at", &words)?.unwrap_or(MaskAt::Update))
-    }
-
-    fn policy(&self) -> Result<Policy> {
-        let words = [
-            ("open", Choice::Built(Policy::Open)),
-            ("warn", Choice::Built(Policy::Warn)),
-            ("strict", Choice::NotYet(&keys::STRICT)),
-        ];
-        let policy = self.layers.choice_built(&[], "privacy.policy", &words)?.unwrap_or(Policy::Warn);
-        if self.rules().is_empty() && policy != Policy::Open {
-            return Err(Error::config("there is no sanitize rule, so every column would be served as it is")
-                .hint(
-                    "write rules in [sanitize.TABLE], or policy = \"open\" in [privacy] if that is meant",
-                ));
-        }
-        Ok(policy)
-    }
-
-    fn leak_check(&self) -> Result<Option<Patterns>> {
-        const EXCEPT: &str = "privacy.leak_check_except";
-        let is_on = self.layers.boolean(&[], "privacy.leak_check", false)?;
-        if let Some(Setting { value, origin }) = self.layers.list(&[], EXCEPT) {
-            if !is_on {
-                return Err(origin
-                    .error("has no effect: `privacy.leak_check` is false")
-                    .hint("set leak_check = true in [privacy], or leave it out"));
-            }
-            if let Some(at) = value.iter().position(|text| !text.expose().contains('.')) {
-                return Err(Error::config(format!("entry {} does not name a column", at + 1))
-                    .context(&origin)
-                    .hint("write TABLE.COLUMN, such as \"shops.contact\" or \"audit_*.payload\""));
-            }
-        }
-        Ok(if is_on { Some(self.patterns(EXCEPT, &[])?) } else { None })
     }
 
     fn datetime_timezone(&self) -> Result<String> {

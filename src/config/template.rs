@@ -136,8 +136,17 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 
 [privacy]
 
-# open: columns without a rule are served; warn: those that look sensitive are named too.
+# open: columns without a rule are served; warn: those that look sensitive are named too; strict: a table with a column
+# that neither a rule nor `keep` names is refused.
 # policy = "warn"
+
+# Columns that are harmless as they are, as TABLE.COLUMN: `backfill scan` and warnings pass over them.
+# keep = ["products.*", "orders.status", "*.created_at"]
+
+# With a key the masks email, name, phone, text, address and token are functions of the old values: the same value has
+# the same mask in every table and every pull. 32 characters at least, best in .env: BACKFILL_MASK_KEY. Keep it: with
+# another one every mask is another one. Make one with `openssl rand -hex 32`.
+# key = ""
 
 # Looks at every text of a column without a rule while it is sent: what is also a value that a rule replaces, or looks
 # like an e-mail address, a phone number, a card, an IBAN, an IP address, a token or a password hash, ends the run.
@@ -146,9 +155,10 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # TABLE.COLUMN, * is any run of characters: columns that the leak check leaves alone.
 # leak_check_except = ["shops.contact"]
 
-# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, sql, fixed,
-# keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
-# condition `where` is false. The README shows every type.
+# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
+# fixed, keep, truncate, json, shift, noise, first_name, last_name, full_name, street, city, company, pick, ip, digits.
+# Values that match a pattern of `exclude` stay, and so do rows for which the SQL condition `where` is false. The README
+# shows every type.
 # [sanitize.users]
 # email = { type = "email", exclude = ["*@yourcompany.com"] }
 # name = { type = "name", where = "role <> 'staff'" }
@@ -159,6 +169,8 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # zip = { type = "truncate", length = 2 }
 # born_on = { type = "shift", days = 90 }
 # salary = { type = "noise", percent = 10 }
+# customer = "full_name"
+# tier = { type = "pick", values = ["basic", "pro"] }
 # settings = { type = "json", paths = { "$.email" = "email", "$.contacts[*].phone" = "phone" } }
 
 # By column name in any table; a rule of the table itself wins.

@@ -5,6 +5,7 @@ pub mod delta;
 pub mod load;
 mod nearest;
 pub mod originals;
+pub mod policy;
 mod problem;
 pub mod reference;
 pub mod run;

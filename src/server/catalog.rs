@@ -2,17 +2,19 @@
 //! and for every run, since migrations happen while a server runs.
 
 use crate::config::Patterns;
-use crate::db::Endpoint;
 use crate::db::introspect::Signature;
+use crate::db::{Endpoint, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::plan::originals::OriginalsPlan;
+use crate::plan::policy::{self, Keep, Policy};
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
-use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
+use crate::plan::sanitize::{ANY_TABLE, Facts, MaskKey, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::plan::times::Times;
 use crate::random;
+use crate::scan::{self, Found, Sightings};
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::server::checkpoint::{exactly_since, since};
@@ -41,6 +43,8 @@ pub struct CatalogSettings {
     pub exclude: Patterns,
     /// The rules.
     pub rules: Vec<Rule>,
+    /// Makes masks functions of the old values; none makes them anew in every run.
+    pub mask_key: Option<MaskKey>,
     /// Which rows are wanted, at most one limit per table.
     pub limits: Vec<Limit>,
     /// Foreign keys that the schema does not declare.
@@ -49,10 +53,12 @@ pub struct CatalogSettings {
     pub datetime_timezone: String,
     /// When masks are set.
     pub mask_at: MaskAt,
-    /// Whether unruled columns that look sensitive are named.
-    pub warn: bool,
-    /// Whether columns without a rule are looked at for leaks, and which are not (`table.column`).
-    pub leak_check: Option<Patterns>,
+    /// What happens to columns without a rule.
+    pub policy: Policy,
+    /// Columns that are declared harmless.
+    pub keep: Keep,
+    /// Whether columns without a rule are looked at for leaks, and which are not.
+    pub leak_check: Option<Keep>,
     /// Name of the lock that this server holds on the source.
     pub nonce: String,
 }
@@ -68,7 +74,12 @@ pub struct Catalog {
     identity: SourceIdentity,
     server_time: String,
     mask_at: MaskAt,
-    warn: bool,
+    /// Columns that `privacy.policy = "strict"` refuses to serve.
+    undecided: Found,
+    /// Per table what is told of its columns without a rule.
+    unruled: BTreeMap<String, String>,
+    /// What is odd about `privacy.keep`.
+    keep_warnings: Vec<String>,
     leak: Option<LeakPlan>,
     /// The source server's own name.
     pub server: String,
@@ -84,7 +95,7 @@ impl Catalog {
     /// # Errors
     /// `Config` when a rule does not fit (any more); the source's.
     pub fn take(settings: &CatalogSettings) -> Result<Self> {
-        Self::look(settings).map_err(|error| read_hint(error, &settings.endpoint))
+        unless_deadlocked(|| Self::look(settings)).map_err(|error| read_hint(error, &settings.endpoint))
     }
 
     fn look(settings: &CatalogSettings) -> Result<Self> {
@@ -109,6 +120,7 @@ impl Catalog {
             settings.relations.iter().map(|relation| relation.key.clone()).collect();
         let facts = Facts {
             salt: &salt,
+            key: settings.mask_key.as_ref(),
             widest_id_digits: widest,
             excluded,
             relations: &relations,
@@ -118,6 +130,25 @@ impl Catalog {
         let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
         let checked = check(&settings.limits, &settings.relations, ground)?;
         survey.probe_masks(&sanitize)?;
+        let keep = settings.keep.on_server(folds);
+        let undecided = match settings.policy {
+            Policy::Open | Policy::Warn => Found::default(),
+            Policy::Strict => {
+                let (schema, served) = (&survey.schema, &selection.served);
+                let (rules, seen) = (&settings.rules, &Sightings::default());
+                let ground = scan::Ground {
+                    schema,
+                    served,
+                    rules,
+                    masks: &sanitize,
+                    keep: &keep,
+                    seen,
+                    facts: &facts,
+                };
+                // The lines to add are checked against the schema; the next start tries them on the source.
+                scan::scan(ground, &mut |_| Ok(()))?
+            }
+        };
         survey.try_conditions(&settings.endpoint, &checked)?;
         let limits = CheckedLimits::new(
             checked,
@@ -127,19 +158,24 @@ impl Catalog {
             &settings.datetime_timezone,
         )?;
         Ok(Self {
-            leak: leak_plan(settings, &selection, &sanitize)?,
+            leak: leak_plan(settings, folds, &selection, &sanitize)?,
             identity: survey.facts.identity(&settings.nonce),
             server: survey.server().to_owned(),
             packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
             connections_max: survey.facts.max_connections,
             server_time: survey.server_time,
+            unruled: unruled(settings.policy, &selection, &sanitize, &keep),
+            keep_warnings: match settings.policy {
+                Policy::Open => Vec::new(),
+                Policy::Warn | Policy::Strict => keep.warnings(&survey.schema),
+            },
+            undecided,
             schema: survey.schema,
             signatures: survey.signatures,
             selection,
             sanitize,
             limits,
             mask_at: settings.mask_at,
-            warn: settings.warn,
         })
     }
 
@@ -157,9 +193,8 @@ impl Catalog {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.sanitize.warnings().to_vec();
-        if self.warn {
-            warnings.extend_from_slice(self.sanitize.unruled());
-        }
+        warnings.extend(self.keep_warnings.iter().cloned());
+        warnings.extend(self.unruled.values().cloned());
         warnings.extend(
             self.selection
                 .left_out
@@ -169,6 +204,21 @@ impl Catalog {
         warnings.extend(self.foreign_keys().iter().filter_map(|key| self.not_followed(key)));
         warnings.extend(self.limits.warnings().iter().cloned());
         warnings
+    }
+
+    /// What is told of columns without a rule, for those of these tables that have any.
+    #[must_use]
+    pub fn unruled(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<&str> {
+        let wanted = self.unruled.iter().filter(|(table, _)| is_wanted(table));
+        wanted.map(|(_, warning)| warning.as_str()).collect()
+    }
+
+    /// Whether these tables may be served under `privacy.policy`.
+    ///
+    /// # Errors
+    /// `Config` with every column that nobody has decided about, and the lines to add.
+    pub fn check_policy(&self, is_wanted: impl Fn(&str) -> bool) -> Result<()> {
+        scan::refusal(&self.undecided.of_tables(is_wanted)).map_or(Ok(()), Err)
     }
 
     fn not_followed(&self, key: &ForeignKey) -> Option<String> {
@@ -251,7 +301,8 @@ impl Catalog {
             Some((&mut entry.delta_count, (table, since)))
         });
         let (counts, wanted): (Vec<_>, Vec<_>) = wanted.unzip();
-        let news = news::count(endpoint, &wanted).map_err(|error| read_hint(error, endpoint))?;
+        let news = unless_deadlocked(|| news::count(endpoint, &wanted));
+        let news = news.map_err(|error| read_hint(error, endpoint))?;
         counts.into_iter().zip(news).for_each(|(count, found)| *count = found);
         Ok(())
     }
@@ -270,6 +321,7 @@ impl Catalog {
                 table,
                 &sanitized_columns,
                 masks.map(|masks| masks.columns.as_slice()).unwrap_or_default(),
+                self.sanitize.key(),
                 &self.limits.text_for(&table.name),
             ),
             sanitized_columns,
@@ -282,7 +334,8 @@ impl Catalog {
     /// The plan of a run that was asked for.
     ///
     /// # Errors
-    /// `Usage` for an unknown table or column, `Guard` for an excluded one, `Schema` for what cannot be sent.
+    /// `Usage` for an unknown table or column, `Guard` for an excluded one, `Schema` for what cannot be sent; `Config` as
+    /// [`Catalog::check_policy`].
     pub fn plan_run(&self, request: &RunRequest) -> Result<RunPlan> {
         if request.tables.is_empty() {
             return Err(Error::usage("a run needs at least one table"));
@@ -295,6 +348,7 @@ impl Catalog {
             }
             tables.push(self.plan_table(wanted)?);
         }
+        self.check_policy(|table| seen.contains(table))?;
         let (checks, unchecked) = self.limits.checks(&tables);
         if !unchecked.is_empty() {
             tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
@@ -324,16 +378,40 @@ impl Catalog {
 
     /// By which columns a table can be pulled by delta, or why it cannot.
     fn times(&self, table: &Table) -> Result<Times, String> {
-        let is_told = |column: &str| self.sanitize.is_told_by(table, column);
+        // A row whose key is masked by a function of it replaces the one of last time.
+        let masks = self.sanitize.for_table(&table.name);
+        let is_stable = |column: &str| masks.is_some_and(|masks| masks.is_stable(column));
+        let is_told = |column: &str| self.sanitize.is_told_by(table, column) && !is_stable(column);
         Times::of(table, self.limits.restrict(&table.name), is_told)
     }
 }
 
+/// What the leak check of every run does, if there is one.
 fn leak_plan(
     settings: &CatalogSettings,
+    folds: bool,
     selection: &Selection,
     sanitize: &SanitizePlan,
 ) -> Result<Option<LeakPlan>> {
-    let Some(except) = settings.leak_check.clone() else { return Ok(None) };
-    Ok(Some(LeakPlan { originals: OriginalsPlan::new(&selection.served, sanitize)?, except }))
+    let Some(except) = &settings.leak_check else { return Ok(None) };
+    let originals = OriginalsPlan::new(&selection.served, sanitize)?;
+    Ok(Some(LeakPlan { originals, except: except.on_server(folds) }))
+}
+
+/// Per served table, what is told of columns that nobody has decided about.
+fn unruled(
+    policy: Policy,
+    selection: &Selection,
+    sanitize: &SanitizePlan,
+    keep: &Keep,
+) -> BTreeMap<String, String> {
+    let told = |table: &Table| {
+        let masks = sanitize.for_table(&table.name);
+        match policy {
+            Policy::Open => None,
+            Policy::Warn => policy::warning(table, masks, keep),
+            Policy::Strict => policy::refusal(table, masks, keep),
+        }
+    };
+    selection.served.values().filter_map(|table| Some((table.name.clone(), told(table)?))).collect()
 }

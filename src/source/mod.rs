@@ -5,8 +5,10 @@
 //! source table is [`crate::sql::select::InsertSelect`]: every other kind locks rows of the tables that it reads.
 
 pub mod clock;
+pub mod masking;
 pub mod news;
 pub mod reader;
+pub mod sample;
 pub mod survey;
 pub mod sweep;
 pub mod watch;

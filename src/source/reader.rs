@@ -1,7 +1,7 @@
 //! Reading production: plain `SELECT`s only, each short, none held open longer than its read.
 
 use crate::db::introspect::{Signature, signatures};
-use crate::db::{Connection, Endpoint, Role, Rows};
+use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::schema::Flavour;
 use crate::source::clock::Clock;
@@ -92,7 +92,8 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub fn signature(&mut self, table: &TableName) -> Result<Signature> {
-        let mut found = signatures(&mut self.conn, table.schema().unwrap_or_default(), Some(table.table()))?;
+        let schema = table.schema().unwrap_or_default();
+        let mut found = unless_deadlocked(|| signatures(&mut self.conn, schema, Some(table.table())))?;
         Ok(found.remove(table.table()).unwrap_or_default())
     }
 
@@ -118,11 +119,13 @@ impl Reader {
     ) -> Result<T> {
         let Self { conn, seat, in_snapshot } = self;
         seat.run(Some(&select.from), || {
+            let select = select.to_string();
             if !*in_snapshot {
-                return consume(&mut conn.stream(&select.to_string())?);
+                return read_once(conn, &select, consume);
             }
             conn.execute("SAVEPOINT backfill_read")?;
-            let read = conn.stream(&select.to_string()).and_then(|mut rows| consume(&mut rows));
+            let read = read_once(conn, &select, consume);
+            // Fails as well if the snapshot was lost.
             let released = conn.execute("ROLLBACK TO SAVEPOINT backfill_read");
             let value = read?;
             released?;
@@ -162,6 +165,20 @@ impl Reader {
         let Self { conn, seat, .. } = self;
         seat.run_again(Some(&select.from), || consume(&mut conn.stream(&select.to_string())?))
     }
+}
+
+/// Hands the rows of a `SELECT` on. One that is refused for a deadlock has given no row yet, and is asked again.
+fn read_once<T>(
+    conn: &mut Connection,
+    select: &str,
+    consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
+) -> Result<T> {
+    let mut consume = Some(consume);
+    let read = unless_deadlocked(|| {
+        let mut rows = conn.stream(select)?;
+        Ok(consume.take().map(|consume| consume(&mut rows)))
+    })?;
+    read.unwrap_or_else(|| Err(Error::internal("the rows of a read were handed on twice")))
 }
 
 /// The cells of the last row, none of which may be NULL.

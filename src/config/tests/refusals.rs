@@ -74,15 +74,6 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
         let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
         assert!(message.starts_with(&expected), "{message}");
     }
-    let name = "BACKFILL_MASK_KEY";
-    let (message, _) = refusal(environment(&[(name, "x")]));
-    assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");
-    let dot_env = format!("{name}=x");
-    let (message, _) = refusal(Given { dot_env: &dot_env, ..Given::default() }.load());
-    assert!(
-        message.starts_with(&format!("`{name}` in .env is not supported by this version: ")),
-        "{message}"
-    );
 }
 
 #[test]
@@ -236,30 +227,42 @@ fn serve_checks_the_meaning_of_its_keys() {
         refusal(serve("exclude_tables = [\"a[\"]", "", "")).0,
         "`exclude_tables` (backfill.toml line 2): entry 1 is not a pattern that can be used"
     );
+    let (message, hint) =
+        refusal(serve("", "", "[privacy]\npolicy = \"open\"\nkey = \"0123456789012345678901234567890 \""));
+    assert_eq!(message, "`privacy.key` (backfill.toml line 12): has fewer than 32 characters");
+    assert!(hint.contains("openssl rand -hex 32"), "{hint}");
     assert_eq!(
-        refusal(serve("", "", "[privacy]\npolicy = \"strict\"")).0,
-        "`privacy.policy` (backfill.toml line 11) \"strict\" is not supported by this version: a policy that refuses unruled columns"
+        refusal(serve("", "", "[privacy]\npolicy = \"strickt\"")),
+        (
+            "`privacy.policy` (backfill.toml line 11) must be \"open\" or \"warn\" or \"strict\"".to_owned(),
+            "did you mean \"strict\"?".to_owned()
+        )
+    );
+    let kept = serve("", "", "[privacy]\nkeep = [\"a.*\", \"secret\"]").unwrap().keep;
+    assert_eq!(kept.patterns, ["a.*", "secret"]);
+    assert_eq!(
+        refusal::<()>(Err(kept.refuse(1))).0,
+        "`privacy.keep` (backfill.toml line 11): entry 2 is not a pattern for columns"
     );
 }
 
 #[test]
-fn the_leak_check_is_off_by_default_and_its_exceptions_name_columns() {
+fn the_leak_check_is_off_by_default_and_has_exceptions_only_where_it_is_on() {
     let leak_check =
         |text: &str| serve("", "", &format!("[privacy]\n{text}")).map(|config| config.leak_check);
-    assert!(leak_check("").unwrap().is_none());
-    assert!(leak_check("leak_check = true").unwrap().is_some_and(|except| except.is_empty()));
-    let except = leak_check("leak_check = true\nleak_check_except = [\"shops.*\"]").unwrap().unwrap();
-    assert!(except.is_match("shops.contact") && !except.is_match("users.name"));
-    let at = "`privacy.leak_check_except` (backfill.toml line";
-    for (text, message) in [
-        ("leak_check_except = []", format!("{at} 11) has no effect: `privacy.leak_check` is false")),
-        (
-            "leak_check = true\nleak_check_except = [\"a.b\", \"shops\"]",
-            format!("{at} 12): entry 2 does not name a column"),
-        ),
-    ] {
-        assert_eq!(refusal(leak_check(text)).0, message, "{text}");
-    }
+    assert_eq!(leak_check("").unwrap(), None);
+    assert_eq!(leak_check("leak_check = true").unwrap().unwrap().patterns, [""; 0]);
+    let except =
+        leak_check("leak_check = true\nleak_check_except = [\"shops.*\", \"secret\"]").unwrap().unwrap();
+    assert_eq!(except.patterns, ["shops.*", "secret"]);
+    assert_eq!(
+        refusal::<()>(Err(except.refuse(1))).0,
+        "`privacy.leak_check_except` (backfill.toml line 12): entry 2 is not a pattern for columns"
+    );
+    assert_eq!(
+        refusal(leak_check("leak_check_except = []")).0,
+        "`privacy.leak_check_except` (backfill.toml line 11) has no effect: `privacy.leak_check` is false"
+    );
 }
 
 #[test]
@@ -276,6 +279,7 @@ fn serve_has_to_be_enabled_and_to_sanitize_something() {
         ("[server]\nenabled = true\n[privacy]\npolicy = \"warn\"".into(), Some(without)),
         ("[server]\nenabled = true\n[sanitize.users]".into(), Some(without)),
         ("[server]\nenabled = true\n[privacy]\npolicy = \"open\"".into(), None),
+        ("[server]\nenabled = true\n[privacy]\npolicy = \"strict\"".into(), None),
         ("[server]\nenabled = true\n[sanitize.users]\na = \"null\"".into(), None),
     ];
     for (rest, expected) in table {

@@ -9,6 +9,7 @@ mod check;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod identity;
+mod key;
 mod mentions;
 mod pattern;
 mod probe;
@@ -20,12 +21,13 @@ mod sensitive;
 mod types;
 
 pub use identity::Refs;
+pub use key::MaskKey;
 pub use proof::{ColumnProof, Fails};
 pub use render::{MaskedColumn, TableMasks};
-pub use sensitive::{Category, candidates};
+pub use sensitive::{Category, category};
 pub use types::{
     COMMON, Expression, Fixed, Json, Keep, Mask, MaskType, Noise, OptionSpec, OptionValue, Parsed, Refusal,
-    Shift, TYPES, Truncate, names, parse,
+    Shift, TYPES, Token, Truncate, names, parse,
 };
 
 use super::nearest;
@@ -57,9 +59,11 @@ pub struct Rule {
 /// What a plan needs to know beyond rules and schema.
 #[derive(Debug, Clone, Default)]
 pub struct Facts<'a> {
-    /// Hex digits that key the hashes of natural keys: random per run, or made from `privacy.key`. They are part of
-    /// the statements, so of a general log where one is kept.
+    /// Hex digits that key the hashes of natural keys where there is no `key`: random per run. They are part of the
+    /// statements, so of a general log where one is kept.
     pub salt: &'a str,
+    /// Makes masks functions of the old values, the same in every run; without it they are made anew in each.
+    pub key: Option<&'a MaskKey>,
     /// Characters of the widest value (sign included) of the integer that is a table's identity, by table, where it
     /// was measured. Otherwise the type's widest value counts.
     pub widest_id_digits: BTreeMap<String, u64>,
@@ -76,7 +80,7 @@ pub struct Facts<'a> {
 pub struct SanitizePlan {
     tables: BTreeMap<String, TableMasks>,
     warnings: Vec<String>,
-    unruled: Vec<String>,
+    key: Option<MaskKey>,
 }
 
 impl SanitizePlan {
@@ -104,6 +108,12 @@ impl SanitizePlan {
         }
     }
 
+    /// The key of the masks; none where they are made anew in every run.
+    #[must_use]
+    pub fn key(&self) -> Option<&MaskKey> {
+        self.key.as_ref()
+    }
+
     /// All tables with masks, by name.
     pub fn tables(&self) -> impl Iterator<Item = &TableMasks> {
         self.tables.values()
@@ -113,12 +123,6 @@ impl SanitizePlan {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
-    }
-
-    /// Per table, the columns that look sensitive and have no rule.
-    #[must_use]
-    pub fn unruled(&self) -> &[String] {
-        &self.unruled
     }
 }
 
@@ -134,15 +138,14 @@ pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<Saniti
     let resolved = resolve::resolve(rules, schema, facts, &mut report);
     let mut tables = BTreeMap::new();
     for (name, ruled) in &resolved {
-        if let Some(masks) = check::table(ruled, schema, facts, &mut report) {
+        if let Some(masks) = check::table(ruled, &resolved, schema, facts, &mut report) {
             tables.insert((*name).to_owned(), masks);
         }
     }
     if !report.problems.is_empty() {
         return Err(problem::join(report.problems));
     }
-    let unruled = sensitive::warnings(schema, facts, &tables);
-    Ok(SanitizePlan { tables, warnings: report.warnings, unruled })
+    Ok(SanitizePlan { tables, warnings: report.warnings, key: facts.key.cloned() })
 }
 
 /// The column whose widest value decides how long masks with identity get: measure it for

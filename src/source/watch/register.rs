@@ -1,7 +1,7 @@
 //! Which statements a run's connections are running.
 
 use super::{KILL_EVERY, LONG, LOOK_EVERY, Task};
-use crate::db::{Endpoint, error::server_code};
+use crate::db::{Endpoint, error::server_code, unless_deadlocked};
 use crate::error::{Error, Kind, Result};
 use crate::sql::TableName;
 use std::collections::BTreeMap;
@@ -230,7 +230,8 @@ impl Seat {
         })
     }
 
-    /// As [`Seat::run`] for a statement of which nothing is left when it is ended: one that gave way is tried again.
+    /// As [`Seat::run`] for a statement of which nothing is left when it is ended: one that gave way is tried again, and
+    /// so is one that met a deadlock.
     ///
     /// # Errors
     /// As [`Seat::run`], after the last attempt.
@@ -240,12 +241,20 @@ impl Seat {
         mut statement: impl FnMut() -> Result<T>,
     ) -> Result<T> {
         for _ in 1..ATTEMPTS {
-            match self.run(from, &mut statement) {
+            match self.run_past_deadlocks(from, &mut statement) {
                 Err(error) if gave_way(&error) => self.pause()?,
                 other => return other,
             }
         }
-        self.run(from, statement)
+        self.run_past_deadlocks(from, &mut statement)
+    }
+
+    fn run_past_deadlocks<T>(
+        &self,
+        from: Option<&TableName>,
+        statement: &mut impl FnMut() -> Result<T>,
+    ) -> Result<T> {
+        unless_deadlocked(|| self.run(from, &mut *statement))
     }
 
     fn pause(&self) -> Result<()> {
