@@ -43,8 +43,8 @@ pub struct ServeConfig {
     /// Makes masks functions of the old values, of [`super::MASK_KEY_MIN`] characters or more; none makes them anew in
     /// every run.
     pub mask_key: Option<Secret>,
-    /// Whether columns without a rule are looked at for leaks; then which are not, as `table.column`.
-    pub leak_check: Option<Patterns>,
+    /// Whether columns without a rule are looked at for leaks; then which are not, checked in shape only.
+    pub leak_check: Option<KeepList>,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
     pub bind: SocketAddr,
     /// Path before every endpoint, without slashes around it.
@@ -184,24 +184,6 @@ impl Config {
     pub fn mask_at(&self) -> Result<MaskAt> {
         let words = [("update", MaskAt::Update), ("copy", MaskAt::Copy)];
         Ok(self.layers.choice(&[], "server.mask_at", &words)?.unwrap_or(MaskAt::Update))
-    }
-
-    fn leak_check(&self) -> Result<Option<Patterns>> {
-        const EXCEPT: &str = "privacy.leak_check_except";
-        let is_on = self.layers.boolean(&[], "privacy.leak_check", false)?;
-        if let Some(Setting { value, origin }) = self.layers.list(&[], EXCEPT) {
-            if !is_on {
-                return Err(origin
-                    .error("has no effect: `privacy.leak_check` is false")
-                    .hint("set leak_check = true in [privacy], or leave it out"));
-            }
-            if let Some(at) = value.iter().position(|text| !text.expose().contains('.')) {
-                return Err(Error::config(format!("entry {} does not name a column", at + 1))
-                    .context(&origin)
-                    .hint("write TABLE.COLUMN, such as \"shops.contact\" or \"audit_*.payload\""));
-            }
-        }
-        Ok(if is_on { Some(self.patterns(EXCEPT, &[])?) } else { None })
     }
 
     fn datetime_timezone(&self) -> Result<String> {
