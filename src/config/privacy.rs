@@ -1,7 +1,7 @@
 //! `[privacy]`: what happens to columns without a rule. Which columns there are is the planner's to know.
 
 use super::layers::Setting;
-use super::{Config, MASK_KEY_MIN, env};
+use super::{Config, MASK_KEY_MIN, Patterns, env};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -77,5 +77,24 @@ impl Config {
             ));
         }
         Ok(Some(key))
+    }
+
+    /// Which columns the leak check leaves alone, as `table.column`; none if it is off.
+    pub(super) fn leak_check(&self) -> Result<Option<Patterns>> {
+        const EXCEPT: &str = "privacy.leak_check_except";
+        let is_on = self.layers.boolean(&[], "privacy.leak_check", false)?;
+        if let Some(Setting { value, origin }) = self.layers.list(&[], EXCEPT) {
+            if !is_on {
+                return Err(origin
+                    .error("has no effect: `privacy.leak_check` is false")
+                    .hint("set leak_check = true in [privacy], or leave it out"));
+            }
+            if let Some(at) = value.iter().position(|text| !text.expose().contains('.')) {
+                return Err(Error::config(format!("entry {} does not name a column", at + 1))
+                    .context(&origin)
+                    .hint("write TABLE.COLUMN, such as \"shops.contact\" or \"audit_*.payload\""));
+            }
+        }
+        Ok(if is_on { Some(self.patterns(EXCEPT, &[])?) } else { None })
     }
 }

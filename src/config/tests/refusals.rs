@@ -247,6 +247,26 @@ fn serve_checks_the_meaning_of_its_keys() {
 }
 
 #[test]
+fn the_leak_check_is_off_by_default_and_its_exceptions_name_columns() {
+    let leak_check =
+        |text: &str| serve("", "", &format!("[privacy]\n{text}")).map(|config| config.leak_check);
+    assert!(leak_check("").unwrap().is_none());
+    assert!(leak_check("leak_check = true").unwrap().is_some_and(|except| except.is_empty()));
+    let except = leak_check("leak_check = true\nleak_check_except = [\"shops.*\"]").unwrap().unwrap();
+    assert!(except.is_match("shops.contact") && !except.is_match("users.name"));
+    let at = "`privacy.leak_check_except` (backfill.toml line";
+    for (text, message) in [
+        ("leak_check_except = []", format!("{at} 11) has no effect: `privacy.leak_check` is false")),
+        (
+            "leak_check = true\nleak_check_except = [\"a.b\", \"shops\"]",
+            format!("{at} 12): entry 2 does not name a column"),
+        ),
+    ] {
+        assert_eq!(refusal(leak_check(text)).0, message, "{text}");
+    }
+}
+
+#[test]
 fn serve_has_to_be_enabled_and_to_sanitize_something() {
     let base = format!("token = \"{TOKEN}\"\n[database]\nurl = \"mysql://u@h/app\"\n");
     let without = "there is no sanitize rule, so every column would be served as it is";
