@@ -156,8 +156,9 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # leak_check_except = ["shops.contact"]
 
 # How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
-# fixed, keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
-# condition `where` is false. The README shows every type.
+# fixed, keep, truncate, json, shift, noise, first_name, last_name, full_name, street, city, company, pick, ip, digits.
+# Values that match a pattern of `exclude` stay, and so do rows for which the SQL condition `where` is false. The README
+# shows every type.
 # [sanitize.users]
 # email = { type = "email", exclude = ["*@yourcompany.com"] }
 # name = { type = "name", where = "role <> 'staff'" }
@@ -168,6 +169,8 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # zip = { type = "truncate", length = 2 }
 # born_on = { type = "shift", days = 90 }
 # salary = { type = "noise", percent = 10 }
+# customer = "full_name"
+# tier = { type = "pick", values = ["basic", "pro"] }
 # settings = { type = "json", paths = { "$.email" = "email", "$.contacts[*].phone" = "phone" } }
 
 # By column name in any table; a rule of the table itself wins.

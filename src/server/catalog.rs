@@ -296,6 +296,7 @@ impl Catalog {
                 table,
                 &sanitized_columns,
                 masks.map(|masks| masks.columns.as_slice()).unwrap_or_default(),
+                self.sanitize.key(),
                 &self.limits.text_for(&table.name),
             ),
             sanitized_columns,
@@ -352,7 +353,10 @@ impl Catalog {
 
     /// By which columns a table can be pulled by delta, or why it cannot.
     fn times(&self, table: &Table) -> Result<Times, String> {
-        let is_told = |column: &str| self.sanitize.is_told_by(table, column);
+        // A row whose key is masked by a function of it replaces the one of last time.
+        let masks = self.sanitize.for_table(&table.name);
+        let is_stable = |column: &str| masks.is_some_and(|masks| masks.is_stable(column));
+        let is_told = |column: &str| self.sanitize.is_told_by(table, column) && !is_stable(column);
         Times::of(table, self.limits.restrict(&table.name), is_told)
     }
 }

@@ -2,17 +2,23 @@
 //! what it was.
 
 use crate::cli_common::{pull, run};
-use crate::harness::{Add, FLAVOURS, Serve, Site, exec, short};
+use crate::harness::{Add, FLAVOURS, Serve, Site, exec, short, wide_table};
 use crate::srv_http::Http;
 use backfill::wire::api::{Code, RunPhase};
 use mysql::Conn;
 use mysql::prelude::Queryable;
+use std::io::Read;
+use zstd::stream::read::Decoder;
 
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
         add(
             format!("leak_check::what_rules_replace_leaves_by_no_other_column::{}", short(flavour)),
             Box::new(move |servers| leaves_by_no_other_column(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("leak_check::nothing_leaves_behind_a_find::{}", short(flavour)),
+            Box::new(move |servers| nothing_leaves_behind_a_find(&Site::new(servers, flavour, flavour))),
         );
     }
 }
@@ -154,4 +160,37 @@ fn plan_tells(site: &Site<'_>, source: &mut Conn) {
     let statement = shown.unwrap().trim_end_matches(';');
     let read: Vec<(Option<String>, Option<String>)> = source.query(statement).unwrap();
     assert_eq!(read.iter().filter(|(name, _)| name.is_none()).count(), 1, "the excepted name is not read");
+}
+
+/// Of a table of several chunks, what comes before the find may have left, and is clean.
+fn nothing_leaves_behind_a_find(site: &Site<'_>) {
+    let mut source = site.source_conn();
+    wide_table(&mut source, "leak_wide", 12);
+    let ids: Vec<u32> = source.query("SELECT id FROM leak_wide ORDER BY id").unwrap();
+    let (first, last) = (ids[0], ids[ids.len() - 1]);
+    // The rest of the row takes its time in a debug build.
+    let except = "policy = \"open\"\nleak_check_except = [\"leak_wide.pad\"]\n";
+    site.configure_server("", &format!("{ON}{except}"));
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    for (id, rows_may_leave) in [(first, false), (last, true)] {
+        exec(&mut source, "UPDATE leak_wide SET mail = 'x@y.z'");
+        exec(&mut source, &format!("UPDATE leak_wide SET mail = 'canary@real.de' WHERE id = {id}"));
+        let run = http.begin(&["leak_wide"]);
+        let stream = http.get(&format!("dump/leak_wide?run={run}")).body;
+        let error = http.finished(&run).error.unwrap();
+        assert_eq!(error.code, Code::LeakFound);
+        assert!(
+            error.error.contains("in 16384 rows: an e-mail address in 1 cell of column `mail`"),
+            "{}",
+            error.error
+        );
+        let mut plain = Vec::new();
+        // It ends by an abort, after which a decoder fails.
+        assert!(Decoder::new(&stream[..]).unwrap().read_to_end(&mut plain).is_err());
+        let has = |needle: &str| memchr::memmem::find(&plain, needle.as_bytes()).is_some();
+        assert!(!has("canary") && has("SET NAMES"), "row {id}");
+        assert!(rows_may_leave || !has("INSERT"), "row {id}: its batch left");
+        http.delete(&format!("runs/{run}"));
+    }
 }

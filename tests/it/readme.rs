@@ -72,7 +72,9 @@ fn keys() {
             continue;
         }
         // What follows the last section are examples of rules.
-        if section == "privacy." && !["policy", "keep", "leak_check", "leak_check_except"].contains(&key) {
+        if section == "privacy."
+            && !["policy", "keep", "key", "leak_check", "leak_check_except"].contains(&key)
+        {
             continue;
         }
         count += 1;

@@ -27,7 +27,7 @@ pub use render::{MaskedColumn, TableMasks};
 pub use sensitive::{Category, category};
 pub use types::{
     COMMON, Expression, Fixed, Json, Keep, Mask, MaskType, Noise, OptionSpec, OptionValue, Parsed, Refusal,
-    Shift, TYPES, Truncate, names, parse,
+    Shift, TYPES, Token, Truncate, names, parse,
 };
 
 use super::nearest;
@@ -138,7 +138,7 @@ pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<Saniti
     let resolved = resolve::resolve(rules, schema, facts, &mut report);
     let mut tables = BTreeMap::new();
     for (name, ruled) in &resolved {
-        if let Some(masks) = check::table(ruled, schema, facts, &mut report) {
+        if let Some(masks) = check::table(ruled, &resolved, schema, facts, &mut report) {
             tables.insert((*name).to_owned(), masks);
         }
     }

@@ -64,7 +64,7 @@ impl TableMasks {
         }
         let before = refs.column(&masked.name);
         let after = Refs::Of(copy).column(&masked.name);
-        let behaviour = masked.mask.behaviour();
+        let behaviour = masked.behaviour();
         let (unchanged, fails) = match behaviour.unchanged(&masked.column, &own, row) {
             Unchanged::Unknown => return None,
             Unchanged::Never => (None, Fails::Any),
