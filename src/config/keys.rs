@@ -76,9 +76,6 @@ const fn not_yet(path: &'static str, what: &'static NotYet) -> Key {
     Key { path, shape: Shape::Text, status: Status::NotYet(what) }
 }
 
-const LEAK_CHECK: NotYet =
-    NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
-
 /// Every key that this version or the design knows.
 pub(super) const KEYS: &[Key] = &[
     built("token", Shape::TextOrList),
@@ -122,7 +119,8 @@ pub(super) const KEYS: &[Key] = &[
     built("privacy.policy", Shape::Text),
     built("privacy.key", Shape::Text),
     built("privacy.keep", Shape::List),
-    not_yet("privacy.leak_check", &LEAK_CHECK),
+    built("privacy.leak_check", Shape::Boolean),
+    built("privacy.leak_check_except", Shape::List),
     built("hooks.sync_completed", Shape::Text),
     built("hooks.sync_failed", Shape::Text),
 ];
