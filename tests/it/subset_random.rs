@@ -266,7 +266,7 @@ impl<'a> Ground<'a> {
             }
             found.push(rows);
         }
-        if let KeptBy::Workspace((mut workspace, _)) = kept {
+        if let KeptBy::Workspace((workspace, _)) = kept {
             workspace.drop_now()?;
         }
         Ok(found)
