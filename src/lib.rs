@@ -3,7 +3,8 @@
 //! Data flows one way. On the server: `cli -> config -> plan -> workspace -> rows -> batches -> frames -> http`.
 //! On the client: `cli -> config -> fetch -> check -> load -> swap -> state`. The two meet in [`wire`] only.
 //!
-//! - pure, without sockets, files, clocks or randomness: [`schema`], [`sql`], [`plan`], [`wire`], [`scan`];
+//! - pure, without sockets, files, clocks or randomness: [`schema`], [`sql`], [`plan`], [`wire`], [`scan`],
+//!   [`detect`];
 //! - databases: [`db`] (connections), [`source`] (reads production, writes only to its workspace),
 //!   [`target`] (the only writer of the developer's database);
 //! - network: [`server`], [`client`];
@@ -26,6 +27,7 @@ pub mod client;
 pub mod commands;
 pub mod config;
 pub mod db;
+pub mod detect;
 pub mod error;
 pub mod fault;
 pub mod install;

@@ -1,11 +1,11 @@
 //! `backfill scan`: columns of the source that look sensitive and have no rule. Never a value.
 
 use super::{Context, rules, serve};
-use crate::config::{Config, MaskAt, Overrides};
+use crate::config::{Config, Overrides};
 use crate::error::Result;
 use crate::plan::reference::Relation;
 use crate::plan::run::Selection;
-use crate::plan::sanitize::{Facts, plan};
+use crate::plan::sanitize::{Facts, MaskKey, plan};
 use crate::random;
 use crate::scan::{self, Finding, Ground};
 use crate::schema::{ForeignKey, Table};
@@ -56,12 +56,13 @@ fn look(config: &Config) -> Result<Scanned> {
     let rules = rules::planned(config.rules())?;
     let relations = config.relations().iter().enumerate().map(|(at, one)| serve::relation(at + 1, one));
     let relations: Vec<ForeignKey> = relations.map(|Relation { key, .. }| key).collect();
-    let mask_at = config.mask_at()?;
+    let by_update = config.masks_by_update()?;
     let mut survey = Survey::take(&endpoint)?;
     let folds = survey.facts.folds_table_names();
     let is_excluded = |name: &str| if folds { exclude.is_match_folded(name) } else { exclude.is_match(name) };
     let selection = Selection::new(&survey.schema, is_excluded);
     let salt = random::hex(16)?;
+    let key = config.mask_key()?.as_ref().map(MaskKey::derive).transpose()?;
     let measured = |table: &&Table| {
         !scan::unruled(table, &rules).is_empty() || rules.iter().any(|rule| scan::concerns(rule, table))
     };
@@ -70,10 +71,11 @@ fn look(config: &Config) -> Result<Scanned> {
     let excluded = excluded.chain(selection.excluded.iter().map(|table| &table.name)).cloned().collect();
     let facts = Facts {
         salt: &salt,
+        key: key.as_ref(),
         widest_id_digits: widest,
         excluded,
         relations: &relations,
-        by_update: mask_at == MaskAt::Update,
+        by_update,
     };
     let schema = survey.schema.clone();
     // What is wrong with the rules that there are is told as `serve` tells it.

@@ -2,7 +2,6 @@
 //!
 //! A `.env` is data here; nothing is ever put into the environment of the process.
 
-use super::keys::{self, NotYet};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use std::cell::Cell;
@@ -19,6 +18,7 @@ pub(super) const TEMP_STRATEGY: &str = "BACKFILL_TEMP_STRATEGY";
 pub(super) const TEMP_DATABASE: &str = "BACKFILL_TEMP_DATABASE";
 pub(super) const TEMP_USERNAME: &str = "BACKFILL_TEMP_USERNAME";
 pub(super) const TEMP_PASSWORD: &str = "BACKFILL_TEMP_PASSWORD";
+pub(super) const MASK_KEY: &str = "BACKFILL_MASK_KEY";
 pub(super) const SOURCE_URL: &str = "BACKFILL_SOURCE_URL";
 pub(super) const DATABASE_URLS: &[&str] = &["DATABASE_URL", "DB_URL"];
 
@@ -43,10 +43,8 @@ pub const NAMES: &[&str] = &[
     "DB_USERNAME",
     "DB_PASSWORD",
     "DB_SOCKET",
-    NOT_YET[0].0,
+    MASK_KEY,
 ];
-
-const NOT_YET: [(&str, &NotYet); 1] = [("BACKFILL_MASK_KEY", &keys::KEYED_MASKS)];
 
 /// The variables of one layer that are ours and not empty.
 #[derive(Default)]
@@ -74,17 +72,6 @@ impl Vars {
 
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.keys().copied()
-    }
-
-    /// Refuses variables of features that this version lacks; `place` says where they are set.
-    pub(super) fn refuse_not_yet(&self, place: &str) -> Result<()> {
-        for (name, lacking) in NOT_YET {
-            if self.get(name).is_some() {
-                let what = format!("`{name}`{place} is not supported by this version: {}", lacking.feature);
-                return Err(Error::config(what).hint(lacking.hint));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -280,15 +267,5 @@ mod tests {
         let text = format!("A={}\nDB_HOST=h\nDB_PASSWORD=x y", "z".repeat(100_000));
         let error = read(&text).err().unwrap();
         assert_eq!(error.to_string(), ".env line 3: this is not NAME=value");
-    }
-
-    #[test]
-    fn variables_of_features_to_come_are_refused_by_name() {
-        let vars = Vars::pick([("BACKFILL_MASK_KEY", "s3cret")]);
-        let error = vars.refuse_not_yet(" in .env").err().unwrap();
-        let expected =
-            "`BACKFILL_MASK_KEY` in .env is not supported by this version: keyed, deterministic masks";
-        assert_eq!(error.to_string(), expected);
-        assert!(Vars::pick([("BACKFILL_MASK_KEY", "")]).refuse_not_yet("").is_ok());
     }
 }

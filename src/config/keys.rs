@@ -76,22 +76,12 @@ const fn not_yet(path: &'static str, what: &'static NotYet) -> Key {
     Key { path, shape: Shape::Text, status: Status::NotYet(what) }
 }
 
-const SNAPSHOT_LOCK: NotYet = NotYet {
-    feature: "locking tables while snapshots open",
-    hint: "leave it out: no table of the source is locked",
-};
-pub(super) const KEYED_MASKS: NotYet =
-    NotYet { feature: "keyed, deterministic masks", hint: "leave it out: masks are made anew in every run" };
 pub(super) const STRICT: NotYet = NotYet {
     feature: "a policy that refuses unruled columns",
     hint: "use \"warn\", which names unruled columns that look sensitive",
 };
 const LEAK_CHECK: NotYet =
     NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
-pub(super) const SELECT_STRATEGY: NotYet = NotYet {
-    feature: "masking without a workspace",
-    hint: "use \"database\" and let the account create a schema, or prepare one and name it in `temp_database`",
-};
 
 /// Every key that this version or the design knows.
 pub(super) const KEYS: &[Key] = &[
@@ -120,7 +110,7 @@ pub(super) const KEYS: &[Key] = &[
     built("server.allow_http", Shape::Boolean),
     built("server.tls_cert", Shape::Text),
     built("server.tls_key", Shape::Text),
-    not_yet("server.snapshot_lock", &SNAPSHOT_LOCK),
+    built("server.snapshot_lock", Shape::Text),
     built("server.datetime_timezone", Shape::Text),
     built("client.source_url", Shape::Text),
     built("client.allowed_environments", Shape::List),
@@ -134,7 +124,7 @@ pub(super) const KEYS: &[Key] = &[
     built("client.binlog", Shape::Text),
     built("client.delta_overlap", Shape::Integer),
     built("privacy.policy", Shape::Text),
-    not_yet("privacy.key", &KEYED_MASKS),
+    built("privacy.key", Shape::Text),
     not_yet("privacy.keep", &STRICT),
     not_yet("privacy.leak_check", &LEAK_CHECK),
     built("hooks.sync_completed", Shape::Text),

@@ -34,7 +34,7 @@ pub use limits::{Direction, Limit};
 pub use pull::{Binlog, Environment, PullConfig};
 pub use relations::Relation;
 pub use rules::{Rule, RuleOption, RuleValue};
-pub use serve::{MaskAt, Policy, ServeConfig, TempStrategy, TlsFiles};
+pub use serve::{MaskAt, Policy, ServeConfig, SnapshotLock, TempStrategy, TlsFiles};
 pub use template::template;
 pub use values::{IpRange, Patterns};
 
@@ -49,6 +49,9 @@ use std::path::{Path, PathBuf};
 
 /// Fewest characters of a token.
 pub const TOKEN_MIN: usize = 32;
+
+/// Fewest characters of the key of masks: 32 hex digits are 128 bits.
+pub const MASK_KEY_MIN: usize = 32;
 
 /// Flags of the command line that are settings too; they win over every other layer.
 #[derive(Debug, Clone, Default)]
@@ -142,11 +145,9 @@ impl Config {
             environment: env::Vars::pick(sources.environment.iter().map(|(k, v)| (k.as_str(), v.as_str()))),
             ..Layers::default()
         };
-        layers.environment.refuse_not_yet("")?;
         if let Some(found) = &dot_env {
             layers.dot_env_file = shown(&found.path);
             layers.dot_env = env::parse(&found.text, &layers.dot_env_file)?;
-            layers.dot_env.refuse_not_yet(&format!(" in {}", layers.dot_env_file.display()))?;
         }
         if let Some(found) = &config {
             layers.file = parse::parse(&found.text, shown(&found.path))?;

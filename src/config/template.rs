@@ -86,6 +86,10 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # update: mask by UPDATE on the copy; copy: mask while copying.
 # mask_at = "update"
 
+# With temp_strategy = "select": tables = LOCK TABLES ... READ while the snapshots of a run open, so that several
+# connections can read one moment; none: nothing is ever locked.
+# snapshot_lock = "none"
+
 # How DATETIME columns are to be read where limits count days: their offset from UTC.
 # datetime_timezone = "+00:00"
 
@@ -139,8 +143,13 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # open: columns without a rule are served; warn: those that look sensitive are named too.
 # policy = "warn"
 
-# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, sql, fixed,
-# keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
+# With a key the masks email, name, phone, text, address and token are functions of the old values: the same value has
+# the same mask in every table and every pull. 32 characters at least, best in .env: BACKFILL_MASK_KEY. Keep it: with
+# another one every mask is another one. Make one with `openssl rand -hex 32`.
+# key = ""
+
+# How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
+# fixed, keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
 # condition `where` is false. The README shows every type.
 # [sanitize.users]
 # email = { type = "email", exclude = ["*@yourcompany.com"] }

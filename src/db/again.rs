@@ -1,6 +1,7 @@
 //! Looking once more after a deadlock. MySQL ends even a single SELECT on its catalog with 1213 now and then, while
 //! other sessions create and drop schemas beside it (seen at the start of a pull on 9.7). Nothing was done then, and the
-//! next look succeeds.
+//! next look succeeds. The same holds for single statements that change something: each is a transaction of its own, which a
+//! deadlock undoes.
 
 use super::error::server_code;
 use crate::error::Result;
@@ -12,7 +13,8 @@ const ATTEMPTS: u32 = 5;
 /// Shortest pause between two looks; up to twice as long by chance, so that two who met do not meet again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Does `look`, again after a deadlock. It must be outside any transaction, and harmless to repeat.
+/// Does `look`, again after a deadlock. It must be harmless to repeat, and outside any transaction, unless its caller finds
+/// out whether that is still there.
 ///
 /// # Errors
 /// Those of `look`; a deadlock only if it came at every attempt.

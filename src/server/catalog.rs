@@ -2,16 +2,17 @@
 //! and for every run, since migrations happen while a server runs.
 
 use crate::config::Patterns;
-use crate::db::Endpoint;
 use crate::db::introspect::Signature;
+use crate::db::{Endpoint, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::plan::reference::Relation;
-use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
-use crate::plan::sanitize::{ANY_TABLE, Facts, Rule, SanitizePlan, plan};
+use crate::plan::run::{MaskAt, Selection, Strategy, TablePlan, is_copied_unruled};
+use crate::plan::sanitize::{ANY_TABLE, Facts, MaskKey, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::plan::times::Times;
 use crate::random;
+use crate::schema::diff::is_transactional;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::server::checkpoint::{exactly_since, since};
@@ -39,14 +40,16 @@ pub struct CatalogSettings {
     pub exclude: Patterns,
     /// The rules.
     pub rules: Vec<Rule>,
+    /// Makes masks functions of the old values; none makes them anew in every run.
+    pub mask_key: Option<MaskKey>,
     /// Which rows are wanted, at most one limit per table.
     pub limits: Vec<Limit>,
     /// Foreign keys that the schema does not declare.
     pub relations: Vec<Relation>,
     /// The time zone that DATETIME columns are written in, for `keep_days`: an offset such as `+00:00`.
     pub datetime_timezone: String,
-    /// When masks are set.
-    pub mask_at: MaskAt,
+    /// How rows travel that are not sent as they are.
+    pub strategy: Strategy,
     /// Whether unruled columns that look sensitive are named.
     pub warn: bool,
     /// Name of the lock that this server holds on the source.
@@ -63,7 +66,7 @@ pub struct Catalog {
     signatures: BTreeMap<String, Signature>,
     identity: SourceIdentity,
     server_time: String,
-    mask_at: MaskAt,
+    strategy: Strategy,
     warn: bool,
     /// The source server's own name.
     pub server: String,
@@ -79,7 +82,7 @@ impl Catalog {
     /// # Errors
     /// `Config` when a rule does not fit (any more); the source's.
     pub fn take(settings: &CatalogSettings) -> Result<Self> {
-        Self::look(settings).map_err(|error| read_hint(error, &settings.endpoint))
+        unless_deadlocked(|| Self::look(settings)).map_err(|error| read_hint(error, &settings.endpoint))
     }
 
     fn look(settings: &CatalogSettings) -> Result<Self> {
@@ -104,10 +107,11 @@ impl Catalog {
             settings.relations.iter().map(|relation| relation.key.clone()).collect();
         let facts = Facts {
             salt: &salt,
+            key: settings.mask_key.as_ref(),
             widest_id_digits: widest,
             excluded,
             relations: &relations,
-            by_update: settings.mask_at == MaskAt::Update,
+            by_update: settings.strategy == Strategy::Copies(MaskAt::Update),
         };
         let sanitize = plan(&settings.rules, &survey.schema, &facts)?;
         let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
@@ -132,7 +136,7 @@ impl Catalog {
             selection,
             sanitize,
             limits,
-            mask_at: settings.mask_at,
+            strategy: settings.strategy,
             warn: settings.warn,
         })
     }
@@ -142,7 +146,7 @@ impl Catalog {
     pub fn copied(&self) -> Vec<&str> {
         let copied = |table: &&Table| {
             let (masks, limited) = (self.sanitize.for_table(&table.name), self.limits.restrict(&table.name));
-            masks.is_some() || limited || is_copied_unruled(table)
+            self.strategy != Strategy::Select && (masks.is_some() || limited || is_copied_unruled(table))
         };
         self.selection.served.values().filter(copied).map(|table| table.name.as_str()).collect()
     }
@@ -162,7 +166,22 @@ impl Catalog {
         );
         warnings.extend(self.foreign_keys().iter().filter_map(|key| self.not_followed(key)));
         warnings.extend(self.limits.warnings().iter().cloned());
+        if self.strategy == Strategy::Select {
+            let apart = self.selection.served.values().filter(|table| !is_transactional(&table.engine));
+            warnings.extend(apart.map(|table| {
+                format!(
+                    "table `{}` is not read at the moment of the others: {} knows no snapshots",
+                    table.name, table.engine
+                )
+            }));
+        }
         warnings
+    }
+
+    /// Whether all rows of a table are read at one moment, which is that of all others too.
+    fn in_snapshot(&self, table: &str) -> bool {
+        let served = self.selection.served.get(table);
+        self.strategy == Strategy::Select && served.is_some_and(|table| is_transactional(&table.engine))
     }
 
     fn not_followed(&self, key: &ForeignKey) -> Option<String> {
@@ -245,7 +264,8 @@ impl Catalog {
             Some((&mut entry.delta_count, (table, since)))
         });
         let (counts, wanted): (Vec<_>, Vec<_>) = wanted.unzip();
-        let news = news::count(endpoint, &wanted).map_err(|error| read_hint(error, endpoint))?;
+        let news = unless_deadlocked(|| news::count(endpoint, &wanted));
+        let news = news.map_err(|error| read_hint(error, endpoint))?;
         counts.into_iter().zip(news).for_each(|(count, found)| *count = found);
         Ok(())
     }
@@ -289,7 +309,8 @@ impl Catalog {
             }
             tables.push(self.plan_table(wanted)?);
         }
-        let (checks, unchecked) = self.limits.checks(&tables);
+        let may_part = |child: &str, parent: &str| !(self.in_snapshot(child) && self.in_snapshot(parent));
+        let (checks, unchecked) = self.limits.checks(&tables, may_part);
         if !unchecked.is_empty() {
             tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
         }
@@ -303,7 +324,7 @@ impl Catalog {
         let signature = self.signatures.get(&table.name).cloned().unwrap_or_default();
         let restricted = self.limits.restrict(&table.name);
         let columns = wanted.columns.as_deref();
-        let plan = TablePlan::new(table, columns, masks, restricted, self.mask_at, signature)?;
+        let plan = TablePlan::new(table, columns, masks, restricted, self.strategy, signature)?;
         match (self.times(table), wanted.after) {
             (Ok(times), after) => {
                 let since = after.map(|after| since(&times, after));

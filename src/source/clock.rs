@@ -1,7 +1,7 @@
 //! What time it is at the source, and how long its oldest open transaction has been at work.
 
-use crate::db::Connection;
 use crate::db::error::server_code;
+use crate::db::{Connection, unless_deadlocked};
 use crate::error::Result;
 use std::time::Duration;
 
@@ -28,6 +28,10 @@ const MAY_NOT_LOOK: &[u16] = &[1044, 1045, 1109, 1142, 1227];
 impl Clock {
     /// Looks at the clock first and at transactions then: one that begins between the two is younger than the clock.
     pub(super) fn read(conn: &mut Connection) -> Result<Self> {
+        unless_deadlocked(|| Self::look(conn))
+    }
+
+    fn look(conn: &mut Connection) -> Result<Self> {
         let now = conn.query_one("SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f')")?;
         let oldest: Option<i64> = match conn.query_one(OLDEST_OPEN) {
             Ok(age) => age,

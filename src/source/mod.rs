@@ -5,9 +5,11 @@
 //! source table is [`crate::sql::select::InsertSelect`]: every other kind locks rows of the tables that it reads.
 
 pub mod clock;
+pub mod masking;
 pub mod news;
 pub mod reader;
 pub mod select;
+pub mod snapshot;
 pub mod survey;
 pub mod sweep;
 mod walk;

@@ -9,6 +9,7 @@ use crate::plan::reference::Relation;
 use crate::plan::sanitize::{SanitizePlan, TableMasks, measured_column};
 use crate::plan::subset::check::Checked;
 use crate::schema::{Check, Column, Index, IndexKind, Schema, Table};
+use crate::source::masking::Masking;
 use crate::sql::ident::string_literal;
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
@@ -79,6 +80,7 @@ impl Survey {
     /// # Errors
     /// `Config` naming table and constraint; the server's.
     pub fn probe_masks(&mut self, plan: &SanitizePlan) -> Result<()> {
+        Masking::of_all(plan).prepare(&mut self.conn)?;
         for masks in plan.tables() {
             let name = self.name(&masks.table);
             self.conn

@@ -1,8 +1,8 @@
 //! Removing what dead runs left behind. A workspace is dead when nobody holds its lock.
 
-use crate::db::{Connection, lock};
+use crate::db::{Connection, lock, unless_deadlocked};
 use crate::error::{Context, Result};
-use crate::source::workspace::{Home, Layout, drop_tables};
+use crate::source::workspace::{Home, Layout, change, drop_tables};
 use crate::sql::ident::string_literal;
 use crate::sql::workspace::drop_schema;
 use crate::sql::{WorkspaceName, WorkspaceTable};
@@ -46,6 +46,10 @@ impl Orphan {
 /// # Errors
 /// The server's.
 pub fn list(home: &Home, age_min: i64) -> Result<Vec<Orphan>> {
+    unless_deadlocked(|| look(home, age_min))
+}
+
+fn look(home: &Home, age_min: i64) -> Result<Vec<Orphan>> {
     let mut conn = home.connect()?;
     let now: i64 = conn.query_one("SELECT UNIX_TIMESTAMP()")?;
     let schemas: Vec<String> = conn.query("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")?;
@@ -94,7 +98,7 @@ pub fn drop(home: &Home, orphan: &Orphan) -> Result<bool> {
         return Ok(false);
     }
     let dropped = match &orphan.remains {
-        Remains::Schema => conn.execute(&drop_schema(&orphan.name)).map(|_| ()),
+        Remains::Schema => change(&mut conn, &drop_schema(&orphan.name)),
         Remains::Tables { tables, .. } => drop_tables(&mut conn, tables),
     };
     dropped.map_err(|error| home.hint(error)).context(|| format!("dropping {}", orphan.name))?;

@@ -161,10 +161,12 @@ impl Select {
     /// The table of `schema` that is read, workspace tables aside; none if only those are.
     #[must_use]
     pub fn source_table(&self, schema: &str) -> Option<&TableName> {
-        let joined = self.joins.iter().map(|join| &join.table);
-        std::iter::once(&self.from)
-            .chain(joined)
-            .find(|table| table.schema() == Some(schema) && !is_workspace_table(table.table()))
+        self.tables().find(|table| table.schema() == Some(schema) && !is_workspace_table(table.table()))
+    }
+
+    /// The tables that are read, but for those that are joined to a joined one.
+    pub fn tables(&self) -> impl Iterator<Item = &TableName> {
+        std::iter::once(&self.from).chain(self.joins.iter().map(|join| &join.table))
     }
 
     /// All rows of `from`.

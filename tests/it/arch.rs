@@ -13,7 +13,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &["error", "schema", "sql", "wire"]),
     ("db", &["error", "schema", "secret", "sql", "wire", "db"]),
     ("config", &["db", "error", "secret", "config"]),
-    ("scan", &["error", "plan", "schema", "scan"]),
+    ("detect", &[]),
+    ("scan", &["detect", "error", "plan", "schema", "scan"]),
     ("install", &["config", "error", "schema", "secret", "source", "sql", "install"]),
     ("source", &["random", "db", "error", "plan", "schema", "spill", "sql", "source"]),
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
@@ -80,7 +81,7 @@ fn layers() {
 
 fn purity() {
     let mut wrong = Vec::new();
-    let modules = ["schema", "sql", "plan", "wire", "scan"];
+    let modules = ["schema", "sql", "plan", "wire", "scan", "detect"];
     let decided =
         ["env_file", "toml_file", "ignore", "plan", "lines", "grants"].map(|one| format!("install/{one}"));
     for module in modules.map(str::to_owned).iter().chain(&decided) {

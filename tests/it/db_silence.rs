@@ -1,6 +1,6 @@
 //! Databases that take a connection and say nothing, or stop in the middle of the handshake.
 
-use crate::harness::{Add, FLAVOURS, Servers, Site, both, exec, short};
+use crate::harness::{Add, FLAVOURS, Servers, Site, both, exec, short, wait_for};
 use backfill::db::{Connection, Endpoint, Role, TlsMode};
 use backfill::error::Kind;
 use backfill::schema::Flavour;
@@ -101,7 +101,16 @@ fn statements_may_take_longer(servers: &Servers, flavour: Flavour) {
     for (mode, socket) in over_tcp.chain([(TlsMode::Disable, socket)]) {
         let endpoint = Endpoint { socket, ..endpoint(servers, flavour, mode) };
         let limit = Duration::from_secs(1);
-        let mut conn = Connection::open_within(&endpoint, Role::Source, None, limit).unwrap();
+        // A busy server may be silent for so long by itself.
+        let mut conn = None;
+        wait_for("a connection", || {
+            conn = match Connection::open_within(&endpoint, Role::Source, None, limit) {
+                Err(error) if error.is_retryable() => None,
+                opened => Some(opened.unwrap()),
+            };
+            conn.is_some()
+        });
+        let mut conn = conn.unwrap();
         let slept: u8 = conn.query_one("SELECT SLEEP(1.5)").unwrap();
         assert_eq!(slept, 0, "{mode:?} {:?}", endpoint.socket);
     }

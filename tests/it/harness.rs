@@ -374,6 +374,11 @@ impl Serve {
         self.log.lock().unwrap().clone()
     }
 
+    /// Where its log goes, to be read when it is gone as well.
+    pub fn log_handle(&self) -> Arc<Mutex<String>> {
+        Arc::clone(&self.log)
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
@@ -422,10 +427,18 @@ pub fn let_go(pid: u32) {
 }
 
 /// Waits until `done` says so; panics with `what` after a minute.
-pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub fn wait_for(what: &str, done: impl FnMut() -> bool) {
+    assert!(comes_true(done), "waited a minute for: {what}");
+}
+
+/// Waits until `done` says so, for a minute at most; whether it did.
+pub fn comes_true(mut done: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !done() {
-        assert!(Instant::now() < deadline, "waited a minute for: {what}");
+        if Instant::now() >= deadline {
+            return false;
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
+    true
 }

@@ -11,6 +11,7 @@
 )]
 
 mod arch;
+mod between;
 mod cli_bad_input;
 mod cli_common;
 mod cli_delta;
@@ -47,6 +48,7 @@ mod review_target;
 mod review_walk;
 mod soak;
 mod soak_writers;
+mod srv_again;
 mod srv_api;
 mod srv_balancer;
 mod srv_delta;
@@ -64,6 +66,7 @@ mod srv_replica;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod srv_select;
 mod srv_subset;
 mod srv_tables;
 mod srv_watch;
@@ -143,6 +146,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     review_target::tests(&mut add);
     review_walk::tests(&mut add);
     soak::tests(&mut add);
+    srv_again::tests(&mut add);
     srv_api::tests(&mut add);
     srv_balancer::tests(&mut add);
     srv_delta::tests(&mut add);
@@ -159,6 +163,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_rights::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
+    srv_select::tests(&mut add);
     srv_tables::tests(&mut add);
     srv_watch::tests(&mut add);
     srv_subset::tests(&mut add);

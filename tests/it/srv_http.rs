@@ -1,6 +1,6 @@
 //! Asks a `backfill serve` over HTTP, as any client could, and reads what it streams.
 
-use crate::harness::{Serve, TOKEN, wait_for};
+use crate::harness::{Serve, TOKEN, comes_true};
 use backfill::error::Error;
 use backfill::wire::api::{Code, ErrorBody, RunPhase, RunStatus};
 use backfill::wire::frame::{Caps, Event, FrameReader, HEADER_BYTES_MAX, Scope};
@@ -9,14 +9,20 @@ use mysql::Conn;
 use mysql::prelude::Queryable;
 use serde_json::{Value, json};
 use std::io::Read;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use ureq::Agent;
+
+/// Lines of a server's log that a failed test shows.
+const LOG_LINES: usize = 100;
 
 /// One server.
 pub struct Http {
     agent: Agent,
     /// Before every path.
     pub base: String,
+    /// The server's log: answers to callers say that it tells why.
+    log: Arc<Mutex<String>>,
 }
 
 /// An answer, read to its end.
@@ -61,7 +67,20 @@ impl Http {
             .timeout_global(Some(Duration::from_secs(120)))
             .max_idle_connections(0)
             .build();
-        Self { agent: config.into(), base: format!("{}/api/backfill", serve.url) }
+        Self { agent: config.into(), base: format!("{}/api/backfill", serve.url), log: serve.log_handle() }
+    }
+
+    /// The log's last lines.
+    fn log(&self) -> String {
+        let log = self.log.lock().unwrap();
+        let from = log.lines().count().saturating_sub(LOG_LINES);
+        log.lines().skip(from).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The answer, if it has this status.
+    fn expect(&self, answer: Answer, status: u16) -> Answer {
+        assert_eq!(answer.status, status, "{}\nserver:\n{}", answer.text(), self.log());
+        answer
     }
 
     /// A request with any method, headers and body.
@@ -99,8 +118,7 @@ impl Http {
     }
 
     pub fn manifest(&self) -> Manifest {
-        let answer = self.get("manifest");
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let answer = self.expect(self.get("manifest"), 200);
         serde_json::from_slice(&answer.body).unwrap()
     }
 
@@ -112,34 +130,32 @@ impl Http {
     /// Begins a run; gives its id.
     pub fn begin(&self, tables: &[impl AsRef<str>]) -> String {
         let tables: Vec<Value> = tables.iter().map(|name| json!({"name": name.as_ref()})).collect();
-        let answer = self.post("runs", &json!({"tables": tables}));
-        assert_eq!(answer.status, 201, "{}", answer.text());
+        let answer = self.expect(self.post("runs", &json!({"tables": tables})), 201);
         answer.json()["run"].as_str().unwrap().to_owned()
     }
 
     pub fn status(&self, run: &str) -> RunStatus {
-        let answer = self.get(&format!("runs/{run}"));
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let answer = self.expect(self.get(&format!("runs/{run}")), 200);
         serde_json::from_slice(&answer.body).unwrap()
     }
 
     /// Waits until the run does not go on any more.
     pub fn finished(&self, run: &str) -> RunStatus {
-        wait_for("the run's end", || self.status(run).phase != RunPhase::Running);
+        let ends = comes_true(|| self.status(run).phase != RunPhase::Running);
+        assert!(ends, "the run does not end within a minute\nserver:\n{}", self.log());
         self.status(run)
     }
 
     /// Waits until all tables are read; panics when the run failed.
     pub fn complete(&self, run: &str) -> RunStatus {
         let status = self.finished(run);
-        assert_eq!(status.phase, RunPhase::Complete, "{:?}", status.error);
+        assert_eq!(status.phase, RunPhase::Complete, "{:?}\nserver:\n{}", status.error, self.log());
         status
     }
 
     /// The bytes of one table's stream.
     pub fn stream(&self, run: &str, table: &str) -> Vec<u8> {
-        let answer = self.get(&format!("dump/{}?run={run}", encoded(table)));
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let answer = self.expect(self.get(&format!("dump/{}?run={run}", encoded(table))), 200);
         answer.body
     }
 
@@ -150,8 +166,7 @@ impl Http {
 
     /// The bytes of one chunk.
     pub fn chunk(&self, run: &str, table: &str, chunk: u32) -> Vec<u8> {
-        let answer = self.get(&format!("dump/{}?run={run}&chunk={chunk}", encoded(table)));
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let answer = self.expect(self.get(&format!("dump/{}?run={run}&chunk={chunk}", encoded(table))), 200);
         answer.body
     }
 

@@ -74,15 +74,6 @@ fn every_key_of_a_feature_to_come_is_refused_by_name() {
         let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
         assert!(message.starts_with(&expected), "{message}");
     }
-    let name = "BACKFILL_MASK_KEY";
-    let (message, _) = refusal(environment(&[(name, "x")]));
-    assert!(message.starts_with(&format!("`{name}` is not supported by this version: ")), "{message}");
-    let dot_env = format!("{name}=x");
-    let (message, _) = refusal(Given { dot_env: &dot_env, ..Given::default() }.load());
-    assert!(
-        message.starts_with(&format!("`{name}` in .env is not supported by this version: ")),
-        "{message}"
-    );
 }
 
 #[test]
@@ -147,13 +138,33 @@ fn serve_checks_the_meaning_of_its_keys() {
         ("spool_max = \"1 parsec\"", format!("`server.spool_max` {at} must be a size of at least 1 MiB")),
         ("spool_max = 1024", format!("`server.spool_max` {at} must be a size of at least 1 MiB")),
         ("mask_at = \"cpoy\"", format!("`server.mask_at` {at} must be \"update\" or \"copy\"")),
-        ("temp_strategy = \"x\"", format!("`server.temp_strategy` {at} must be \"database\" or \"tables\"")),
         (
-            "temp_strategy = \"select\"",
+            "temp_strategy = \"x\"",
+            format!("`server.temp_strategy` {at} must be \"database\", \"tables\" or \"select\""),
+        ),
+        (
+            "mask_at = \"copy\"\ntemp_strategy = \"select\"",
+            format!("`server.mask_at` {at} has no effect: with temp_strategy = \"select\" nothing is copied"),
+        ),
+        (
+            "temp_database = \"work\"\ntemp_strategy = \"select\"",
             format!(
-                "`server.temp_strategy` {at} \"select\" is not supported by this version: masking without a workspace"
+                "`server.temp_database` {at} has no effect: with temp_strategy = \"select\" nothing is copied"
             ),
         ),
+        (
+            "temp_username = \"u\"\ntemp_strategy = \"select\"",
+            format!(
+                "`server.temp_username` {at} has no effect: with temp_strategy = \"select\" nothing is copied"
+            ),
+        ),
+        (
+            "snapshot_lock = \"tables\"",
+            format!(
+                "`server.snapshot_lock` {at} has no effect: only temp_strategy = \"select\" reads all tables at one moment"
+            ),
+        ),
+        ("snapshot_lock = \"all\"", format!("`server.snapshot_lock` {at} must be \"none\" or \"tables\"")),
         (
             "temp_database = \"work\"\ntemp_strategy = \"tables\"",
             format!(
@@ -236,6 +247,10 @@ fn serve_checks_the_meaning_of_its_keys() {
         refusal(serve("exclude_tables = [\"a[\"]", "", "")).0,
         "`exclude_tables` (backfill.toml line 2): entry 1 is not a pattern that can be used"
     );
+    let (message, hint) =
+        refusal(serve("", "", "[privacy]\npolicy = \"open\"\nkey = \"0123456789012345678901234567890 \""));
+    assert_eq!(message, "`privacy.key` (backfill.toml line 12): has fewer than 32 characters");
+    assert!(hint.contains("openssl rand -hex 32"), "{hint}");
     assert_eq!(
         refusal(serve("", "", "[privacy]\npolicy = \"strict\"")).0,
         "`privacy.policy` (backfill.toml line 11) \"strict\" is not supported by this version: a policy that refuses unruled columns"

@@ -145,7 +145,7 @@ fn every_variable_with_a_value_that_does_not_fit_stays_silent() {
 fn checked_settings_do_not_show_their_secrets() {
     let toml = format!(
         "token = \"{CANARY}\"\n[database]\nurl = \"mysql://u:{CANARY}@h/d\"\n[server]\nenabled = true\n\
-         [client]\nsource_url = \"https://a.example\"\n[privacy]\npolicy = \"open\"\n\
+         [client]\nsource_url = \"https://a.example\"\n[privacy]\npolicy = \"open\"\nkey = \"{CANARY}{CANARY}{CANARY}\"\n\
          [hooks]\nsync_completed = \"curl -H {CANARY}\"\nsync_failed = \"https://a.example/{CANARY}\""
     );
     let config = file(&toml).unwrap();

@@ -3,12 +3,16 @@
 use super::Catalog;
 use super::text::{expression, lossy, referential_actions};
 use crate::db::connect::Connection;
+use crate::db::error::server_code;
 use crate::error::{Context, Result};
 use crate::schema::{Check, Flavour, ForeignKey, Index, IndexKind, IndexPart, Table, Trigger};
 use crate::sql::TableName;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Tables = BTreeMap<String, Table>;
+
+/// The server's error number for a table that is not there.
+const NO_SUCH_TABLE: u16 = 1146;
 
 type IndexRow =
     (String, u8, String, u32, Option<String>, Option<String>, Option<u32>, String, Option<Vec<u8>>);
@@ -200,9 +204,13 @@ fn load_actions(conn: &mut Connection, catalog: &Catalog, keys: &[ForeignKey]) -
         .collect();
     for table in unseen {
         let name = TableName::qualified(catalog.name.as_str(), table);
-        let (_, create): (String, Vec<u8>) = conn
-            .query_one(&format!("SHOW CREATE TABLE {name}"))
-            .context(|| format!("reading the foreign keys of `{table}`"))?;
+        let shown = conn.query_one(&format!("SHOW CREATE TABLE {name}"));
+        // Dropped since it was listed: whoever asks for it is told so by its columns.
+        if shown.as_ref().is_err_and(|error| server_code(error) == Some(NO_SUCH_TABLE)) {
+            continue;
+        }
+        let (_, create): (String, Vec<u8>) =
+            shown.context(|| format!("reading the foreign keys of `{table}`"))?;
         for (constraint, delete, update) in referential_actions(&lossy(create)) {
             actions.insert((table.to_owned(), constraint), (delete, update));
         }

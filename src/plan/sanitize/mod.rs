@@ -8,7 +8,9 @@
 mod check;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod forbidden;
 mod identity;
+mod key;
 mod mentions;
 mod pattern;
 mod probe;
@@ -19,7 +21,9 @@ mod resolve;
 mod sensitive;
 mod types;
 
+pub use forbidden::{Forbidden, WHOLE_BYTES_MAX};
 pub use identity::Refs;
+pub use key::MaskKey;
 pub use proof::{ColumnProof, Fails};
 pub use render::{MaskedColumn, TableMasks};
 pub use sensitive::{Category, candidates};
@@ -57,9 +61,11 @@ pub struct Rule {
 /// What a plan needs to know beyond rules and schema.
 #[derive(Debug, Clone, Default)]
 pub struct Facts<'a> {
-    /// Hex digits that key the hashes of natural keys: random per run, or made from `privacy.key`. They are part of
-    /// the statements, so of a general log where one is kept.
+    /// Hex digits that key the hashes of natural keys where there is no `key`: random per run. They are part of the
+    /// statements, so of a general log where one is kept.
     pub salt: &'a str,
+    /// Makes masks functions of the old values, the same in every run; without it they are made anew in each.
+    pub key: Option<&'a MaskKey>,
     /// Characters of the widest value (sign included) of the integer that is a table's identity, by table, where it
     /// was measured. Otherwise the type's widest value counts.
     pub widest_id_digits: BTreeMap<String, u64>,
@@ -77,6 +83,7 @@ pub struct SanitizePlan {
     tables: BTreeMap<String, TableMasks>,
     warnings: Vec<String>,
     unruled: Vec<String>,
+    key: Option<MaskKey>,
 }
 
 impl SanitizePlan {
@@ -102,6 +109,12 @@ impl SanitizePlan {
                 None => return telling.iter().any(|name| same(name, column)),
             }
         }
+    }
+
+    /// The key of the masks; none where they are made anew in every run.
+    #[must_use]
+    pub fn key(&self) -> Option<&MaskKey> {
+        self.key.as_ref()
     }
 
     /// All tables with masks, by name.
@@ -142,7 +155,7 @@ pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<Saniti
         return Err(problem::join(report.problems));
     }
     let unruled = sensitive::warnings(schema, facts, &tables);
-    Ok(SanitizePlan { tables, warnings: report.warnings, unruled })
+    Ok(SanitizePlan { tables, warnings: report.warnings, unruled, key: facts.key.cloned() })
 }
 
 /// The column whose widest value decides how long masks with identity get: measure it for

@@ -1,6 +1,7 @@
 //! The one renderer of mask expressions: as assignments of an UPDATE and as items of a SELECT list.
 
 use super::identity::{Identity, Refs};
+use super::key::MaskKey;
 use super::pattern::Pattern;
 use super::types::{Expression, Mask, Own, Row};
 use crate::error::{Error, Result};
@@ -23,6 +24,7 @@ pub struct TableMasks {
     pub changes_key: bool,
     pub(super) identity: Identity,
     pub(super) salt: Secret,
+    pub(super) key: Option<MaskKey>,
     /// The table's stored columns.
     pub(super) stored: Vec<String>,
     pub(super) flavour: Flavour,
@@ -114,6 +116,12 @@ impl Cast {
 }
 
 impl TableMasks {
+    /// The key that sessions must be told before these expressions run; none where they need none.
+    #[must_use]
+    pub fn key(&self) -> Option<&MaskKey> {
+        self.key.as_ref()
+    }
+
     /// The mask of that column, if it is ruled.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&MaskedColumn> {

@@ -13,6 +13,7 @@ use crate::plan::run::MaskAt;
 use crate::plan::sanitize::{Refs, TableMasks};
 use crate::plan::subset::row_alias;
 use crate::schema::{Column, Table};
+use crate::source::masking::Masking;
 use crate::source::walk::{Walk, last_number};
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::since::Since;
@@ -118,6 +119,9 @@ pub fn copy_table(
     order: &CopyOrder<'_>,
     mut go_on: impl FnMut(u64) -> bool,
 ) -> Result<Sanitized> {
+    if let Some(masks) = order.masks {
+        writer.prepare(Masking::of(masks))?;
+    }
     let mut proof = Proof::new(order);
     let rows = match (order.kept, &order.walk) {
         (Some(kept), _) => {

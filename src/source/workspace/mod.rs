@@ -14,11 +14,11 @@ mod writer;
 
 pub use copy::{CopyOrder, Sanitized, copy_statements, copy_table};
 pub use home::{Home, Layout, binlog_right, read_grant, read_hint};
-pub use proof::is_unmasked;
+pub use proof::{is_unmasked, unmasked};
 pub use writer::{Logging, Writer};
 
-use crate::db::Connection;
 use crate::db::lock::{HeldLock, LockKeeper};
+use crate::db::{Connection, unless_deadlocked};
 use crate::error::{Context, Result};
 use crate::random;
 use crate::sql::ident::string_literal;
@@ -75,14 +75,13 @@ impl Workspace {
         // What the account may not drop would stay for ever: dropping what is not there finds out.
         match &contents {
             Contents::Schema => {
-                conn.execute(&drop_schema(&name)).map_err(|error| home.pattern_hint(&mut conn, error))?;
-                conn.execute(&format!(
-                    "CREATE DATABASE {} CHARACTER SET utf8mb4",
-                    Ident::new(name.as_str())
-                ))?;
+                change(&mut conn, &drop_schema(&name))
+                    .map_err(|error| home.pattern_hint(&mut conn, error))?;
+                let create = format!("CREATE DATABASE {} CHARACTER SET utf8mb4", Ident::new(name.as_str()));
+                change(&mut conn, &create)?;
             }
             Contents::Tables { schema, .. } => {
-                conn.execute(&drop_table(&WorkspaceTable::numbered(schema, &name, 0)))?;
+                change(&mut conn, &drop_table(&WorkspaceTable::numbered(schema, &name, 0)))?;
             }
         }
         Ok(Self { home: home.clone(), name, contents, lock: Some(lock), gone: false })
@@ -165,9 +164,7 @@ impl Workspace {
         // With the binlog on: dropping a logged workspace unlogged would leave it on replicas for ever.
         let mut conn = self.home.connect()?;
         match &self.contents {
-            Contents::Schema => {
-                conn.execute(&drop_schema(&self.name))?;
-            }
+            Contents::Schema => change(&mut conn, &drop_schema(&self.name))?,
             Contents::Tables { tables, .. } => drop_tables(&mut conn, tables)?,
         }
         self.lock = None;
@@ -184,25 +181,28 @@ impl Drop for Workspace {
     }
 }
 
+/// Makes or drops a schema or a table of ours, again after a deadlock.
+pub(in crate::source) fn change(conn: &mut Connection, statement: &str) -> Result<()> {
+    unless_deadlocked(|| conn.execute(statement)).map(|_| ())
+}
+
 /// Drops each of `tables`, whatever happens to the others; the first failure counts.
 pub(in crate::source) fn drop_tables(conn: &mut Connection, tables: &[WorkspaceTable]) -> Result<()> {
     let mut outcome = Ok(());
     for table in tables {
-        let dropped = conn.execute(&drop_table(table)).context(|| format!("dropping {table}"));
-        outcome = outcome.and(dropped.map(|_| ()));
+        let dropped = change(conn, &drop_table(table)).context(|| format!("dropping {table}"));
+        outcome = outcome.and(dropped);
     }
     outcome
 }
 
 fn create_when_missing(conn: &mut Connection, schema: &str) -> Result<()> {
     let literal = string_literal(schema);
-    let found: Option<String> = conn.query_first(&format!(
-        "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal}"
-    ))?;
+    let look = format!("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {literal}");
+    let found: Option<String> = unless_deadlocked(|| conn.query_first(&look))?;
     if found.is_some() {
         return Ok(());
     }
-    conn.execute(&format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", Ident::new(schema)))
-        .map(|_| ())
-        .context(|| format!("creating temp_database `{schema}`"))
+    let create = format!("CREATE DATABASE IF NOT EXISTS {} CHARACTER SET utf8mb4", Ident::new(schema));
+    change(conn, &create).context(|| format!("creating temp_database `{schema}`"))
 }

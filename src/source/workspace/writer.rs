@@ -5,6 +5,7 @@ use crate::db::Connection;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
 use crate::source::clock::Clock;
+use crate::source::masking::Masking;
 use crate::source::reader::last_cells;
 use crate::source::walk::Positions;
 use crate::source::watch::{Seat, Statements};
@@ -62,6 +63,14 @@ impl Writer {
     #[must_use]
     pub fn flavour(&self) -> Flavour {
         self.conn.flavour()
+    }
+
+    /// Tells the session what masks need. Before the first statement that has some.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn prepare(&mut self, masking: Masking<'_>) -> Result<()> {
+        masking.prepare(&mut self.conn)
     }
 
     /// What time it is at the source, for what is copied from now on.
@@ -155,10 +164,10 @@ impl Writer {
         format!("UPDATE {table} SET {assignments}{}", condition.unwrap_or_default())
     }
 
-    /// Runs a statement that names no source table; says how many rows it was about.
+    /// Runs a statement that names no source table, again after a deadlock; says how many rows it was about.
     fn execute(&mut self, statement: &str) -> Result<u64> {
         let Self { conn, seat, home, .. } = self;
-        let done = seat.run(None, || conn.execute(statement));
+        let done = seat.run_again(None, || conn.execute(statement));
         Ok(done.map_err(|error| home.hint(error))?.affected)
     }
 }

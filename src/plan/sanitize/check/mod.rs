@@ -127,6 +127,7 @@ fn assemble(
         checks,
         identity,
         salt: Secret::new(facts.salt),
+        key: facts.key.cloned(),
         stored,
         flavour,
         probed,

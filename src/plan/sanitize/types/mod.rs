@@ -10,6 +10,7 @@ mod number;
 mod options;
 mod pieces;
 mod room;
+mod seed;
 mod sql;
 #[cfg(test)]
 mod tests;
