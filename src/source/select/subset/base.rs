@@ -110,6 +110,7 @@ fn comparable(column: &Column) -> Option<(String, Form)> {
         "enum" | "set" | "bit" => Some((format!("{name} + 0"), Form::Number)),
         "float" => Some((exact(column, None), Form::Float)),
         "double" => Some((name, Form::Float)),
+        "time" => Some((name, Form::Quoted)),
         _ if sorts_as_it_compares(column) => Some((name, Form::of(column).ok()?)),
         _ => None,
     }
@@ -247,6 +248,7 @@ impl Engine<'_> {
             Some(Some(worst)) => {
                 let literal = bound(&[form], std::iter::once(Some(worst.as_slice())))?;
                 let worst = literal.0.into_iter().next().unwrap_or_default();
+                let worst = if by.data_type == "time" { format!("CAST({worst} AS TIME(6))") } else { worst };
                 let better = match down {
                     true => format!("({name} > {worst})"),
                     false => format!("({name} < {worst} OR {name} IS NULL)"),
