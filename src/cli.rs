@@ -3,6 +3,7 @@
 use crate::commands::cleanup::CleanupArgs;
 use crate::commands::install::InstallArgs;
 use crate::commands::pull::PullArgs;
+use crate::commands::scan::ScanArgs;
 use crate::commands::serve::ServeArgs;
 use crate::commands::{self, Context};
 use crate::error::{Error, Result};
@@ -79,7 +80,7 @@ enum Command {
     /// Set up one side: configuration, token, rights, rules; or print a commented configuration
     Install(InstallArgs),
     /// List columns of the source that look sensitive and have no rule; exit code 1 if there are any
-    Scan,
+    Scan(ScanArgs),
     /// See a pull from end to end on throwaway servers
     Demo,
     /// Print a completion script for a shell
@@ -166,7 +167,7 @@ fn run(cli: Cli, screen: &Screen) -> Result<ExitCode> {
         Some(Command::Status) => commands::status::run(&context),
         Some(Command::Cleanup(args)) => commands::cleanup::run(&args, &context),
         Some(Command::Install(args)) => return commands::install::run(&args, &context),
-        Some(Command::Scan) => return commands::scan::run(&context),
+        Some(Command::Scan(args)) => return commands::scan::run(&args, &context),
         Some(Command::Demo) => commands::demo::run(&context),
         Some(Command::Completions { shell }) => completions(shell, screen),
         Some(Command::Man { command }) => man(command.as_deref(), screen),
@@ -247,6 +248,10 @@ mod tests {
             "install --print-config --yes",
             "install --generate-token --token-stdin",
             "install --role both",
+            "scan --list columns.txt",
+            "scan --check --write",
+            "scan --sample 5 --no-sample",
+            "scan --sample 0",
             "cleanup --max-age -1",
             "--log-format xml status",
         ] {

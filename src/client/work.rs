@@ -136,7 +136,8 @@ impl Work<'_> {
             let minutes = orphan.age_seconds / 60;
             let loaded = if kept.verified { "loaded and verified" } else { "loaded" };
             let note = format!(
-                "what a pull had {loaded} {minutes} minutes ago and could not swap was used, without a new download"
+                "what a pull had {loaded} {minutes} minutes ago and could not swap was used, without a new download: pull \
+                 again for what is newer"
             );
             let notes = vec![note];
             return Ok(Some(Staged {

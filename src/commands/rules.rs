@@ -1,8 +1,9 @@
 //! From the rules of the configuration to those of the planner, which alone knows types and options.
 
 use crate::config;
-use crate::config::{RuleOption, RuleValue};
+use crate::config::{KeepList, RuleOption, RuleValue};
 use crate::error::Result;
+use crate::plan::policy::Keep;
 use crate::plan::sanitize::{OptionValue, Rule, parse};
 
 /// The rules as the planner takes them.
@@ -11,6 +12,14 @@ use crate::plan::sanitize::{OptionValue, Rule, parse};
 /// `Config` with file and line of the first rule whose type or options are not known.
 pub fn planned(rules: &[config::Rule]) -> Result<Vec<Rule>> {
     rules.iter().map(one).collect()
+}
+
+/// The columns that are declared harmless, as the planner takes them.
+///
+/// # Errors
+/// `Config` with file and line of the first entry that is no pattern.
+pub fn kept(list: &KeepList) -> Result<Keep> {
+    Keep::new(&list.patterns).map_err(|at| list.refuse(at))
 }
 
 fn one(rule: &config::Rule) -> Result<Rule> {

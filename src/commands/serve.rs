@@ -1,10 +1,11 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
 use crate::commands::{Context, plan, rules};
-use crate::config::{self, Overrides, Policy, ServeConfig, TempStrategy};
+use crate::config::{self, Overrides, ServeConfig, TempStrategy};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
+use crate::plan::policy::Policy;
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Strategy};
 use crate::plan::sanitize::MaskKey;
@@ -20,6 +21,7 @@ use crate::server::http::{HttpOptions, Server};
 use crate::server::permits::Permits;
 use crate::server::runs::{Limits, Registry};
 use crate::server::service::{Endpoints, Service};
+use crate::server::told::Told;
 use crate::server::work::{Means, Shared};
 use crate::server::{gate, net};
 use crate::source::snapshot::{self, SnapshotLock};
@@ -79,9 +81,9 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;
     let catalog = Catalog::take(&settings)?;
     check_connections(&config, &catalog)?;
-    for warning in catalog.warnings() {
-        tracing::warn!("{warning}");
-    }
+    catalog.check_policy(|_| true)?;
+    let told = Told::default();
+    told.tell(catalog.warnings().iter().map(String::as_str));
     let means = means(&config)?;
     match &means {
         Means::Copies(home) => {
@@ -96,7 +98,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
-    let service = Arc::new(service(&config, settings, keeper, means, catalog.server.clone())?);
+    let service = Arc::new(service(&config, settings, keeper, means, catalog.server.clone(), told)?);
     let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
     // Before anybody is told that it listens.
     let stop = listen_for_signals()?;
@@ -169,6 +171,7 @@ fn service(
     keeper: LockKeeper,
     means: Means,
     server: String,
+    told: Told,
 ) -> Result<Service> {
     let shared = Shared {
         endpoint: config.database.clone(),
@@ -191,6 +194,7 @@ fn service(
         runs: Registry::new(Arc::new(shared), limits),
         batch_rows_max: config.chunk_size,
         looks: Permits::new(LOOKS_MAX),
+        told,
     })
 }
 
@@ -221,7 +225,12 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
             (_, config::MaskAt::Update) => Strategy::Copies(MaskAt::Update),
             (_, config::MaskAt::Copy) => Strategy::Copies(MaskAt::Copy),
         },
-        warn: config.policy == Policy::Warn,
+        policy: match config.policy {
+            crate::config::Policy::Open => Policy::Open,
+            crate::config::Policy::Warn => Policy::Warn,
+            crate::config::Policy::Strict => Policy::Strict,
+        },
+        keep: rules::kept(&config.keep)?,
         nonce: format!("backfill:source:{}", random::hex(16)?),
     })
 }

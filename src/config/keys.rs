@@ -76,10 +76,6 @@ const fn not_yet(path: &'static str, what: &'static NotYet) -> Key {
     Key { path, shape: Shape::Text, status: Status::NotYet(what) }
 }
 
-pub(super) const STRICT: NotYet = NotYet {
-    feature: "a policy that refuses unruled columns",
-    hint: "use \"warn\", which names unruled columns that look sensitive",
-};
 const LEAK_CHECK: NotYet =
     NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
 
@@ -125,7 +121,7 @@ pub(super) const KEYS: &[Key] = &[
     built("client.delta_overlap", Shape::Integer),
     built("privacy.policy", Shape::Text),
     built("privacy.key", Shape::Text),
-    not_yet("privacy.keep", &STRICT),
+    built("privacy.keep", Shape::List),
     not_yet("privacy.leak_check", &LEAK_CHECK),
     built("hooks.sync_completed", Shape::Text),
     built("hooks.sync_failed", Shape::Text),

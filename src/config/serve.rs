@@ -1,9 +1,8 @@
 //! What `serve` needs to know.
 
-use super::keys;
-use super::layers::{Choice, Setting};
+use super::layers::Setting;
 use super::values;
-use super::{Config, IpRange, Limit, MASK_KEY_MIN, Patterns, Relation, Rule, env};
+use super::{Config, IpRange, KeepList, Limit, Patterns, Policy, Relation, Rule, env};
 use crate::db::{Account, Endpoint};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -38,6 +37,8 @@ pub struct ServeConfig {
     pub datetime_timezone: String,
     /// What happens to columns without a rule.
     pub policy: Policy,
+    /// Columns that are declared harmless; checked in shape only.
+    pub keep: KeepList,
     /// Makes masks functions of the old values, of [`super::MASK_KEY_MIN`] characters or more; none makes them anew in
     /// every run.
     pub mask_key: Option<Secret>,
@@ -88,15 +89,6 @@ impl ServeConfig {
     pub fn allows(&self, address: std::net::IpAddr) -> bool {
         self.allow_ips.is_empty() || self.allow_ips.iter().any(|range| range.contains(address))
     }
-}
-
-/// `privacy.policy`: what happens to columns without a rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
-    /// They are served, and nothing is said.
-    Open,
-    /// They are served; those that look sensitive are named.
-    Warn,
 }
 
 /// `server.temp_strategy` and `server.temp_database`: where the copies of a run are kept on the source's server.
@@ -164,6 +156,7 @@ impl Config {
             relations: self.layers.file.relations.clone(),
             datetime_timezone: self.datetime_timezone()?,
             policy,
+            keep: self.keep(),
             mask_key: self.mask_key()?,
             bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
@@ -228,39 +221,6 @@ impl Config {
             }
             _ => Ok(lock),
         }
-    }
-
-    fn policy(&self) -> Result<Policy> {
-        let words = [
-            ("open", Choice::Built(Policy::Open)),
-            ("warn", Choice::Built(Policy::Warn)),
-            ("strict", Choice::NotYet(&keys::STRICT)),
-        ];
-        let policy = self.layers.choice_built(&[], "privacy.policy", &words)?.unwrap_or(Policy::Warn);
-        if self.rules().is_empty() && policy != Policy::Open {
-            return Err(Error::config("there is no sanitize rule, so every column would be served as it is")
-                .hint(
-                    "write rules in [sanitize.TABLE], or policy = \"open\" in [privacy] if that is meant",
-                ));
-        }
-        Ok(policy)
-    }
-
-    /// The key of masks, if there is one.
-    ///
-    /// # Errors
-    /// `Kind::Config` for one that is too short to keep anything secret.
-    pub fn mask_key(&self) -> Result<Option<Secret>> {
-        let Some(Setting { value, origin }) = self.layers.text(&[env::MASK_KEY], "privacy.key")? else {
-            return Ok(None);
-        };
-        let key = Secret::new(value.expose().trim());
-        if key.expose().chars().count() < MASK_KEY_MIN {
-            return Err(origin.error(format!("has fewer than {MASK_KEY_MIN} characters")).hint(
-                "make one with `openssl rand -hex 32`, and keep it: with another key every mask is another one",
-            ));
-        }
-        Ok(Some(key))
     }
 
     fn datetime_timezone(&self) -> Result<String> {

@@ -140,8 +140,12 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 
 [privacy]
 
-# open: columns without a rule are served; warn: those that look sensitive are named too.
+# open: columns without a rule are served; warn: those that look sensitive are named too; strict: a table with a column
+# that neither a rule nor `keep` names is refused.
 # policy = "warn"
+
+# Columns that are harmless as they are, as TABLE.COLUMN: `backfill scan` and warnings pass over them.
+# keep = ["products.*", "orders.status", "*.created_at"]
 
 # With a key the masks email, name, phone, text, address and token are functions of the old values: the same value has
 # the same mask in every table and every pull. 32 characters at least, best in .env: BACKFILL_MASK_KEY. Keep it: with
@@ -149,8 +153,9 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # key = ""
 
 # How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
-# fixed, keep, truncate, json, shift, noise. Values that match a pattern of `exclude` stay, and so do rows for which the SQL
-# condition `where` is false. The README shows every type.
+# fixed, keep, truncate, json, shift, noise, first_name, last_name, full_name, street, city, company, pick, ip, digits.
+# Values that match a pattern of `exclude` stay, and so do rows for which the SQL condition `where` is false. The README
+# shows every type.
 # [sanitize.users]
 # email = { type = "email", exclude = ["*@yourcompany.com"] }
 # name = { type = "name", where = "role <> 'staff'" }
@@ -161,6 +166,8 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # zip = { type = "truncate", length = 2 }
 # born_on = { type = "shift", days = 90 }
 # salary = { type = "noise", percent = 10 }
+# customer = "full_name"
+# tier = { type = "pick", values = ["basic", "pro"] }
 # settings = { type = "json", paths = { "$.email" = "email", "$.contacts[*].phone" = "phone" } }
 
 # By column name in any table; a rule of the table itself wins.

@@ -1,18 +1,34 @@
-//! Columns that seem to hold something personal and have no rule, and a rule that fits each. By names and types alone:
-//! no value is read here. Pure; what only the database can say comes in through a function.
+//! Columns that nobody has decided about, which of them seem to hold something personal and why, and a rule that fits each
+//! of those. By names, types and what sampled values look like; of a value nothing is kept. Pure; what only the database
+//! can say comes in through a function.
 
 pub mod propose;
+mod strict;
+pub mod values;
 mod written;
 
 pub use propose::Proposal;
-pub use written::lines;
+pub use strict::refusal;
+pub use values::{Sighting, Sightings};
+pub use written::{keep_lines, lines};
 
 use crate::error::{Error, Kind, Result};
-use crate::plan::sanitize::{ANY_TABLE, Category, Facts, Rule, SanitizePlan, candidates, plan};
+use crate::plan::policy::{Keep, undecided};
+use crate::plan::sanitize::{ANY_TABLE, Category, Facts, Rule, SanitizePlan, category, plan};
 use crate::schema::{Column, Schema, Table};
 use std::collections::BTreeMap;
+use std::fmt;
 
-/// A column that seems to hold something personal and has no rule.
+/// What a scan finds. Nobody has decided about any of these columns: neither a rule nor `privacy.keep` names it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// Those that seem to hold something personal.
+    pub sensitive: Vec<Finding>,
+    /// The others.
+    pub others: Vec<Unremarkable>,
+}
+
+/// A column that seems to hold something personal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     /// The table.
@@ -23,8 +39,69 @@ pub struct Finding {
     pub column_type: String,
     /// What it seems to hold.
     pub category: Category,
+    /// Why it seems so; at least one.
+    pub reasons: Vec<Reason>,
     /// A rule that can be applied, or why there is none.
     pub proposal: Result<Proposal, String>,
+}
+
+/// A column that nothing speaks against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unremarkable {
+    /// The table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+    /// Its full type.
+    pub column_type: String,
+}
+
+/// Why a column seems to hold what it seems to hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// By its name (and its table's).
+    Name,
+    /// By its type, which is for nothing else.
+    Type,
+    /// By what values of it look like.
+    Values(Sighting),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("name"),
+            Self::Type => f.write_str("type"),
+            Self::Values(sighting) => sighting.fmt(f),
+        }
+    }
+}
+
+impl Found {
+    /// Whether everything is decided.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sensitive.is_empty() && self.others.is_empty()
+    }
+
+    /// What concerns these tables.
+    #[must_use]
+    pub fn of_tables(&self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        Self {
+            sensitive: self.sensitive.iter().filter(|one| is_wanted(&one.table)).cloned().collect(),
+            others: self.others.iter().filter(|one| is_wanted(&one.table)).cloned().collect(),
+        }
+    }
+
+    /// Table and column of everything, in order of the tables' names.
+    #[must_use]
+    pub fn columns(&self) -> Vec<(&str, &str)> {
+        let sensitive = self.sensitive.iter().map(|one| (one.table.as_str(), one.column.as_str()));
+        let others = self.others.iter().map(|one| (one.table.as_str(), one.column.as_str()));
+        let mut all: Vec<_> = sensitive.chain(others).collect();
+        all.sort_by_key(|(table, _)| *table);
+        all
+    }
 }
 
 /// What is looked at.
@@ -36,6 +113,12 @@ pub struct Ground<'a> {
     pub served: &'a BTreeMap<String, Table>,
     /// The rules that there are.
     pub rules: &'a [Rule],
+    /// What they come to.
+    pub masks: &'a SanitizePlan,
+    /// The columns that are declared harmless.
+    pub keep: &'a Keep,
+    /// What sampled values look like.
+    pub seen: &'a Sightings,
     /// As for [`plan`].
     pub facts: &'a Facts<'a>,
 }
@@ -48,40 +131,38 @@ pub type Accepts<'a> = &'a mut dyn FnMut(&SanitizePlan) -> Result<()>;
 ///
 /// # Errors
 /// What `accepts` says; `Internal` when a proposal cannot even be read.
-pub fn scan(ground: Ground<'_>, accepts: Accepts<'_>) -> Result<Vec<Finding>> {
-    let mut findings = Vec::new();
+pub fn scan(ground: Ground<'_>, accepts: Accepts<'_>) -> Result<Found> {
+    let mut found = Found::default();
     for table in ground.served.values() {
-        let unruled = unruled(table, ground.rules);
-        if unruled.is_empty() {
-            continue;
-        }
-        let alone = alone(table, ground.schema);
-        let mut rules: Vec<Rule> =
-            ground.rules.iter().filter(|rule| concerns(rule, table)).cloned().collect();
-        for (column, category) in unruled {
-            let proposal = fitting(table, column, category, &mut rules, &alone, ground.facts, accepts)?;
-            findings.push(Finding {
-                table: table.name.clone(),
-                column: column.name.clone(),
-                column_type: column.column_type.clone(),
-                category,
-                proposal,
-            });
-        }
+        look_at(table, ground, accepts, &mut found)?;
     }
-    Ok(findings)
+    Ok(found)
 }
 
-/// The columns of a table that seem to hold something personal and have no rule, `"*"` included.
-#[must_use]
-pub fn unruled<'a>(table: &'a Table, rules: &[Rule]) -> Vec<(&'a Column, Category)> {
-    let is_ruled = |column: &Column| {
-        rules.iter().any(|rule| {
-            (rule.table == ANY_TABLE || rule.table == table.name)
-                && table.column(&rule.column).is_some_and(|ruled| ruled.name == column.name)
-        })
-    };
-    candidates(table).filter(|(column, _)| !is_ruled(column)).collect()
+fn look_at(table: &Table, ground: Ground<'_>, accepts: Accepts<'_>, found: &mut Found) -> Result<()> {
+    let mut trial: Option<Trial<'_>> = None;
+    for column in undecided(table, ground.masks.for_table(&table.name), ground.keep) {
+        let (name, ty) = (column.name.clone(), column.column_type.clone());
+        let Some((category, reasons)) = suspicion(table, column, ground.seen) else {
+            found.others.push(Unremarkable { table: table.name.clone(), column: name, column_type: ty });
+            continue;
+        };
+        let trial = trial.get_or_insert_with(|| Trial::new(table, &ground));
+        let proposal = trial.fitting(column, category, ground.facts, accepts)?;
+        let table = table.name.clone();
+        found.sensitive.push(Finding { table, column: name, column_type: ty, category, reasons, proposal });
+    }
+    Ok(())
+}
+
+/// What the column seems to hold, and why. A name says more about it than its values.
+fn suspicion(table: &Table, column: &Column, seen: &Sightings) -> Option<(Category, Vec<Reason>)> {
+    let by_name = category(&table.name, column);
+    let sighting = seen.of(&table.name, &column.name);
+    let is_type = matches!(column.data_type.as_str(), "inet4" | "inet6");
+    let named = by_name.map(|_| if is_type { Reason::Type } else { Reason::Name });
+    let category = by_name.or_else(|| sighting.map(Sighting::category))?;
+    Some((category, named.into_iter().chain(sighting.cloned().map(Reason::Values)).collect()))
 }
 
 /// Whether a rule concerns the table.
@@ -90,46 +171,56 @@ pub fn concerns(rule: &Rule, table: &Table) -> bool {
     rule.table == table.name || (rule.table == ANY_TABLE && table.column(&rule.column).is_some())
 }
 
-/// The schema as far as rules of one table are checked against it.
-fn alone(table: &Table, schema: &Schema) -> Schema {
-    let keys = schema.foreign_keys.iter();
-    let keys = keys.filter(|key| key.table == table.name || key.references == table.name);
-    Schema {
-        database: schema.database.clone(),
-        flavour: schema.flavour,
-        version: schema.version,
-        tables: [(table.name.clone(), table.clone())].into(),
-        foreign_keys: keys.cloned().collect(),
-        triggers: Vec::new(),
-        views: 0,
-        routines: 0,
-        events: 0,
-    }
+/// The rules of one table, to which those that fit are added.
+struct Trial<'a> {
+    table: &'a Table,
+    rules: Vec<Rule>,
+    /// The schema as far as rules of the table are checked against it.
+    alone: Schema,
 }
 
-/// The first proposal that holds; it joins `rules`.
-fn fitting(
-    table: &Table,
-    column: &Column,
-    category: Category,
-    rules: &mut Vec<Rule>,
-    alone: &Schema,
-    facts: &Facts<'_>,
-    accepts: Accepts<'_>,
-) -> Result<Result<Proposal, String>> {
-    let mut refusal = None;
-    for proposal in propose::proposals(category, column) {
-        rules.push(proposal.rule(&table.name, &column.name)?);
-        match plan(rules, alone, facts).and_then(|planned| accepts(&planned)) {
-            Ok(()) => return Ok(Ok(proposal)),
-            Err(error) if error.kind() == Kind::Config => {
-                refusal = Some(reason(&error));
-            }
-            Err(error) => return Err(error),
-        }
-        rules.pop();
+impl<'a> Trial<'a> {
+    fn new(table: &'a Table, ground: &Ground<'_>) -> Self {
+        let Schema { database, flavour, version, foreign_keys, .. } = ground.schema;
+        let keys = foreign_keys.iter();
+        let keys = keys.filter(|key| key.table == table.name || key.references == table.name);
+        let alone = Schema {
+            database: database.clone(),
+            flavour: *flavour,
+            version: *version,
+            tables: [(table.name.clone(), table.clone())].into(),
+            foreign_keys: keys.cloned().collect(),
+            triggers: Vec::new(),
+            views: 0,
+            routines: 0,
+            events: 0,
+        };
+        let rules = ground.rules.iter().filter(|rule| concerns(rule, table)).cloned().collect();
+        Self { table, rules, alone }
     }
-    Ok(Err(refusal.unwrap_or_else(|| "no type of rule is made for it".to_owned())))
+
+    /// The first proposal that holds; its rule stays.
+    fn fitting(
+        &mut self,
+        column: &Column,
+        category: Category,
+        facts: &Facts<'_>,
+        accepts: Accepts<'_>,
+    ) -> Result<Result<Proposal, String>> {
+        let mut refusal = None;
+        for proposal in propose::proposals(category, column) {
+            self.rules.push(proposal.rule(&self.table.name, &column.name)?);
+            match plan(&self.rules, &self.alone, facts).and_then(|planned| accepts(&planned)) {
+                Ok(()) => return Ok(Ok(proposal)),
+                Err(error) if error.kind() == Kind::Config => {
+                    refusal = Some(reason(&error));
+                }
+                Err(error) => return Err(error),
+            }
+            self.rules.pop();
+        }
+        Ok(Err(refusal.unwrap_or_else(|| "no type of rule is made for it".to_owned())))
+    }
 }
 
 /// What is wrong, without the place, which the reader sees already.
@@ -157,10 +248,23 @@ mod tests {
         }
     }
 
+    /// What is found with these rules, patterns and sightings.
+    fn found(
+        schema: &Schema,
+        rules: &[Rule],
+        keep: &[&str],
+        seen: &Sightings,
+        accepts: Accepts<'_>,
+    ) -> Result<Found> {
+        let (facts, keep) = (facts(), Keep::new(keep).unwrap());
+        let masks = plan(rules, schema, &facts).unwrap();
+        let served = &schema.tables;
+        scan(Ground { schema, served, rules, masks: &masks, keep: &keep, seen, facts: &facts }, accepts)
+    }
+
     fn find(schema: &Schema, rules: &[Rule]) -> Vec<(String, String)> {
         let facts = facts();
-        let ground = Ground { schema, served: &schema.tables, rules, facts: &facts };
-        let findings = scan(ground, &mut |_| Ok(())).unwrap();
+        let findings = found(schema, rules, &[], &Sightings::default(), &mut |_| Ok(())).unwrap().sensitive;
         // What is proposed is never refused.
         let mut all = rules.to_vec();
         for finding in &findings {
@@ -274,18 +378,53 @@ mod tests {
         let schema = schema(vec![
             table("t", vec![column("id", "int"), column("email", "varchar(99)")]).key(&["id"]).done(),
         ]);
-        let facts = facts();
-        let ground = Ground { schema: &schema, served: &schema.tables, rules: &[], facts: &facts };
+        let none = Sightings::default();
         let mut asked = 0;
         let mut second = |_: &SanitizePlan| {
             asked += 1;
             if asked == 2 { Ok(()) } else { Err(Error::config("no")) }
         };
-        let findings = scan(ground, &mut second).unwrap();
+        let findings = found(&schema, &[], &[], &none, &mut second).unwrap().sensitive;
         assert_eq!(findings[0].proposal.as_ref().unwrap().toml(), "\"text\"");
-        let findings =
-            scan(ground, &mut |_| Err(Error::config("[sanitize.t]: masked values break it"))).unwrap();
+        let breaks = &mut |_: &SanitizePlan| Err(Error::config("[sanitize.t]: masked values break it"));
+        let findings = found(&schema, &[], &[], &none, breaks).unwrap().sensitive;
         assert_eq!(findings[0].proposal, Err("masked values break it".to_owned()));
-        assert!(scan(ground, &mut |_| Err(Error::new(Kind::Source, "gone"))).is_err());
+        let gone = &mut |_: &SanitizePlan| Err(Error::new(Kind::Source, "gone"));
+        assert!(found(&schema, &[], &[], &none, gone).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_is_passed_over_and_what_was_seen_is_a_reason() {
+        let columns = vec![
+            column("id", "int"),
+            column("email", "varchar(99)"),
+            column("contact", "varchar(99)"),
+            column("remarks", "text"),
+            column("last_ip", "varchar(45)"),
+            column("state", "varchar(9)"),
+        ];
+        let schema = schema(vec![table("t", columns).key(&["id"]).done()]);
+        let mut seen = Sightings::default();
+        let sighting =
+            |is_part, hits| Sighting { kind: crate::detect::Kind::Email, is_part, hits, values: 9 };
+        seen.add("t", "email", sighting(false, 9));
+        seen.add("t", "contact", sighting(false, 4));
+        seen.add("t", "remarks", sighting(true, 1));
+        let found = found(&schema, &[], &["*.id", "t.last_*"], &seen, &mut |_| Ok(())).unwrap();
+        let told = |one: &Finding| {
+            let reasons: Vec<String> = one.reasons.iter().map(Reason::to_string).collect();
+            format!("{}: {} = {}", one.column, reasons.join(" + "), one.proposal.as_ref().unwrap().toml())
+        };
+        assert_eq!(
+            found.sensitive.iter().map(told).collect::<Vec<_>>(),
+            [
+                "email: name + 9 of 9 sampled values look like e-mail addresses = \"email\"",
+                "contact: 4 of 9 sampled values look like e-mail addresses = \"email\"",
+                "remarks: 1 of 9 sampled values contains an e-mail address = \"text\"",
+            ]
+        );
+        assert_eq!(found.others.iter().map(|one| one.column.as_str()).collect::<Vec<_>>(), ["state"]);
+        assert_eq!(found.columns(), [("t", "email"), ("t", "contact"), ("t", "remarks"), ("t", "state")]);
+        assert!(found.of_tables(|name| name != "t").is_empty() && !found.of_tables(|_| true).is_empty());
     }
 }

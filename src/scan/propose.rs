@@ -96,6 +96,8 @@ pub(super) fn proposals(category: Category, column: &Column) -> Vec<Proposal> {
         | Category::NationalId
         | Category::Intimate
         | Category::Place => Vec::new(),
+        Category::Content if column.is_text() => vec![plain("text")],
+        Category::Content => Vec::new(),
     };
     all.push(plain("null"));
     if matches!(category, Category::Email | Category::Phone) {

@@ -5,6 +5,7 @@ use crate::config::Patterns;
 use crate::db::introspect::Signature;
 use crate::db::{Endpoint, unless_deadlocked};
 use crate::error::{Error, Result};
+use crate::plan::policy::{self, Keep, Policy};
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, Strategy, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{ANY_TABLE, Facts, MaskKey, Rule, SanitizePlan, plan};
@@ -12,6 +13,7 @@ use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::plan::times::Times;
 use crate::random;
+use crate::scan::{self, Found, Sightings};
 use crate::schema::diff::is_transactional;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
@@ -50,8 +52,10 @@ pub struct CatalogSettings {
     pub datetime_timezone: String,
     /// How rows travel that are not sent as they are.
     pub strategy: Strategy,
-    /// Whether unruled columns that look sensitive are named.
-    pub warn: bool,
+    /// What happens to columns without a rule.
+    pub policy: Policy,
+    /// Columns that are declared harmless.
+    pub keep: Keep,
     /// Name of the lock that this server holds on the source.
     pub nonce: String,
 }
@@ -67,7 +71,12 @@ pub struct Catalog {
     identity: SourceIdentity,
     server_time: String,
     strategy: Strategy,
-    warn: bool,
+    /// Columns that `privacy.policy = "strict"` refuses to serve.
+    undecided: Found,
+    /// Per table what is told of its columns without a rule.
+    unruled: BTreeMap<String, String>,
+    /// What is odd about `privacy.keep`.
+    keep_warnings: Vec<String>,
     /// The source server's own name.
     pub server: String,
     /// The source's packet limit in bytes.
@@ -117,6 +126,25 @@ impl Catalog {
         let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
         let checked = check(&settings.limits, &settings.relations, ground)?;
         survey.probe_masks(&sanitize)?;
+        let keep = settings.keep.on_server(folds);
+        let undecided = match settings.policy {
+            Policy::Open | Policy::Warn => Found::default(),
+            Policy::Strict => {
+                let (schema, served) = (&survey.schema, &selection.served);
+                let (rules, seen) = (&settings.rules, &Sightings::default());
+                let ground = scan::Ground {
+                    schema,
+                    served,
+                    rules,
+                    masks: &sanitize,
+                    keep: &keep,
+                    seen,
+                    facts: &facts,
+                };
+                // The lines to add are checked against the schema; the next start tries them on the source.
+                scan::scan(ground, &mut |_| Ok(()))?
+            }
+        };
         survey.try_conditions(&settings.endpoint, &checked)?;
         let limits = CheckedLimits::new(
             checked,
@@ -131,13 +159,18 @@ impl Catalog {
             packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
             connections_max: survey.facts.max_connections,
             server_time: survey.server_time,
+            unruled: unruled(settings.policy, &selection, &sanitize, &keep),
+            keep_warnings: match settings.policy {
+                Policy::Open => Vec::new(),
+                Policy::Warn | Policy::Strict => keep.warnings(&survey.schema),
+            },
+            undecided,
             schema: survey.schema,
             signatures: survey.signatures,
             selection,
             sanitize,
             limits,
             strategy: settings.strategy,
-            warn: settings.warn,
         })
     }
 
@@ -155,9 +188,8 @@ impl Catalog {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.sanitize.warnings().to_vec();
-        if self.warn {
-            warnings.extend_from_slice(self.sanitize.unruled());
-        }
+        warnings.extend(self.keep_warnings.iter().cloned());
+        warnings.extend(self.unruled.values().cloned());
         warnings.extend(
             self.selection
                 .left_out
@@ -182,6 +214,21 @@ impl Catalog {
     fn in_snapshot(&self, table: &str) -> bool {
         let served = self.selection.served.get(table);
         self.strategy == Strategy::Select && served.is_some_and(|table| is_transactional(&table.engine))
+    }
+
+    /// What is told of columns without a rule, for those of these tables that have any.
+    #[must_use]
+    pub fn unruled(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<&str> {
+        let wanted = self.unruled.iter().filter(|(table, _)| is_wanted(table));
+        wanted.map(|(_, warning)| warning.as_str()).collect()
+    }
+
+    /// Whether these tables may be served under `privacy.policy`.
+    ///
+    /// # Errors
+    /// `Config` with every column that nobody has decided about, and the lines to add.
+    pub fn check_policy(&self, is_wanted: impl Fn(&str) -> bool) -> Result<()> {
+        scan::refusal(&self.undecided.of_tables(is_wanted)).map_or(Ok(()), Err)
     }
 
     fn not_followed(&self, key: &ForeignKey) -> Option<String> {
@@ -284,6 +331,7 @@ impl Catalog {
                 table,
                 &sanitized_columns,
                 masks.map(|masks| masks.columns.as_slice()).unwrap_or_default(),
+                self.sanitize.key(),
                 &self.limits.text_for(&table.name),
             ),
             sanitized_columns,
@@ -296,7 +344,8 @@ impl Catalog {
     /// The plan of a run that was asked for.
     ///
     /// # Errors
-    /// `Usage` for an unknown table or column, `Guard` for an excluded one, `Schema` for what cannot be sent.
+    /// `Usage` for an unknown table or column, `Guard` for an excluded one, `Schema` for what cannot be sent; `Config` as
+    /// [`Catalog::check_policy`].
     pub fn plan_run(&self, request: &RunRequest) -> Result<RunPlan> {
         if request.tables.is_empty() {
             return Err(Error::usage("a run needs at least one table"));
@@ -309,6 +358,7 @@ impl Catalog {
             }
             tables.push(self.plan_table(wanted)?);
         }
+        self.check_policy(|table| seen.contains(table))?;
         let may_part = |child: &str, parent: &str| !(self.in_snapshot(child) && self.in_snapshot(parent));
         let (checks, unchecked) = self.limits.checks(&tables, may_part);
         if !unchecked.is_empty() {
@@ -339,7 +389,28 @@ impl Catalog {
 
     /// By which columns a table can be pulled by delta, or why it cannot.
     fn times(&self, table: &Table) -> Result<Times, String> {
-        let is_told = |column: &str| self.sanitize.is_told_by(table, column);
+        // A row whose key is masked by a function of it replaces the one of last time.
+        let masks = self.sanitize.for_table(&table.name);
+        let is_stable = |column: &str| masks.is_some_and(|masks| masks.is_stable(column));
+        let is_told = |column: &str| self.sanitize.is_told_by(table, column) && !is_stable(column);
         Times::of(table, self.limits.restrict(&table.name), is_told)
     }
+}
+
+/// Per served table, what is told of columns that nobody has decided about.
+fn unruled(
+    policy: Policy,
+    selection: &Selection,
+    sanitize: &SanitizePlan,
+    keep: &Keep,
+) -> BTreeMap<String, String> {
+    let told = |table: &Table| {
+        let masks = sanitize.for_table(&table.name);
+        match policy {
+            Policy::Open => None,
+            Policy::Warn => policy::warning(table, masks, keep),
+            Policy::Strict => policy::refusal(table, masks, keep),
+        }
+    };
+    selection.served.values().filter_map(|table| Some((table.name.clone(), told(table)?))).collect()
 }

@@ -1,6 +1,6 @@
 //! What tells a client that a table's rows would be others than last time, although the table is the same.
 
-use crate::plan::sanitize::MaskedColumn;
+use crate::plan::sanitize::{MaskKey, MaskedColumn};
 use crate::schema::Table;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -8,9 +8,16 @@ use sha2::{Digest, Sha256};
 /// Which generation of masks this is. To be raised with a repair of one: rows that were masked before have to come again.
 const MASKS: u32 = 1;
 
-/// Changes whenever a delta of the table could not be trusted: with its columns, keys, rules or limits. `limits` is
+/// Changes whenever a delta of the table could not be trusted: with its columns, keys, rules or limits, and with the key
+/// of its masks. `limits` is
 /// what decides about its rows, in any form; empty for a table that is whole.
-pub fn digest(table: &Table, sanitized: &[String], masks: &[MaskedColumn], limits: &str) -> String {
+pub fn digest(
+    table: &Table,
+    sanitized: &[String],
+    masks: &[MaskedColumn],
+    key: Option<&MaskKey>,
+    limits: &str,
+) -> String {
     #[derive(Serialize)]
     struct Digested<'a> {
         columns: &'a [crate::schema::Column],
@@ -18,6 +25,8 @@ pub fn digest(table: &Table, sanitized: &[String], masks: &[MaskedColumn], limit
         indexes: &'a [crate::schema::Index],
         rules: Vec<(&'a str, String, Vec<&'a str>)>,
         masks: Option<u32>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        key: Option<&'a str>,
         #[serde(skip_serializing_if = "str::is_empty")]
         limits: &'a str,
     }
@@ -32,6 +41,7 @@ pub fn digest(table: &Table, sanitized: &[String], masks: &[MaskedColumn], limit
         indexes: &table.indexes,
         rules: rules.collect(),
         masks: (!sanitized.is_empty()).then_some(MASKS),
+        key: key.filter(|_| !sanitized.is_empty()).map(MaskKey::fingerprint),
         limits,
     };
     // Plain structures of text and numbers always serialize.
@@ -68,6 +78,7 @@ mod tests {
             routines: 0,
             events: 0,
         };
+        let keys = ["one", "other"].map(|key| MaskKey::derive(&key.into()).unwrap());
         let facts = Facts { salt: "5a17", ..Facts::default() };
         let digest_where = |mask: Option<Mask>, exclude: &[&str], condition: Option<&str>| {
             let rule = |mask| Rule {
@@ -81,13 +92,25 @@ mod tests {
             let plan = plan(&rules, &schema, &facts).unwrap();
             let masks = plan.for_table("t").map(|masks| masks.columns.as_slice()).unwrap_or_default();
             let names: Vec<String> = masks.iter().map(|masked| masked.name.clone()).collect();
-            digest(&table, &names, masks, "")
+            digest(&table, &names, masks, None, "")
         };
         let digest_of = |mask, exclude| digest_where(mask, exclude, None);
         let altered = |alter: &dyn Fn(&mut Table)| {
             let mut table = table.clone();
             alter(&mut table);
-            digest(&table, &[], &[], "")
+            digest(&table, &[], &[], None, "")
+        };
+        let keyed = |key| {
+            let rule = Rule {
+                table: "t".into(),
+                column: "secret".into(),
+                mask: Mask::Null,
+                exclude: Vec::new(),
+                condition: None,
+            };
+            let plan = plan(&[rule], &schema, &Facts { key: Some(key), ..facts.clone() }).unwrap();
+            let masks = &plan.for_table("t").unwrap().columns;
+            digest(&table, &["secret".into()], masks, Some(key), "")
         };
         let index =
             |name: &str| Index { name: name.into(), unique: true, kind: IndexKind::Btree, parts: Vec::new() };
@@ -100,16 +123,18 @@ mod tests {
             altered(&|table| table.primary_key = vec!["id".into()]),
             altered(&|table| table.indexes = vec![index("a")]),
             altered(&|table| table.indexes = vec![index("b")]),
+            keyed(&keys[0]),
+            keyed(&keys[1]),
             digest_of(None, &[]),
             digest_of(Some(Mask::Null), &[]),
             digest_of(Some(Mask::Null), &["a*"]),
             digest_of(Some(Mask::Hash { unusable: false }), &[]),
             digest_of(Some(Mask::Hash { unusable: true }), &[]),
-            digest(&table, &[], &[], "max_rows = 1"),
-            digest(&table, &[], &[], "max_rows = 2"),
+            digest(&table, &[], &[], None, "max_rows = 1"),
+            digest(&table, &[], &[], None, "max_rows = 2"),
         ]
         .into();
-        assert_eq!(all.len(), 15);
+        assert_eq!(all.len(), 17);
         // What changes every day says nothing about the rows that are there already.
         let grown = altered(&|table| (table.row_count, table.bytes, table.created) = (7, 8, Some(9)));
         assert_eq!(grown, digest_of(None, &[]));

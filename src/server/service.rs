@@ -8,6 +8,8 @@ use crate::server::permits::Permits;
 use crate::server::run::{BatchSize, Run};
 use crate::server::runs::Registry;
 use crate::server::stream::{self, Part};
+use crate::server::told::Told;
+use crate::server::work::hinted;
 use crate::wire::api::{Code, Format, RunCreated, RunRequest, RunTable, TablePhase};
 use crate::wire::moment::Moment;
 use std::collections::BTreeMap;
@@ -37,6 +39,8 @@ pub struct Service {
     pub batch_rows_max: u32,
     /// Looks at the source at a time; each is a connection besides those of runs.
     pub looks: Permits,
+    /// Which warnings the log has.
+    pub told: Told,
 }
 
 /// Answers requests for a shared [`Service`].
@@ -133,7 +137,10 @@ impl Service {
 
     fn start(&self, wanted: &RunRequest, request: &Request) -> Result<Arc<Run>, Refusal> {
         let catalog = self.look()?;
-        let plan = catalog.plan_run(wanted).map_err(|error| Refusal::of_plan(&error))?;
+        let plan = catalog.plan_run(wanted).map_err(Refusal::of_plan)?;
+        // A migration may have added columns since the server started.
+        let is_wanted = |name: &str| wanted.tables.iter().any(|table| table.name == name);
+        self.told.tell(catalog.unruled(is_wanted));
         let batch = self.batch_size(wanted, catalog.packet_bytes_max)?;
         let key = request.query_value("key").map(str::to_owned);
         self.runs.begin(key, request.peer.to_string(), plan, batch).map_err(|error| match error.kind() {
@@ -309,12 +316,12 @@ impl Refusal {
         Self { code: Code::BadRequest, message }
     }
 
-    fn of_plan(error: &Error) -> Self {
+    fn of_plan(error: Error) -> Self {
         let code = match error.kind() {
             Kind::Guard => Code::TableExcluded,
             Kind::Usage if error.what().starts_with("there is no table") => Code::TableUnknown,
             Kind::Usage => Code::BadRequest,
-            _ => Code::ConfigInvalid,
+            _ => return error.into(),
         };
         Self { code, message: error.to_string() }
     }
@@ -330,7 +337,7 @@ impl From<Error> for Refusal {
         match error.kind() {
             Kind::Config | Kind::Schema => {
                 tracing::error!(%error, hint = error.hint_text().map(tracing::field::display), "the configuration does not fit the database");
-                Self { code: Code::ConfigInvalid, message: error.to_string() }
+                Self { code: Code::ConfigInvalid, message: hinted(&error) }
             }
             Kind::Source | Kind::Privilege => {
                 tracing::error!(%error, hint = error.hint_text().map(tracing::field::display), "the source database failed");

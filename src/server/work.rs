@@ -105,7 +105,7 @@ fn for_caller(error: &Error) -> (Code, String) {
 }
 
 /// An error of our own words with what to do about it.
-fn hinted(error: &Error) -> String {
+pub(super) fn hinted(error: &Error) -> String {
     match error.hint_text() {
         Some(hint) => format!("{error}; {hint}"),
         None => error.to_string(),

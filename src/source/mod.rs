@@ -8,6 +8,7 @@ pub mod clock;
 pub mod masking;
 pub mod news;
 pub mod reader;
+pub mod sample;
 pub mod select;
 pub mod snapshot;
 pub mod survey;

@@ -25,7 +25,7 @@ pub struct Survey {
     pub facts: ServerFacts,
     /// The server's clock, UTC, `YYYY-MM-DD HH:MM:SS`.
     pub server_time: String,
-    conn: Connection,
+    pub(super) conn: Connection,
 }
 
 impl Survey {

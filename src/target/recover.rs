@@ -6,7 +6,7 @@ use super::site::{Site, unless_code};
 use super::{doc, finish, lock, patience, swap};
 use crate::db::Connection;
 use crate::db::lock::is_used;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Kind, Result};
 
 /// What became of an interrupted swap.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Recovered {
 /// Takes every interrupted swap of this database to its end. The caller holds the pull lock.
 pub(super) fn recover(site: &Site) -> Result<Vec<Recovered>> {
     let mut conn = site.connect(Some(site.database()))?;
+    // A killed pull's last statement may still run, and bring a journal or take one on: nothing is looked at before.
+    lock::take_swap_lock(&mut conn, site.database())?;
     let mut out = Vec::new();
     for layout in journals(site, &mut conn)? {
         let name = layout.base(Purpose::Old);
@@ -49,12 +51,10 @@ fn recover_one(site: &Site, conn: &mut Connection, layout: &Layout) -> Result<Op
         return Ok(None);
     }
     if is_used(conn, &layout.id.lock_name())?.is_some() {
-        tracing::warn!(name = layout.base(Purpose::Old), "its pull still lives");
-        return Ok(None);
+        // To go on would be to finish it some time later, and bring its older rows back.
+        return Err(Error::new(Kind::Busy, "the pull that began it is not over")
+            .hint("pull again when it is: its connection to the target ends with it"));
     }
-    lock::take_swap_lock(conn, site.database())?;
-    // Whoever had it until now may have come further, or to the end.
-    let Some(journal) = read(conn, layout)? else { return Ok(None) };
     let swapped = match finish::settle(site, conn, &journal) {
         Err(error) if patience::is_locked(&error) => {
             let renamed = finish::progress(site, conn, &journal)? == Progress::After;

@@ -38,6 +38,14 @@ pub fn tests(add: &mut Add<'_>) {
             Box::new(move |servers| awkward(&Site::new(servers, flavour, flavour))),
         );
         add(
+            format!("cli_scan::values_are_a_reason_and_are_never_shown::{}", short(flavour)),
+            Box::new(move |servers| values(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("cli_scan::a_check_fails_until_every_column_is_decided_about::{}", short(flavour)),
+            Box::new(move |servers| check(&Site::new(servers, flavour, flavour))),
+        );
+        add(
             format!("cli_scan::what_is_wrong_is_told_as_by_serve::{}", short(flavour)),
             Box::new(move |servers| wrong(&Site::new(servers, flavour, flavour))),
         );
@@ -163,6 +171,132 @@ fn pulled_without_values(site: &Site<'_>, serve: &Serve) {
     }
 }
 
+/// Values with this in them are looked at; it must not come out anywhere.
+const CANARY: &str = "canary20261123";
+
+/// Columns whose names say nothing: of 900 rows the last 100 have something in them.
+const NAMELESS: &[&str] = &[
+    "CREATE TABLE numbers (n INT NOT NULL PRIMARY KEY) ENGINE=InnoDB",
+    "INSERT INTO numbers VALUES (0),(1),(2),(3),(4),(5),(6),(7),(8),(9)",
+    "CREATE TABLE odds (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, a VARCHAR(90) CHARACTER SET latin1 NOT NULL, \
+     b TEXT NOT NULL, c JSON NOT NULL, d BLOB NULL, e VARCHAR(90) NOT NULL, f VARCHAR(90) NOT NULL, g INT NOT NULL DEFAULT 1, \
+     h VARCHAR(90) NOT NULL) ENGINE=InnoDB",
+    "INSERT INTO odds (a, b, c, d, e, f, h) SELECT IF(last, CONCAT('{}.', at, '@firma.de'), 'none'), \
+     IF(last, CONCAT('Rückruf bei {}', at, '@firma.de, eilig'), 'nichts'), IF(last, CONCAT('{\"who\": {\"x\": \"{}@haus.de\"}}'), '{}'), \
+     IF(last, '{}@haus.de', NULL), '$2y$10$Kx8dPq3vWz1LmN0bTr5yEuJhG7sFaC2oXiV9kZlB4wQeR6tYpSdAm', \
+     CONCAT('+49 170 55', LPAD(at, 5, '0')), CONCAT('note ', at) \
+     FROM (SELECT x.n * 100 + y.n * 10 + z.n AS at, x.n = 8 AS last FROM numbers x, numbers y, numbers z WHERE x.n < 9) AS rows_of \
+     ORDER BY at",
+    "CREATE TABLE keyless (v VARCHAR(90) NULL) ENGINE=InnoDB",
+    "INSERT INTO keyless VALUES (NULL), ('GB82 WEST 1234 5698 7654 32'), ('')",
+    "ANALYZE TABLE odds",
+];
+
+fn values(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    let braces = |statement: &str| statement.replace("'{}')", "'<empty>')").replace("{}", CANARY);
+    for statement in NAMELESS {
+        conn.query_iter(braces(statement).replace("<empty>", "{}"))
+            .unwrap_or_else(|e| panic!("{e}: {statement}"));
+    }
+    site.configure_server("", "[privacy]\nkeep = [\"numbers.*\", \"*.f\"]\n");
+    let out = scan(site, &["--json", "--sample", "30"]);
+    assert_eq!(out.code, Some(1), "{}", out.all());
+    let reasons: Vec<String> = report(&out)["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| format!("{}: {}", one["column"].as_str().unwrap(), one["because_of"][0].as_str().unwrap()))
+        .collect();
+    // A third of the rows that are looked at is from the end of the key.
+    assert_eq!(
+        reasons,
+        [
+            "v: 1 of 1 sampled values looks like an IBAN",
+            "a: 10 of 30 sampled values look like e-mail addresses",
+            "b: 10 of 30 sampled values contain e-mail addresses",
+            "c: 10 of 30 sampled values contain e-mail addresses",
+            "d: 10 of 10 sampled values look like e-mail addresses",
+            "e: 30 of 30 sampled values look like password hashes",
+        ],
+        "{}",
+        out.all()
+    );
+    // Who writes to the rows and has not committed is not waited for.
+    exec(&mut conn, "START TRANSACTION");
+    exec(&mut conn, "UPDATE odds SET g = g + 1");
+    let text = scan(site, &[]);
+    exec(&mut conn, "ROLLBACK");
+    assert!(text.stdout.contains("sampled values contain e-mail addresses"), "{}", text.stdout);
+    for shown in [&out, &text] {
+        let all = shown.all();
+        for value in [CANARY, "firma", "haus", "2y$10", "GB82", "R\u{fc}ckruf"] {
+            assert!(!all.contains(value), "a value is shown: {all}");
+        }
+    }
+    // What it proposes is served.
+    site.configure_server("", report(&out)["toml"].as_str().unwrap());
+    site.pull(&site.serve());
+    let names_only = scan(site, &["--no-sample"]);
+    assert_eq!(names_only.code, Some(0), "{}", names_only.all());
+}
+
+/// In CI there is a database and the file, and no server.
+fn check(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(
+        &mut conn,
+        "CREATE TABLE users (id INT PRIMARY KEY, email VARCHAR(90) NOT NULL, state VARCHAR(9) NOT NULL, \
+         big_state VARCHAR(9) AS (UPPER(state))) ENGINE=InnoDB",
+    );
+    exec(&mut conn, "CREATE TABLE skipped (id INT PRIMARY KEY, iban VARCHAR(40)) ENGINE=InnoDB");
+    std::fs::create_dir(site.path("ci")).unwrap();
+    let configure = |rest: &str| {
+        let url = site.source.url(&site.source_db);
+        let text = format!("exclude_tables = [\"skipped\"]\n{rest}");
+        std::fs::write(site.path("ci/backfill.toml"), text).unwrap();
+        move |arguments: &[&str]| {
+            run(site.command("ci").env("DATABASE_URL", &url).args(["scan", "--check"]).args(arguments))
+        }
+    };
+    let columns = |out: &Out| found(&report(out)).into_iter().map(|(column, _)| column).collect::<Vec<_>>();
+
+    let check = configure("");
+    let out = check(&["--json"]);
+    assert_eq!(out.code, Some(1), "{}", out.all());
+    assert_eq!(columns(&out), ["users.email", "users.id", "users.state"]);
+    let lines = report(&out)["toml"].as_str().unwrap().to_owned();
+    assert_eq!(
+        lines,
+        "[sanitize.users]\nemail = \"email\"\n\n[privacy]\nkeep = [\n    \"users.id\",\n    \"users.state\",\n]\n"
+    );
+    assert!(check(&[]).stdout.contains(&lines));
+    let check = configure(&lines);
+    check(&[]).good("everything is decided about");
+
+    // The migration of this branch.
+    exec(&mut conn, "ALTER TABLE users ADD phone VARCHAR(30) NOT NULL, ADD rank_of INT NOT NULL");
+    let out = check(&["--json"]);
+    assert_eq!(
+        (out.code, columns(&out)),
+        (Some(1), vec!["users.phone".to_owned(), "users.rank_of".to_owned()])
+    );
+
+    // With a list, what is in it passes; the file has only the rules.
+    let check = configure("[sanitize.users]\nemail = \"email\"\nphone = \"phone\"\n");
+    let list = ["--list", "columns.txt"];
+    check(&list).refused("without the list", 2, &["columns.txt cannot be read", "--write"]);
+    check(&["--list", "columns.txt", "--write"]).good("the list is written");
+    let written = std::fs::read_to_string(site.path("ci/columns.txt")).unwrap();
+    let lines: Vec<&str> = written.lines().filter(|line| !line.starts_with('#')).collect();
+    assert_eq!(lines, ["users.id", "users.rank_of", "users.state"]);
+    check(&list).good("everything is listed");
+    exec(&mut conn, "ALTER TABLE users ADD flags INT NOT NULL, DROP state, DROP big_state");
+    let out = check(&["--list", "columns.txt", "--json"]);
+    assert_eq!((out.code, columns(&out)), (Some(1), vec!["users.flags".to_owned()]));
+    assert!(out.stderr.contains("a line for a column that is gone: users.state"), "{}", out.stderr);
+}
+
 fn wrong(site: &Site<'_>) {
     exec(&mut site.source_conn(), "CREATE TABLE users (id INT PRIMARY KEY, email VARCHAR(90)) ENGINE=InnoDB");
     site.configure_server("", "[sanitize.users]\nemial = \"email\"\n");
@@ -175,6 +309,13 @@ fn wrong(site: &Site<'_>) {
     let out = scan(site, &[]);
     assert_eq!(out.code, Some(7), "{}", out.all());
     assert!(out.stderr.contains("GRANT SELECT ON"), "{}", out.stderr);
+
+    site.configure_server(
+        "",
+        "[sanitize.users]\nemail = \"email\"\n[privacy]\nkeep = [\"a.b\", \"canary-secret\"]\n",
+    );
+    let out = scan(site, &[]).refused("a bad pattern", 3, &["`privacy.keep`", "entry 2 is not a pattern"]);
+    assert!(!out.all().contains("canary"), "{}", out.all());
 
     // Excluded tables are not served, so nothing of theirs is missing.
     site.configure_server("", "exclude_tables = [\"users\"]\n");

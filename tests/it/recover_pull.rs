@@ -242,7 +242,7 @@ fn stopped_and_continued(site: &Site<'_>) {
 
 /// The server has ended its run meanwhile.
 fn asleep_for_too_long(site: &Site<'_>) {
-    site.configure_server("idle_timeout = 6", "[privacy]\npolicy = \"open\"\n");
+    site.configure_server("idle_timeout = 15", "[privacy]\npolicy = \"open\"\n");
     let serve = site.serve();
     let link = Link::to(&serve.url);
     let gate = link.hold("chunk=1");

@@ -105,7 +105,7 @@ fn killed(site: &Site<'_>) {
 }
 
 fn network_gone_for_good(site: &Site<'_>) {
-    site.configure_client("timeout = 1", "");
+    site.configure_client("timeout = 5", "");
     let serve = site.serve();
     let link = Link::to(&serve.url);
     let gate = link.hold("chunk=1");

@@ -99,6 +99,10 @@ struct Soak<'a> {
     /// The last mark in the source, and the one that the target has for sure.
     marked: u32,
     arrived: u32,
+    /// A pull was killed with its deltas in and its whole tables not. The next one finishes that and then loads the same
+    /// mark once more; killed as well, it leaves that for a third one to use (`recover_kept::of_their_moment`). So
+    /// the mark has not arrived for sure before a pull ends well.
+    open: bool,
     /// What the target looked like while it had the mark that arrived.
     before: BTreeMap<String, (u64, String)>,
     /// How long a pull took that nobody disturbed.
@@ -126,6 +130,7 @@ impl<'a> Soak<'a> {
             killed: 0,
             marked: 0,
             arrived: 0,
+            open: false,
             before: BTreeMap::new(),
             took: Duration::from_secs(1),
             done: Vec::new(),
@@ -263,11 +268,14 @@ impl<'a> Soak<'a> {
         if mark == old {
             assert_eq!(whole, old, "{WHOLE} is newer than the others");
             assert_eq!(self.before, digests(&mut target), "the old rows changed");
-        } else if whole == new {
-            self.arrived = self.marked;
-        } else {
+        } else if whole == old {
             assert!(moment.is_none_or(|moment| WINDOW.contains(&moment)), "{WHOLE} stayed behind");
-            assert_eq!(whole, old);
+            self.open = true;
+        } else {
+            assert_eq!(whole, new);
+            if !self.open {
+                self.arrived = self.marked;
+            }
         }
         if self.dice.chance(60) {
             self.note("the next pull");
@@ -290,12 +298,7 @@ impl<'a> Soak<'a> {
         }
         let mut target = self.site.target_conn();
         let (arrived, whole) = marks(&mut target);
-        // Seen, and not understood yet: what is taken up from a killed pull may be of the round that has arrived already.
-        // It changes nothing then, and the next pull brings the new round.
-        let again = summary["notes"].to_string().contains("without a new download");
-        let is_old = again && whole == self.arrived.to_string();
-        let mark = if is_old { self.arrived } else { self.marked };
-        let expected = mark.to_string();
+        let expected = self.marked.to_string();
         assert_eq!((arrived, &whole), (BTreeSet::from([expected.clone()]), &expected), "marks: {summary:#}");
         expect_no_orphans(&mut target);
         if !self.deletes {
@@ -303,7 +306,7 @@ impl<'a> Soak<'a> {
         }
         let fired: Vec<String> = target.query("SELECT DISTINCT what FROM audit").unwrap();
         assert_eq!(fired, Vec::<String>::new(), "triggers fired");
-        self.arrived = mark;
+        (self.arrived, self.open) = (self.marked, false);
         self.pulls += 1;
     }
 

@@ -170,7 +170,7 @@ const SAME_RULES: &str = "[privacy]\npolicy = \"open\"\nkey = \"0123456789abcdef
     [sanitize.users]\nemail = { type = \"email\", exclude = [\"user1*\"] }\nname = \"name\"\nphone = \"phone\"\n\
     password = \"hash\"\nnotes = \"text\"\nlast_ip = \"null\"\n\
     legacy = { type = \"sql\", expression = \"UPPER({column})\", where = \"id > 3\" }\n\
-    [sanitize.\"order notes\"]\nkey = { type = \"sql\", expression = \"LEFT(SHA2({column}, 256), 30)\" }\n\
+    [sanitize.\"order notes\"]\nkey = \"token\"\n\
     [sanitize.measures]\nf = { type = \"sql\", expression = \"{column} / 3\" }\nt = \"null\"\n\
     [sanitize.old_style]\nnote = \"text\"\n";
 const SAME_LIMITS: &str = "[limits]\norders = { max_rows = 7 }\n";

@@ -139,7 +139,7 @@ fn rules(answers: &Answers, config: &Config, screen: &Screen) -> Result<(Vec<New
         return Ok((Vec::new(), Scanned::NotAsked));
     }
     let findings = match scan::scan(config) {
-        Ok(scanned) => scanned.findings,
+        Ok(scanned) => scanned.found.sensitive,
         Err(error) => return Ok((Vec::new(), Scanned::Failed(error.to_string()))),
     };
     let proposed: Vec<&Finding> = findings.iter().filter(|finding| finding.proposal.is_ok()).collect();

@@ -110,6 +110,7 @@ fn defaults_are_the_documented_ones() {
     );
     assert_eq!(serve.spool_max, 1 << 30);
     assert_eq!((serve.mask_at, serve.policy), (MaskAt::Update, Policy::Warn));
+    assert_eq!(serve.keep, KeepList::default());
     assert_eq!((&serve.temp_strategy, &serve.temp_account), (&TempStrategy::Database, &None));
     assert!(serve.exclude_tables.is_empty());
     assert!(serve.allows("203.0.113.1".parse().unwrap()));
@@ -355,6 +356,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
     let mut serve = bare.serve().unwrap();
     serve.rules = written.rules().to_vec();
     serve.policy = Policy::Warn;
+    serve.keep = written.keep();
     serve.limits.clone_from(&written.layers.file.limits);
     serve.relations.clone_from(&written.layers.file.relations);
     assert_eq!(format!("{:?}", written.serve().unwrap()), format!("{serve:?}"));

@@ -140,7 +140,7 @@ fn serve_checks_the_meaning_of_its_keys() {
         ("mask_at = \"cpoy\"", format!("`server.mask_at` {at} must be \"update\" or \"copy\"")),
         (
             "temp_strategy = \"x\"",
-            format!("`server.temp_strategy` {at} must be \"database\", \"tables\" or \"select\""),
+            format!("`server.temp_strategy` {at} must be \"database\" or \"tables\" or \"select\""),
         ),
         (
             "mask_at = \"copy\"\ntemp_strategy = \"select\"",
@@ -252,8 +252,17 @@ fn serve_checks_the_meaning_of_its_keys() {
     assert_eq!(message, "`privacy.key` (backfill.toml line 12): has fewer than 32 characters");
     assert!(hint.contains("openssl rand -hex 32"), "{hint}");
     assert_eq!(
-        refusal(serve("", "", "[privacy]\npolicy = \"strict\"")).0,
-        "`privacy.policy` (backfill.toml line 11) \"strict\" is not supported by this version: a policy that refuses unruled columns"
+        refusal(serve("", "", "[privacy]\npolicy = \"strickt\"")),
+        (
+            "`privacy.policy` (backfill.toml line 11) must be \"open\" or \"warn\" or \"strict\"".to_owned(),
+            "did you mean \"strict\"?".to_owned()
+        )
+    );
+    let kept = serve("", "", "[privacy]\nkeep = [\"a.*\", \"secret\"]").unwrap().keep;
+    assert_eq!(kept.patterns, ["a.*", "secret"]);
+    assert_eq!(
+        refusal::<()>(Err(kept.refuse(1))).0,
+        "`privacy.keep` (backfill.toml line 11): entry 2 is not a pattern for columns"
     );
 }
 
@@ -271,6 +280,7 @@ fn serve_has_to_be_enabled_and_to_sanitize_something() {
         ("[server]\nenabled = true\n[privacy]\npolicy = \"warn\"".into(), Some(without)),
         ("[server]\nenabled = true\n[sanitize.users]".into(), Some(without)),
         ("[server]\nenabled = true\n[privacy]\npolicy = \"open\"".into(), None),
+        ("[server]\nenabled = true\n[privacy]\npolicy = \"strict\"".into(), None),
         ("[server]\nenabled = true\n[sanitize.users]\na = \"null\"".into(), None),
     ];
     for (rest, expected) in table {

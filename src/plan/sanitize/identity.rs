@@ -2,7 +2,7 @@
 //! database gave out is used as it is; anything else may name a person, so only a salted hash of it is used.
 
 use super::render::same;
-use super::types::{DISTINCT_HEX, ascii, random_hex};
+use super::types::{DISTINCT_HEX, random_hex};
 use crate::schema::{Column, Generated, Table};
 use crate::sql::Ident;
 
@@ -159,7 +159,7 @@ impl Identity {
         }
     }
 
-    /// Its SQL. `pad`: with zeros to so many digits, never cut (LPAD alone cuts, and cut numbers collide); hex
+    /// Its SQL; `salt` is that of what salts a hash. `pad`: with zeros to so many digits, never cut (LPAD alone cuts, and cut numbers collide); hex
     /// digits are more than any padding asks for.
     pub fn sql(&self, refs: Refs<'_>, salt: &str, hex: u64, pad: Option<u64>) -> String {
         let (sql, nullable) = match self {
@@ -195,7 +195,7 @@ fn number_sql(column: &str, zerofill: bool, pad: Option<u64>) -> String {
 /// Bytes rather than text: `CAST(… AS BINARY)` gives every key type its stored or printed bytes on both servers,
 /// whatever the character set. Each part carries its length, so ('a', 'bc') and ('ab', 'c') differ.
 fn hash_sql(parts: &[KeyPart], refs: Refs<'_>, salt: &str, hex: u64) -> String {
-    let mut hashed = ascii(salt);
+    let mut hashed = salt.to_owned();
     for part in parts {
         let column = refs.column(&part.column);
         let value = if part.float { format!("{column} + 0e0") } else { column };
@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn sql(identity: &Identity) -> String {
-        identity.sql(Refs::Bare, "5a17", 12, None)
+        identity.sql(Refs::Bare, "_ascii'5a17'", 12, None)
     }
 
     #[test]

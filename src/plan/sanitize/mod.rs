@@ -26,10 +26,10 @@ pub use identity::Refs;
 pub use key::MaskKey;
 pub use proof::{ColumnProof, Fails};
 pub use render::{MaskedColumn, TableMasks};
-pub use sensitive::{Category, candidates};
+pub use sensitive::{Category, category};
 pub use types::{
     COMMON, Expression, Fixed, Json, Keep, Mask, MaskType, Noise, OptionSpec, OptionValue, Parsed, Refusal,
-    Shift, TYPES, Truncate, names, parse,
+    Shift, TYPES, Token, Truncate, names, parse,
 };
 
 use super::nearest;
@@ -82,7 +82,6 @@ pub struct Facts<'a> {
 pub struct SanitizePlan {
     tables: BTreeMap<String, TableMasks>,
     warnings: Vec<String>,
-    unruled: Vec<String>,
     key: Option<MaskKey>,
 }
 
@@ -127,12 +126,6 @@ impl SanitizePlan {
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
-
-    /// Per table, the columns that look sensitive and have no rule.
-    #[must_use]
-    pub fn unruled(&self) -> &[String] {
-        &self.unruled
-    }
 }
 
 /// Checks the rules against the schema and prepares their expressions.
@@ -147,15 +140,14 @@ pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<Saniti
     let resolved = resolve::resolve(rules, schema, facts, &mut report);
     let mut tables = BTreeMap::new();
     for (name, ruled) in &resolved {
-        if let Some(masks) = check::table(ruled, schema, facts, &mut report) {
+        if let Some(masks) = check::table(ruled, &resolved, schema, facts, &mut report) {
             tables.insert((*name).to_owned(), masks);
         }
     }
     if !report.problems.is_empty() {
         return Err(problem::join(report.problems));
     }
-    let unruled = sensitive::warnings(schema, facts, &tables);
-    Ok(SanitizePlan { tables, warnings: report.warnings, unruled, key: facts.key.cloned() })
+    Ok(SanitizePlan { tables, warnings: report.warnings, key: facts.key.cloned() })
 }
 
 /// The column whose widest value decides how long masks with identity get: measure it for

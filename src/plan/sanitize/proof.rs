@@ -79,7 +79,7 @@ impl TableMasks {
     pub(super) fn changes(&self, masked: &MaskedColumn, row: Row<'_>) -> Option<(String, String, Fails)> {
         let own = self.own(masked);
         let before = row.refs.column(&masked.name);
-        let behaviour = masked.mask.behaviour();
+        let behaviour = masked.behaviour();
         let (unchanged, fails) = match behaviour.unchanged(&masked.column, &own, row) {
             Unchanged::Unknown => return None,
             Unchanged::Never => (None, Fails::Any),

@@ -3,7 +3,7 @@
 use super::identity::{Identity, Refs};
 use super::key::MaskKey;
 use super::pattern::Pattern;
-use super::types::{Expression, Mask, Own, Row};
+use super::types::{Behaviour, Expression, Mask, Own, Reading, Row};
 use crate::error::{Error, Result};
 use crate::schema::{Check, Column, Flavour};
 use crate::secret::Secret;
@@ -23,6 +23,7 @@ pub struct TableMasks {
     /// once by other means than ranges of that key.
     pub changes_key: bool,
     pub(super) identity: Identity,
+    /// SQL of what salts the hash of an identity.
     pub(super) salt: Secret,
     pub(super) key: Option<MaskKey>,
     /// The table's stored columns.
@@ -44,8 +45,10 @@ pub struct MaskedColumn {
     /// Rows for which this is false keep their value.
     pub(super) condition: Option<Expression>,
     pub(super) column: Column,
-    /// Hex digits of an identity that is not a number.
+    /// Hex digits of an identity that is not a number, or of a keyed hash.
     pub(super) hex: u64,
+    /// How its old values are read where masks are functions of them; none where they are made anew.
+    pub(super) keyed: Option<Reading>,
 }
 
 /// What gives a new value the column's type, so that it comes out of a SELECT as it comes out of the column.
@@ -116,6 +119,20 @@ impl Cast {
 }
 
 impl TableMasks {
+    /// A column of a key whose masks would not be equal where its values are, unless they are printable ASCII: its mask
+    /// fails on any other.
+    #[must_use]
+    pub fn plain_key(&self) -> Option<&str> {
+        let plain = |masked: &&MaskedColumn| masked.keyed.is_some_and(Reading::refuses);
+        self.columns.iter().find(plain).map(|masked| masked.name.as_str())
+    }
+
+    /// Whether the column's results are the same in every run, whatever else its row holds.
+    #[must_use]
+    pub fn is_stable(&self, column: &str) -> bool {
+        self.column(column).is_some_and(|masked| masked.follows_value() && !masked.has_condition())
+    }
+
     /// The key that sessions must be told before these expressions run; none where they need none.
     #[must_use]
     pub fn key(&self) -> Option<&MaskKey> {
@@ -155,7 +172,7 @@ impl TableMasks {
     /// The columns that a mask and its condition read.
     pub(super) fn reads(&self, reader: &MaskedColumn) -> Vec<String> {
         let own = self.own(reader);
-        let mask = reader.mask.behaviour();
+        let mask = reader.behaviour();
         let mut read = mask.reads(&own);
         let mut reads_identity = mask.reads_identity();
         if let Some(condition) = &reader.condition {
@@ -179,6 +196,7 @@ impl TableMasks {
             salt: self.salt.expose(),
             hex: masked.hex,
             flavour: self.flavour,
+            keyed: masked.keyed,
         }
     }
 
@@ -206,7 +224,7 @@ impl TableMasks {
     fn expression(&self, masked: &MaskedColumn, refs: Refs<'_>) -> String {
         let column = refs.column(&masked.name);
         let row = self.row(masked, refs);
-        let value = masked.mask.behaviour().value(&masked.column, &self.own(masked), row);
+        let value = masked.behaviour().value(&masked.column, &self.own(masked), row);
         let kept = self.kept(masked, row);
         if masked.mask == Mask::Null && kept.is_empty() {
             return value;
@@ -228,6 +246,15 @@ impl TableMasks {
 }
 
 impl MaskedColumn {
+    pub(super) fn behaviour(&self) -> &dyn Behaviour {
+        self.mask.behaviour(self.keyed.is_some())
+    }
+
+    /// Whether its results are functions of the old values, the same in every run.
+    pub(super) fn follows_value(&self) -> bool {
+        self.keyed.is_some() && self.mask.follows_value()
+    }
+
     /// Whether the rule is for some rows only.
     #[must_use]
     pub fn has_condition(&self) -> bool {

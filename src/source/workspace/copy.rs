@@ -285,11 +285,25 @@ fn assignments(masks: &TableMasks) -> Result<String> {
     Ok(all.into_iter().map(|(column, value)| format!("{column} = {value}")).collect::<Vec<_>>().join(", "))
 }
 
+/// A number is out of range: how mask expressions refuse a value.
+const OUT_OF_RANGE: u16 = 1690;
+
 /// Tells a rule that does not fit its column from a fault of the server.
 fn explain(error: Error, order: &CopyOrder<'_>) -> Error {
     // 1048 NOT NULL, 1062 duplicate, 1264/1265/1366/1406 does not fit, 1292/1411/1441 is no value of the type, 1690 out
     // of range, 3140/3141 no JSON, 3819/4025 CHECK.
-    match crate::db::error::server_code(&error) {
+    let code = crate::db::error::server_code(&error);
+    if let (Some(OUT_OF_RANGE), Some(column)) = (code, order.masks.and_then(TableMasks::plain_key)) {
+        let table = &order.table.name;
+        return error
+            .with_kind(Kind::Config)
+            .context(format!(
+                    "column `{column}` of table `{table}` is masked by `token` together with the other end of its foreign key, \
+                     and has values that are not printable ASCII: its collation may take others for equal to them"
+            ))
+            .hint("remove the rules of both ends, or give the columns a collation that ends with _bin");
+    }
+    match code {
         Some(
             1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1441 | 1690 | 3140 | 3141 | 3819 | 4025,
         ) if order.masks.is_some() => error.with_kind(Kind::Config).hint(format!(

@@ -18,7 +18,7 @@ pub(super) fn digits(place: &Place<'_>) -> Result<u64, Problem> {
         known_columns(one, &place.own, "where", condition)?;
         bare_text(one, condition)?;
     }
-    one.rule.mask.behaviour().fit(place)
+    one.rule.mask.behaviour(place.keyed).fit(place)
 }
 
 /// Every name in an expression has to be a stored column of the row.
@@ -73,7 +73,7 @@ fn patterns(one: &Ruled<'_>) -> Result<(), Problem> {
 mod tests {
     use super::super::super::fixture::{column, generated, nullable, schema, table};
     use super::super::super::{Facts, Rule, plan};
-    use crate::plan::sanitize::Mask;
+    use crate::plan::sanitize::{Mask, MaskKey, Token};
     use crate::schema::Column;
 
     const HASH: Mask = Mask::Hash { unusable: false };
@@ -100,6 +100,10 @@ mod tests {
         plan(&[rule], &schema, &facts).map(drop).map_err(|error| format!("{error:?}"))
     }
 
+    fn token() -> Mask {
+        Mask::Token(Token::default())
+    }
+
     #[test]
     fn types_and_lengths_must_fit() {
         let int = || column("id", "int(10) unsigned");
@@ -122,6 +126,12 @@ mod tests {
             (column("c", "varbinary(16)"), int(), Mask::LocalIp, None),
             (column("c", "varchar(21)"), int(), Mask::Address, None),
             (column("c", "varchar(20)"), int(), Mask::Address, Some("have up to 21")),
+            (column("c", "char(12)"), int(), token(), None),
+            (column("c", "char(11)"), int(), token(), Some("has room for 11 hex digits")),
+            (column("c", "binary(6)"), int(), token(), None),
+            (column("c", "binary(5)"), int(), token(), Some("has room for 10 hex digits")),
+            (column("c", "bigint"), int(), token(), Some("is `bigint`: a token is hex digits")),
+            (nullable("c", "json"), int(), token(), Some("is `json`")),
             (column("c", "text"), int(), Mask::Email, None),
             (column("c", "blob"), int(), Mask::Email, None),
             (with_charset("c", "tinytext", "utf32"), int(), HASH, None),
@@ -147,6 +157,39 @@ mod tests {
                     assert!(error.contains("hint: "), "{error}");
                 }
                 (result, _) => panic!("{label}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn keyed_masks_are_as_long_as_those_of_other_columns_or_a_warning_says_so() {
+        let key = MaskKey::derive(&"k".into()).unwrap();
+        let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
+        for (ty, unique, mask, expected) in [
+            ("varchar(45)", false, Mask::Email, Ok(None)),
+            ("varchar(44)", false, Mask::Email, Ok(Some("have 20 digits and not 32"))),
+            ("varchar(25)", false, Mask::Email, Ok(Some("have 12 digits and not 32"))),
+            ("varchar(24)", false, Mask::Email, Err("results of `email` have 25 with a key")),
+            ("varchar(32)", true, Mask::Email, Err("have 33 in a unique index, with a key")),
+            ("varchar(15)", false, Mask::Phone, Ok(None)),
+            ("varchar(29)", true, Mask::Phone, Err("results of `phone` have 30 in a unique index")),
+            ("varchar(30)", true, Mask::Phone, Ok(None)),
+            ("varchar(17)", false, Mask::Name, Ok(Some("have 12 digits and not 20"))),
+            ("varbinary(16)", false, token(), Ok(None)),
+            ("varchar(31)", false, token(), Ok(Some("have 20 digits and not 32"))),
+        ] {
+            let builder = table("t", vec![column("id", "int"), column("c", ty)]).key(&["id"]);
+            let table = if unique { builder.unique(&["c"]) } else { builder }.done();
+            let rule =
+                Rule { table: "t".into(), column: "c".into(), mask, exclude: Vec::new(), condition: None };
+            match (plan(&[rule], &schema(vec![table]), &facts), expected) {
+                (Ok(plan), Ok(warned)) => {
+                    let warning = plan.warnings().first().map(String::as_str);
+                    assert_eq!(warning.is_some(), warned.is_some(), "{ty}: {warning:?}");
+                    assert!(warned.is_none_or(|part| plan.warnings()[0].contains(part)), "{warning:?}");
+                }
+                (Err(error), Err(part)) => assert!(error.what().contains(part), "{error}"),
+                (result, _) => panic!("{ty}: {result:?}"),
             }
         }
     }

@@ -5,14 +5,16 @@ mod references;
 mod unique;
 
 pub(super) use fit::known_columns;
+use references::Side;
 
 use super::identity::Identity;
+use super::key::VARIABLE;
 use super::mentions::mentions;
 use super::pattern::Pattern;
 use super::problem::{Problem, heading};
 use super::render::{MaskedColumn, TableMasks, same};
-use super::resolve::Ruled;
-use super::types::{Own, Place};
+use super::resolve::{Resolved, Ruled};
+use super::types::{Mask, Own, Pieces, Place, Reading, ascii};
 use super::{Facts, Report};
 use crate::schema::{Flavour, Generated, Schema, Table};
 use crate::secret::Secret;
@@ -20,6 +22,7 @@ use crate::secret::Secret;
 /// The masks of one table; none if a rule of it cannot be applied.
 pub(super) fn table(
     ruled: &[Ruled<'_>],
+    resolved: &Resolved<'_>,
     schema: &Schema,
     facts: &Facts<'_>,
     report: &mut Report,
@@ -33,7 +36,7 @@ pub(super) fn table(
     let columns: Vec<MaskedColumn> = ruled
         .iter()
         .filter_map(|one| {
-            report.problems.extend(references::check(one, schema, facts.relations));
+            let keyed = keyed(one, schema, resolved, facts, report);
             warn_if_all_stay(one, report);
             let in_unique_index = keys.iter().any(|key| key.has(&one.column.name));
             let place = Place {
@@ -41,9 +44,13 @@ pub(super) fn table(
                 own: Own { name: &one.column.name, table: &stored },
                 identity: &identity,
                 in_unique_index,
+                keyed: keyed.is_some(),
             };
             match fit::digits(&place) {
-                Ok(hex) => Some(masked(one, hex)),
+                Ok(hex) => {
+                    warn_if_short(one, keyed, hex, report);
+                    Some(masked(one, hex, keyed))
+                }
                 Err(problem) => {
                     report.problems.push(problem);
                     None
@@ -65,7 +72,23 @@ pub(super) fn table(
     Some(masks)
 }
 
-fn masked(one: &Ruled<'_>, hex: u64) -> MaskedColumn {
+/// How old values are read where masks are functions of them.
+fn keyed(
+    one: &Ruled<'_>,
+    schema: &Schema,
+    resolved: &Resolved<'_>,
+    facts: &Facts<'_>,
+    report: &mut Report,
+) -> Option<Reading> {
+    let side = references::check(one, schema, resolved, facts, &mut report.problems);
+    facts.key?;
+    match side {
+        Side::Key => Reading::of_key(one.column),
+        Side::None => Some(Reading::of(one.column)),
+    }
+}
+
+fn masked(one: &Ruled<'_>, hex: u64, keyed: Option<Reading>) -> MaskedColumn {
     MaskedColumn {
         name: one.column.name.clone(),
         mask: one.rule.mask.clone(),
@@ -73,6 +96,24 @@ fn masked(one: &Ruled<'_>, hex: u64) -> MaskedColumn {
         condition: one.rule.condition.clone(),
         column: one.column.clone(),
         hex,
+        keyed,
+    }
+}
+
+/// Masks of a short column have fewer digits than those of others.
+fn warn_if_short(one: &Ruled<'_>, keyed: Option<Reading>, hex: u64, report: &mut Report) {
+    let mask = &one.rule.mask;
+    let most = match mask {
+        Mask::Token(token) => u64::from(token.length),
+        mask => mask.pieces(true).map_or(0, Pieces::most_digits),
+    };
+    if keyed.is_some() && mask.follows_value() && hex < most {
+        report.warnings.push(format!(
+            "{}: `{}`.`{}` is short, so its masks have {hex} digits and not {most}: they do not match those of other columns",
+            heading(one.rule),
+            one.table.name,
+            one.column.name
+        ));
     }
 }
 
@@ -84,6 +125,14 @@ fn warn_if_all_stay(one: &Ruled<'_>, report: &mut Report) {
             one.table.name,
             one.column.name
         ));
+    }
+}
+
+/// What salts the hashes of natural keys: the key of masks, which statements only name, or a salt of this plan.
+fn salt_sql(facts: &Facts<'_>) -> String {
+    match facts.key {
+        Some(_) => format!("{VARIABLE}, {}", ascii("identity:")),
+        None => ascii(facts.salt),
     }
 }
 
@@ -126,7 +175,7 @@ fn assemble(
         columns,
         checks,
         identity,
-        salt: Secret::new(facts.salt),
+        salt: Secret::new(salt_sql(facts)),
         key: facts.key.cloned(),
         stored,
         flavour,

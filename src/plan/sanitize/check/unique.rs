@@ -108,7 +108,7 @@ impl Key<'_> {
 enum Strength {
     /// Rows differ in this part alone, or are NULL there, which every unique index allows.
     Distinct,
-    /// The same but for values that `exclude` keeps; those differ as they did.
+    /// The same but for values that `exclude` keeps, or that the key makes new ones of: those differ as they did.
     DistinctOrKept,
     /// Rows may be equal.
     Weak(String),
@@ -155,9 +155,9 @@ fn refuse(one: &Ruled<'_>, key: &Key<'_>, why: &str) -> Problem {
     let what =
         format!("column `{}` of table `{}` is in {}, and {why}", one.column.name, one.table.name, key.label);
     let fix = if one.column.nullable {
-        "use `email`, `text` or `null`"
+        "use `email`, `text`, `token` or `null`"
     } else {
-        "use `email` or `text`, which differ in every row"
+        "use `email`, `text` or `token`, which differ in every row"
     };
     Problem::of(one, what, fix)
 }
@@ -184,7 +184,7 @@ fn direct_strength(column: &MaskedColumn, identity: &Identity, prefix: Option<u6
         return Strength::DistinctOrKept;
     }
     if *mask != Mask::Null {
-        match mask.behaviour().distinct(identity, column.hex) {
+        match column.behaviour().distinct(identity, column.hex) {
             Distinct::No => return Strength::Weak(not_distinct(mask)),
             Distinct::Perhaps => return Strength::Unknown,
             Distinct::Within(needed) if prefix.is_some_and(|prefix| prefix < needed) => {
@@ -201,12 +201,13 @@ fn direct_strength(column: &MaskedColumn, identity: &Identity, prefix: Option<u6
             ));
         }
     }
-    let all_masked = column.kept.is_empty() && column.condition.is_none();
-    if all_masked { Strength::Distinct } else { Strength::DistinctOrKept }
+    // What follows from the old values differs where they did.
+    let alone = column.kept.is_empty() && column.condition.is_none() && !column.follows_value();
+    if alone { Strength::Distinct } else { Strength::DistinctOrKept }
 }
 
 fn not_distinct(mask: &Mask) -> String {
-    if mask.behaviour().reads_identity() && mask.pieces().is_some() {
+    if mask.behaviour(false).reads_identity() && mask.pieces(false).is_some() {
         format!("`{mask}` reads the row's identity, which no key of the table makes unique")
     } else {
         format!("results of `{mask}` are not distinct")
@@ -216,7 +217,7 @@ fn not_distinct(mask: &Mask) -> String {
 /// Random values and hashes never meet an old value; a text around a number may. What `where` keeps may look like
 /// anything.
 fn kept_may_equal_new(column: &MaskedColumn, identity: &Identity) -> bool {
-    let behaviour = column.mask.behaviour();
+    let behaviour = column.behaviour();
     let shape = behaviour.shape();
     behaviour.reads_identity()
         && identity.is_number()
@@ -226,7 +227,8 @@ fn kept_may_equal_new(column: &MaskedColumn, identity: &Identity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::super::fixture::{column, generated, nullable, schema, table};
-    use super::super::super::{Facts, Rule, plan};
+    use super::super::super::types::Token;
+    use super::super::super::{Facts, MaskKey, Rule, plan};
     use super::*;
 
     const HASH: Mask = Mask::Hash { unusable: false };
@@ -321,6 +323,43 @@ mod tests {
                 }
                 (Err(error), Some(part)) => assert!(error.contains(part), "{label}: {error}"),
                 (result, _) => panic!("{label}: {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn with_a_key_rows_differ_where_their_values_did() {
+        let key = MaskKey::derive(&"k".into()).unwrap();
+        let (id, token): (&[&str], _) = (&["id"], || Mask::Token(Token { length: 32 }));
+        for (unique, rules, refused) in [
+            (&["a"][..], vec![("a", Mask::Email)], None),
+            (&["a"], vec![("a", Mask::Name)], None),
+            (&["a"], vec![("a", Mask::Phone)], None),
+            (&["a"], vec![("a", token())], None),
+            (&["b", "a"], vec![("a", Mask::Email)], None),
+            (&["b", "a"], vec![("a", Mask::Email), ("b", token())], None),
+            // Two rows of one address are told apart by `b` alone.
+            (&["b", "a"], vec![("a", Mask::Email), ("b", HASH)], Some("results of `hash` are not distinct")),
+            (&["low"], vec![("a", Mask::Email)], None),
+            (&["a(20)"], vec![("a", token())], None),
+            (&["a(19)"], vec![("a", token())], Some("`token` needs 20")),
+            (&["a(29)"], vec![("a", Mask::Phone)], Some("`phone` needs 30")),
+        ] {
+            let rules: Vec<Rule> = rules
+                .into_iter()
+                .map(|(column, mask)| Rule {
+                    table: "t".into(),
+                    column: column.into(),
+                    mask,
+                    exclude: Vec::new(),
+                    condition: None,
+                })
+                .collect();
+            let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
+            match (plan(&rules, &schema(vec![base(id, &[unique])]), &facts), refused) {
+                (Ok(_), None) => {}
+                (Err(error), Some(part)) => assert!(error.what().contains(part), "{unique:?}: {error}"),
+                (result, _) => panic!("{unique:?} {rules:?}: {result:?}"),
             }
         }
     }

@@ -2,10 +2,8 @@
 
 mod names;
 
-use super::{Facts, TableMasks};
-use crate::schema::{Column, Generated, Schema, Table, TableKind};
+use crate::schema::Column;
 use names::{ABOUT, ASKING, In, NAMES, OWN_NAMES, PEOPLE};
-use std::collections::BTreeMap;
 
 /// What a column seems to hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +38,8 @@ pub enum Category {
     PostalCode,
     /// Where somebody lives.
     Address,
+    /// Personal data in the middle of something else.
+    Content,
 }
 
 impl Category {
@@ -62,6 +62,7 @@ impl Category {
             Self::Place => "a place on the map",
             Self::PostalCode => "a postal code",
             Self::Address => "a postal address",
+            Self::Content => "a text with personal data in it",
         }
     }
 }
@@ -140,42 +141,9 @@ fn plain(c: char) -> String {
     plain.to_string()
 }
 
-/// Columns of a table that seem to hold something sensitive and can have a rule.
-pub fn candidates(table: &Table) -> impl Iterator<Item = (&Column, Category)> {
-    table
-        .columns
-        .iter()
-        .filter(|column| column.generated == Generated::No)
-        .filter_map(|column| Some((column, category(&table.name, column)?)))
-}
-
-/// One warning per table with unruled columns that look sensitive.
-pub(super) fn warnings(
-    schema: &Schema,
-    facts: &Facts<'_>,
-    masks: &BTreeMap<String, TableMasks>,
-) -> Vec<String> {
-    schema
-        .tables
-        .values()
-        .filter(|table| table.kind != TableKind::Sequence && !facts.excluded.contains(&table.name))
-        .filter_map(|table| {
-            let ruled = masks.get(&table.name);
-            let found: Vec<_> = candidates(table)
-                .filter(|(column, _)| ruled.is_none_or(|masks| masks.column(&column.name).is_none()))
-                .map(|(column, _)| format!("`{}`", column.name))
-                .collect();
-            (!found.is_empty()).then(|| {
-                format!("table `{}` has no rule for what looks sensitive: {}", table.name, found.join(", "))
-            })
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{column, generated, nullable, schema, table};
-    use super::super::{Mask, Rule, plan};
+    use super::super::fixture::column;
     use super::*;
 
     #[test]
@@ -272,31 +240,5 @@ mod tests {
         ] {
             assert_eq!(category(table, &name).is_some(), found, "{table}");
         }
-    }
-
-    #[test]
-    fn unruled_columns_are_named_once_per_table() {
-        let schema = schema(vec![
-            table("a", vec![column("email", "varchar(99)"), column("phone", "varchar(99)")]).done(),
-            table("b", vec![nullable("iban", "varchar(99)"), generated("mail", "text", "`iban`")]).done(),
-            table("c", vec![column("email", "varchar(99)")]).done(),
-        ]);
-        let rule = Rule {
-            table: "a".into(),
-            column: "phone".into(),
-            mask: Mask::Text,
-            exclude: Vec::new(),
-            condition: None,
-        };
-        let excluded = [String::from("c")].into();
-        let facts = Facts { salt: "5a17", excluded, ..Facts::default() };
-        let plan = plan(&[rule], &schema, &facts).unwrap();
-        assert_eq!(
-            plan.unruled(),
-            [
-                "table `a` has no rule for what looks sensitive: `email`",
-                "table `b` has no rule for what looks sensitive: `iban`"
-            ]
-        );
     }
 }

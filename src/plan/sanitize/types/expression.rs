@@ -153,7 +153,8 @@ mod tests {
         let row = Row {
             identity: &Identity::Random,
             refs: Refs::Of(&alias),
-            salt: "5a17",
+            salt: "_ascii'5a17'",
+            keyed: None,
             hex: 12,
             flavour: Flavour::Mariadb,
         };

@@ -4,6 +4,7 @@ use super::super::identity::HEX_DIGITS;
 use super::super::pattern::Pattern;
 use super::super::problem::Problem;
 use super::super::render::Cast;
+use super::super::resolve::Ruled;
 use super::expression::literal;
 use super::options::{OptionValue, Options, Refusal, missing, wrong};
 use super::room::{
@@ -26,13 +27,8 @@ pub enum Fixed {
 
 pub(super) fn make(options: &mut Options<'_>) -> Result<Mask, Refusal> {
     let value = options.take("value").ok_or_else(|| missing("fixed", "value", "value = \"…\""))?;
-    Ok(Mask::Fixed(match value {
-        OptionValue::Text(text) => Fixed::Text(text.clone()),
-        OptionValue::Integer(number) => Fixed::Number(number.to_string()),
-        OptionValue::Decimal(number) if is_plain(number) => Fixed::Number(number.replace('_', "")),
-        OptionValue::Boolean(flag) => Fixed::Boolean(*flag),
-        other => return Err(wrong("value", "a string, a number or a boolean", other)),
-    }))
+    let fixed = Fixed::of(value).ok_or_else(|| wrong("value", "a string, a number or a boolean", value))?;
+    Ok(Mask::Fixed(fixed))
 }
 
 /// Not `inf`, not `nan`.
@@ -41,6 +37,28 @@ fn is_plain(number: &str) -> bool {
 }
 
 impl Fixed {
+    /// None for what is no single value.
+    pub(super) fn of(value: &OptionValue) -> Option<Self> {
+        Some(match value {
+            OptionValue::Text(text) => Self::Text(text.clone()),
+            OptionValue::Integer(number) => Self::Number(number.to_string()),
+            OptionValue::Decimal(number) if is_plain(number) => Self::Number(number.replace('_', "")),
+            OptionValue::Boolean(flag) => Self::Boolean(*flag),
+            _ => return None,
+        })
+    }
+
+    /// Whether values can be written for the column at all.
+    pub(super) fn column_is_possible(one: &Ruled<'_>) -> Result<(), Problem> {
+        if matches!(
+            one.column.data_type.as_str(),
+            "set" | "bit" | "time" | "year" | "uuid" | "inet4" | "inet6"
+        ) {
+            return Err(cannot_hold(one));
+        }
+        known_charset(one)
+    }
+
     fn number(&self) -> Option<&str> {
         match self {
             Self::Text(_) => None,
@@ -49,7 +67,7 @@ impl Fixed {
         }
     }
 
-    fn text(&self) -> Option<&str> {
+    pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             Self::Number(number) => Some(number),
@@ -67,7 +85,7 @@ impl Fixed {
     }
 
     /// What a column of that type cannot do with it; none if it can hold it.
-    fn misfit(&self, column: &Column) -> Option<String> {
+    pub(super) fn misfit(&self, column: &Column) -> Option<String> {
         let kind = column.data_type.as_str();
         if column.is_text() {
             return self.text().map_or_else(|| Some("a text".to_owned()), |text| misfit_text(text, column));
@@ -197,10 +215,7 @@ fn members(column: &Column) -> Vec<String> {
 impl Behaviour for Fixed {
     fn fit(&self, place: &Place<'_>) -> Result<u64, Problem> {
         let column = place.one.column;
-        if matches!(column.data_type.as_str(), "set" | "bit" | "time" | "year" | "uuid" | "inet4" | "inet6") {
-            return Err(cannot_hold(place.one));
-        }
-        known_charset(place.one)?;
+        Self::column_is_possible(place.one)?;
         match self.misfit(column) {
             None => Ok(HEX_DIGITS),
             Some(takes) => {

@@ -4,9 +4,10 @@ use super::super::identity::HEX_DIGITS;
 use super::super::problem::Problem;
 use super::super::render::Cast;
 use super::expression::literal;
+use super::ip::Ip;
 use super::options::{OptionValue, Options, Refusal, missing, wrong};
 use super::room::{cannot_hold, known_charset};
-use super::{Behaviour, Mask, Own, Place, Row, Unchanged, parse};
+use super::{Behaviour, Mask, Own, Place, Reading, Row, Unchanged, parse};
 use crate::schema::{Column, Flavour};
 use std::collections::BTreeSet;
 
@@ -19,7 +20,7 @@ const STARS_MAX: usize = 2;
 
 const OPTION: &str = "paths";
 /// Types that need the old value or the column: at a path they are refused before their options are asked for.
-const NEVER_INSIDE: [&str; 6] = ["sql", "keep", "truncate", "json", "shift", "noise"];
+const NEVER_INSIDE: [&str; 7] = ["sql", "keep", "truncate", "json", "shift", "noise", "digits"];
 const HOW: &str = "write paths like $.email, $.\"first name\", $.phones[0] or $.contacts[*].email";
 
 /// Paths and their masks, in the order of the configuration.
@@ -79,8 +80,8 @@ fn inner(rule: &OptionValue) -> Result<Mask, Refusal> {
         return Err(Refusal::of(OPTION, "has `exclude` or `where` at a path", hint));
     }
     match &parsed.mask {
-        Mask::Null | Mask::Fixed(_) => Ok(parsed.mask),
-        mask if mask.pieces().is_some() => Ok(parsed.mask),
+        Mask::Null | Mask::Fixed(_) | Mask::Invented(_) | Mask::Pick(_) | Mask::Ip => Ok(parsed.mask),
+        mask if mask.pieces(false).is_some() => Ok(parsed.mask),
         mask => Err(not_inside(mask.name())),
     }
 }
@@ -89,7 +90,8 @@ fn not_inside(name: &str) -> Refusal {
     Refusal::of(
         OPTION,
         format!("has the type `{name}` at a path"),
-        "inside documents there are email, name, phone, text, hash, null, address, local_ip and fixed",
+        "inside documents there are email, name, phone, text, hash, null, address, local_ip, fixed, pick, ip, \
+         first_name, last_name, full_name, street, city and company",
     )
 }
 
@@ -187,12 +189,20 @@ fn exists(document: &str, path: &str, flavour: Flavour) -> String {
 }
 
 impl Json {
-    /// A value that JSON functions take for what it is: a text, a number, `true`, `null`.
-    fn new_value(mask: &Mask, row: Row<'_>) -> String {
+    /// A value that JSON functions take for what it is: a text, a number, `true`, `null`. `old` is the one in the
+    /// document, as a text.
+    fn new_value(mask: &Mask, old: &str, row: Row<'_>) -> String {
+        let row = Row { keyed: row.keyed.map(|_| Reading::inside_document()), ..row };
         let value = match mask {
             Mask::Fixed(fixed) => fixed.json(),
-            other => match other.pieces() {
-                Some(pieces) => format!("CONVERT({} USING utf8mb4)", pieces.sql(row)),
+            Mask::Pick(pick) => return format!("JSON_EXTRACT({}, '$')", pick.json(old, row)),
+            Mask::Invented(invented) => format!("CONVERT({} USING utf8mb4)", invented.sql(old, row)),
+            Mask::Ip => format!("CONVERT({} USING utf8mb4)", Ip::text(old, row)),
+            other => match other.pieces(row.keyed.is_some()) {
+                Some(pieces) => {
+                    let hex = if row.keyed.is_some() { pieces.most_digits() } else { row.hex };
+                    format!("CONVERT({} USING utf8mb4)", pieces.sql(old, Row { hex, ..row }))
+                }
                 None => return "JSON_EXTRACT('[null]', '$[0]')".to_owned(),
             },
         };
@@ -204,11 +214,12 @@ impl Json {
         self.paths
             .iter()
             .flat_map(|(path, mask)| {
-                let value = Self::new_value(mask, row);
                 path.expanded().into_iter().map(move |steps| {
                     let path = path_sql(&steps);
+                    let old = format!("JSON_EXTRACT({document}, {path})");
+                    let value = Self::new_value(mask, &format!("JSON_UNQUOTE({old})"), row);
                     format!(
-                        "{path}, CASE WHEN JSON_TYPE(JSON_EXTRACT({document}, {path})) = 'NULL' \
+                        "{path}, CASE WHEN JSON_TYPE({old}) = 'NULL' \
                          THEN JSON_EXTRACT('[null]', '$[0]') ELSE {value} END"
                     )
                 })
@@ -270,12 +281,14 @@ impl Behaviour for Json {
     }
 
     fn reads_identity(&self) -> bool {
-        self.paths.iter().any(|(_, mask)| mask.behaviour().reads_identity())
+        self.paths.iter().any(|(_, mask)| mask.behaviour(false).reads_identity())
     }
 
     fn unchanged(&self, _column: &Column, _own: &Own<'_>, _row: Row<'_>) -> Unchanged {
-        // Two random addresses may be the same.
-        match self.paths.iter().any(|(_, mask)| *mask == Mask::LocalIp) {
+        // What is chosen of few may be what was there.
+        let by_chance =
+            |mask: &Mask| matches!(mask, Mask::LocalIp | Mask::Ip | Mask::Invented(_) | Mask::Pick(_));
+        match self.paths.iter().any(|(_, mask)| by_chance(mask)) {
             true => Unchanged::Unknown,
             false => Unchanged::WhereMasked,
         }
@@ -302,7 +315,7 @@ mod tests {
     }
 
     fn row(flavour: Flavour) -> Row<'static> {
-        Row { identity: &Identity::Random, refs: Refs::Bare, salt: "5a17", hex: 12, flavour }
+        Row { identity: &Identity::Random, refs: Refs::Bare, salt: "5a17", hex: 12, flavour, keyed: None }
     }
 
     #[test]

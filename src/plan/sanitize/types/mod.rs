@@ -3,11 +3,17 @@
 //! table, a variant, and a behaviour.
 
 mod date;
+mod digits;
 mod expression;
 mod fixed;
+mod invented;
+mod ip;
 mod json;
+mod keyed;
+mod lists;
 mod number;
 mod options;
+mod pick;
 mod pieces;
 mod room;
 mod seed;
@@ -15,39 +21,46 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod text;
+mod token;
 mod tokens;
 mod words;
 
 pub use date::Shift;
 pub use expression::Expression;
 pub use fixed::Fixed;
+pub use invented::Invented;
 pub use json::Json;
 pub use number::Noise;
 pub use options::{OptionSpec, OptionValue, Refusal};
+pub use pick::Pick;
 pub use text::{Keep, Truncate};
+pub use token::Token;
 
+pub(super) use keyed::Reading;
 pub(super) use pieces::{DISTINCT_HEX, Null, Pieces, ascii, random_hex};
 pub(super) use room::{integer_range, problem};
 
 use super::identity::{Identity, Refs};
 use super::nearest::nearest;
-use super::pattern::Token;
+use super::pattern;
 use super::problem::Problem;
 use super::resolve::Ruled;
 use crate::schema::{Column, Flavour};
+use digits::Digits;
+use ip::Ip;
 use options::{Options, missing};
 use std::fmt;
 
 /// How a column is sanitized.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Mask {
-    /// A random address at `example.test`.
+    /// A random address at `example.test`; with a key made of the old value.
     Email,
-    /// `User_` and the row's identity.
+    /// `User_` and the row's identity; with a key, digits made of the old value.
     Name,
-    /// `+1555` and the row's identity, seven digits at least.
+    /// `+1555` and the row's identity, seven digits at least; with a key, digits made of the old value.
     Phone,
-    /// `text_` and 32 random hex digits.
+    /// `text_` and 32 hex digits, random or made of the old value.
     Text,
     /// A bcrypt hash, the same in every row.
     Hash {
@@ -56,10 +69,12 @@ pub enum Mask {
     },
     /// NULL.
     Null,
-    /// The row's identity and `Example St`.
+    /// The row's identity and `Example St`; with a key, digits made of the old value.
     Address,
     /// A random address in 192.168.0.0/16.
     LocalIp,
+    /// Hex digits.
+    Token(Token),
     /// An SQL expression of the row.
     Sql(Expression),
     /// The same value in every row.
@@ -74,6 +89,14 @@ pub enum Mask {
     Shift(Shift),
     /// Another number near by.
     Noise(Noise),
+    /// A name, an address or a company from built-in lists.
+    Invented(Invented),
+    /// One of the configuration's values.
+    Pick(Pick),
+    /// An IP address of the ranges for documentation.
+    Ip,
+    /// The old value with other digits.
+    Digits,
 }
 
 /// One mask type of the configuration.
@@ -112,6 +135,7 @@ pub const TYPES: &[MaskType] = &[
     MaskType { name: "null", options: &[], make: |_| Ok(Mask::Null) },
     MaskType { name: "address", options: &[], make: |_| Ok(Mask::Address) },
     MaskType { name: "local_ip", options: &[], make: |_| Ok(Mask::LocalIp) },
+    MaskType { name: "token", options: &[spec("length", "a whole number")], make: token::make },
     MaskType { name: "sql", options: &[spec("expression", "a string")], make: sql::make },
     MaskType {
         name: "fixed",
@@ -154,6 +178,15 @@ pub const TYPES: &[MaskType] = &[
             Ok(Mask::Noise(Noise { percent }))
         },
     },
+    MaskType { name: "first_name", options: &[], make: |_| Ok(Mask::Invented(Invented::FirstName)) },
+    MaskType { name: "last_name", options: &[], make: |_| Ok(Mask::Invented(Invented::LastName)) },
+    MaskType { name: "full_name", options: &[], make: |_| Ok(Mask::Invented(Invented::FullName)) },
+    MaskType { name: "street", options: &[], make: |_| Ok(Mask::Invented(Invented::Street)) },
+    MaskType { name: "city", options: &[], make: |_| Ok(Mask::Invented(Invented::City)) },
+    MaskType { name: "company", options: &[], make: |_| Ok(Mask::Invented(Invented::Company)) },
+    MaskType { name: "pick", options: &[spec("values", "a list of strings or numbers")], make: pick::make },
+    MaskType { name: "ip", options: &[], make: |_| Ok(Mask::Ip) },
+    MaskType { name: "digits", options: &[], make: |_| Ok(Mask::Digits) },
 ];
 
 /// What a rule says: its type with its options, and what every type has.
@@ -220,9 +253,12 @@ impl<'a> Own<'a> {
 pub(super) struct Row<'a> {
     pub identity: &'a Identity,
     pub refs: Refs<'a>,
+    /// SQL of what salts the hash of an identity.
     pub salt: &'a str,
-    /// Hex digits of an identity that is not a number.
+    /// Hex digits of an identity that is not a number, or of a keyed hash.
     pub hex: u64,
+    /// How the old value is read where masks are functions of it; none where they are made anew.
+    pub keyed: Option<Reading>,
     pub flavour: Flavour,
 }
 
@@ -233,6 +269,8 @@ pub(super) struct Place<'a> {
     pub own: Own<'a>,
     pub identity: &'a Identity,
     pub in_unique_index: bool,
+    /// Whether masks are functions of old values.
+    pub keyed: bool,
 }
 
 /// Whether results tell rows apart.
@@ -284,8 +322,8 @@ pub(super) trait Behaviour {
     }
 
     /// What results look like when the identity is a number.
-    fn shape(&self) -> Vec<Token> {
-        vec![Token::Any]
+    fn shape(&self) -> Vec<pattern::Token> {
+        vec![pattern::Token::Any]
     }
 
     fn unchanged(&self, column: &Column, own: &Own<'_>, row: Row<'_>) -> Unchanged;
@@ -304,6 +342,7 @@ impl Mask {
             Self::Null => "null",
             Self::Address => "address",
             Self::LocalIp => "local_ip",
+            Self::Token(_) => "token",
             Self::Sql(_) => "sql",
             Self::Fixed(_) => "fixed",
             Self::Keep(_) => "keep",
@@ -311,11 +350,17 @@ impl Mask {
             Self::Json(_) => "json",
             Self::Shift(_) => "shift",
             Self::Noise(_) => "noise",
+            Self::Invented(invented) => invented.name(),
+            Self::Pick(_) => "pick",
+            Self::Ip => "ip",
+            Self::Digits => "digits",
         }
     }
 
-    pub(super) fn behaviour(&self) -> &dyn Behaviour {
+    /// What it does with a column; `keyed`: where masks are functions of old values.
+    pub(super) fn behaviour(&self, keyed: bool) -> &dyn Behaviour {
         match self {
+            Self::Token(token) => token,
             Self::Sql(expression) => expression,
             Self::Fixed(fixed) => fixed,
             Self::Keep(keep) => keep,
@@ -323,16 +368,30 @@ impl Mask {
             Self::Json(json) => json,
             Self::Shift(shift) => shift,
             Self::Noise(noise) => noise,
-            other => match other.pieces() {
+            Self::Invented(invented) => invented,
+            Self::Pick(pick) => pick,
+            Self::Ip => &Ip,
+            Self::Digits => &Digits,
+            other => match other.pieces(keyed) {
                 Some(pieces) => pieces,
                 None => &Null,
             },
         }
     }
 
+    /// Whether, with a key, its results are functions of the old values, and differ where those did.
+    pub(super) fn follows_value(&self) -> bool {
+        matches!(self, Self::Email | Self::Name | Self::Phone | Self::Text | Self::Address | Self::Token(_))
+    }
+
     /// The pieces of a mask that is put together from such.
-    pub(super) fn pieces(&self) -> Option<&'static Pieces> {
+    pub(super) fn pieces(&self, keyed: bool) -> Option<&'static Pieces> {
         Some(match self {
+            Self::Email if keyed => &pieces::KEYED_EMAIL,
+            Self::Name if keyed => &pieces::KEYED_NAME,
+            Self::Phone if keyed => &pieces::KEYED_PHONE,
+            Self::Text if keyed => &pieces::KEYED_TEXT,
+            Self::Address if keyed => &pieces::KEYED_ADDRESS,
             Self::Email => &pieces::EMAIL,
             Self::Name => &pieces::NAME,
             Self::Phone => &pieces::PHONE,

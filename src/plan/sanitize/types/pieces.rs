@@ -1,12 +1,12 @@
 //! Masks that are put together from pieces. From a mask's pieces follow the SQL expression, the longest result,
 //! whether results are distinct by construction, and what they look like.
 
-use super::super::identity::{HEX_DIGITS, Identity, Refs};
+use super::super::identity::{HEX_DIGITS, Identity};
 use super::super::pattern::Token;
 use super::super::problem::Problem;
 use super::super::render::Cast;
 use super::room::{problem, room};
-use super::{Behaviour, Distinct, Own, Place, Row, Unchanged};
+use super::{Behaviour, Distinct, Own, Place, Reading, Row, Unchanged};
 use crate::schema::Column;
 
 /// A part of a masked value. All of them are ASCII, lower case where they are hexadecimal (so that collations that
@@ -25,6 +25,10 @@ enum Piece {
     PaddedId(u64),
     /// A random whole number between the two, both included.
     Number(u64, u64),
+    /// Hex digits of the keyed hash of the old value: so many, or fewer where the column is short.
+    Keyed(&'static str, u64),
+    /// Decimal digits of the keyed hash of the old value.
+    KeyedDigits(&'static str),
 }
 
 /// The pieces of one mask, in order.
@@ -46,6 +50,18 @@ pub(super) const UNUSABLE_HASH: Pieces = Pieces(&[Piece::Text(UNUSABLE)]);
 pub(super) const ADDRESS: Pieces = Pieces(&[Piece::Id, Piece::Text(" Example St")]);
 pub(super) const LOCAL_IP: Pieces =
     Pieces(&[Piece::Text("192.168."), Piece::Number(0, 255), Piece::Text("."), Piece::Number(1, 254)]);
+
+pub(super) const KEYED_EMAIL: Pieces = Pieces(&[Piece::Keyed("email", 32), Piece::Text("@example.test")]);
+pub(super) const KEYED_NAME: Pieces = Pieces(&[Piece::Text("User_"), Piece::Keyed("name", DISTINCT_HEX)]);
+pub(super) const KEYED_PHONE: Pieces = Pieces(&[Piece::Text("+1555"), Piece::KeyedDigits("phone")]);
+pub(super) const KEYED_TEXT: Pieces = Pieces(&[Piece::Text("text_"), Piece::Keyed("text", 32)]);
+pub(super) const KEYED_ADDRESS: Pieces =
+    Pieces(&[Piece::Keyed("address", DISTINCT_HEX), Piece::Text(" Example St")]);
+
+/// Decimal digits of a keyed phone number.
+const PHONE_DIGITS: u64 = 10;
+/// The same where they have to keep rows apart: 83 bits.
+const DISTINCT_PHONE_DIGITS: u64 = 25;
 
 /// Hex digits that keep rows apart in practice: 80 bits.
 pub(in crate::plan::sanitize) const DISTINCT_HEX: u64 = 20;
@@ -78,23 +94,54 @@ impl Pieces {
         self.0.iter().map(|piece| piece.width(identity, hex)).sum()
     }
 
-    /// The SQL of a new value, not yet in the column's character set.
-    pub(in crate::plan::sanitize) fn sql(&self, row: Row<'_>) -> String {
-        let pieces: Vec<_> =
-            self.0.iter().map(|piece| piece.sql(row.identity, row.refs, row.salt, row.hex)).collect();
+    /// The SQL of a new value, not yet in the column's character set; `old` is that of the old one.
+    pub(in crate::plan::sanitize) fn sql(&self, old: &str, row: Row<'_>) -> String {
+        let pieces: Vec<_> = self.0.iter().map(|piece| piece.sql(old, row)).collect();
         match pieces.as_slice() {
             [one] => one.clone(),
             many => format!("CONCAT({})", many.join(", ")),
         }
     }
 
+    /// How many digits of a keyed hash there may be, the most first; none where there is no such hash.
+    fn keyed_digits(&self, in_unique_index: bool) -> Option<Vec<u64>> {
+        self.0.iter().find_map(|piece| match piece {
+            Piece::Keyed(_, most) if in_unique_index => Some(vec![*most, DISTINCT_HEX]),
+            Piece::Keyed(_, most) => Some(vec![*most, DISTINCT_HEX, HEX_DIGITS]),
+            Piece::KeyedDigits(_) if in_unique_index => Some(vec![DISTINCT_PHONE_DIGITS]),
+            Piece::KeyedDigits(_) => Some(vec![PHONE_DIGITS]),
+            _ => None,
+        })
+    }
+
+    /// How many digits of a keyed hash results have where there is room for them.
+    pub(in crate::plan::sanitize) fn most_digits(&self) -> u64 {
+        self.keyed_digits(false).and_then(|digits| digits.first().copied()).unwrap_or(HEX_DIGITS)
+    }
+
+    /// How many digits of a keyed hash the column holds.
+    fn fit_keyed(&self, place: &Place<'_>, digits: &[u64]) -> Result<u64, Problem> {
+        let room = room(place.one)?;
+        let fits = |digits: &&u64| self.width(place.identity, **digits) <= room;
+        digits.iter().find(fits).copied().ok_or_else(|| {
+            let mask = &place.one.rule.mask;
+            let needed = digits.last().map_or(0, |least| self.width(place.identity, *least));
+            let why = if place.in_unique_index { " in a unique index, with a key" } else { " with a key" };
+            let is = format!("holds {room} characters, results of `{mask}` have {needed}{why}");
+            problem(place.one, &is, "widen the column or use another type, such as `token`")
+        })
+    }
+
     fn is_random(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Uuid | Piece::RandomHex(_)))
+        self.0.iter().any(|piece| matches!(piece, Piece::Uuid | Piece::RandomHex(_) | Piece::Keyed(..)))
     }
 }
 
 impl Behaviour for Pieces {
     fn fit(&self, place: &Place<'_>) -> Result<u64, Problem> {
+        if let Some(digits) = self.keyed_digits(place.in_unique_index) {
+            return self.fit_keyed(place, &digits);
+        }
         let (mask, identity) = (&place.one.rule.mask, place.identity);
         let room = room(place.one)?;
         let shortest = if place.in_unique_index { DISTINCT_HEX } else { HEX_DIGITS };
@@ -112,7 +159,7 @@ impl Behaviour for Pieces {
     }
 
     fn value(&self, column: &Column, _own: &Own<'_>, row: Row<'_>) -> String {
-        Cast::of(column).wrap(&self.sql(row))
+        Cast::of(column).wrap(&self.sql(&row.refs.column(&column.name), row))
     }
 
     fn reads_identity(&self) -> bool {
@@ -137,7 +184,11 @@ impl Behaviour for Pieces {
             match piece {
                 Piece::Text(text) => shape.extend(text.to_lowercase().chars().map(Token::One)),
                 Piece::Id | Piece::PaddedId(_) => shape.push(Token::Digits),
-                Piece::Uuid | Piece::RandomHex(_) | Piece::Number(..) => shape.push(Token::Any),
+                Piece::Uuid
+                | Piece::RandomHex(_)
+                | Piece::Number(..)
+                | Piece::Keyed(..)
+                | Piece::KeyedDigits(_) => shape.push(Token::Any),
             }
         }
         shape
@@ -158,7 +209,7 @@ impl Behaviour for Pieces {
 }
 
 fn reason(place: &Place<'_>) -> &'static str {
-    if !place.one.rule.mask.behaviour().reads_identity() {
+    if !place.one.rule.mask.behaviour(place.keyed).reads_identity() {
         ""
     } else if place.identity.is_number() {
         " (with the widest number that the identity may have)"
@@ -178,6 +229,7 @@ impl Piece {
             Self::Id => identity.width(hex),
             Self::PaddedId(digits) => identity.width(hex).max(digits),
             Self::Number(_, to) => to.to_string().len() as u64,
+            Self::Keyed(..) | Self::KeyedDigits(_) => hex,
         }
     }
 
@@ -187,17 +239,24 @@ impl Piece {
             Self::RandomHex(digits) => (digits >= DISTINCT_HEX).then_some(DISTINCT_HEX),
             Self::Id => identity.distinct_within(),
             Self::PaddedId(digits) => identity.distinct_within().map(|needed| needed.max(digits)),
+            Self::Keyed(..) => Some(DISTINCT_HEX),
+            Self::KeyedDigits(_) => Some(DISTINCT_PHONE_DIGITS),
             Self::Text(_) | Self::Number(..) => None,
         }
     }
 
-    fn sql(self, identity: &Identity, refs: Refs<'_>, salt: &str, hex: u64) -> String {
+    fn sql(self, old: &str, row: Row<'_>) -> String {
+        let Row { identity, refs, salt, hex, .. } = row;
+        // Only keyed masks have such pieces.
+        let reading = row.keyed.unwrap_or(Reading::Bytes);
         match self {
             Self::Text(text) => ascii(text),
             Self::Uuid => "UUID()".to_owned(),
             Self::RandomHex(digits) => random_hex(digits),
             Self::Id => identity.sql(refs, salt, hex, None),
             Self::PaddedId(digits) => identity.sql(refs, salt, hex, Some(digits)),
+            Self::Keyed(purpose, _) => format!("LEFT({}, {hex})", reading.hash(old, purpose)),
+            Self::KeyedDigits(purpose) => reading.digits(old, purpose, hex),
             Self::Number(0, to) => format!("FLOOR(RAND() * {})", to + 1),
             Self::Number(from, to) => format!("{from} + FLOOR(RAND() * {})", to - from + 1),
         }
@@ -217,6 +276,7 @@ pub(in crate::plan::sanitize) fn random_hex(digits: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::identity::Refs;
     use super::super::Mask;
     use super::*;
     use crate::schema::Flavour;
@@ -246,10 +306,39 @@ mod tests {
                 15,
             ),
         ] {
-            let row =
-                Row { identity: &number(), refs: Refs::Bare, salt: "ab", hex: 12, flavour: Flavour::Mariadb };
-            assert_eq!(mask.pieces().unwrap().sql(row), sql, "{mask}");
-            assert_eq!(mask.pieces().unwrap().width(&number(), 12), width, "{mask}");
+            let pieces = mask.pieces(false).unwrap();
+            assert_eq!(pieces.sql("`c`", row(&number(), 12, None)), sql, "{mask}");
+            assert_eq!(pieces.width(&number(), 12), width, "{mask}");
+        }
+    }
+
+    fn row(identity: &Identity, hex: u64, keyed: Option<Reading>) -> Row<'_> {
+        Row { identity, refs: Refs::Bare, salt: "ab", hex, flavour: Flavour::Mariadb, keyed }
+    }
+
+    #[test]
+    fn with_a_key_types_are_functions_of_the_old_value() {
+        let hash = |purpose| Reading::Bytes.hash("`c`", purpose);
+        let phone = |digits| Reading::Bytes.digits("`c`", "phone", digits);
+        for (mask, hex, sql, width, within) in [
+            (Mask::Email, 32, format!("CONCAT(LEFT({}, 32), _ascii'@example.test')", hash("email")), 45, 20),
+            (Mask::Name, 20, format!("CONCAT(_ascii'User_', LEFT({}, 20))", hash("name")), 25, 25),
+            (Mask::Phone, 10, format!("CONCAT(_ascii'+1555', {})", phone(10)), 15, 30),
+            (Mask::Phone, 25, format!("CONCAT(_ascii'+1555', {})", phone(25)), 30, 30),
+            (Mask::Text, 32, format!("CONCAT(_ascii'text_', LEFT({}, 32))", hash("text")), 37, 25),
+            (
+                Mask::Address,
+                20,
+                format!("CONCAT(LEFT({}, 20), _ascii' Example St')", hash("address")),
+                31,
+                20,
+            ),
+        ] {
+            let pieces = mask.pieces(true).unwrap();
+            assert_eq!(pieces.sql("`c`", row(&Identity::Random, hex, Some(Reading::Bytes))), sql, "{mask}");
+            assert_eq!(pieces.width(&Identity::Random, hex), width, "{mask}");
+            assert_eq!(mask.behaviour(true).distinct(&Identity::Random, hex), Distinct::Within(within));
+            assert!(!mask.behaviour(true).reads_identity(), "{mask}");
         }
     }
 
@@ -265,7 +354,7 @@ mod tests {
             (Mask::Address, Distinct::Within(10)),
             (Mask::LocalIp, Distinct::No),
         ] {
-            assert_eq!(mask.behaviour().distinct(&number(), 12), within, "{mask}");
+            assert_eq!(mask.behaviour(false).distinct(&number(), 12), within, "{mask}");
         }
     }
 
