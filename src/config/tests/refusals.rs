@@ -68,15 +68,6 @@ fn shape_is_checked_for_the_whole_file() {
 }
 
 #[test]
-fn every_key_of_a_feature_to_come_is_refused_by_name() {
-    for key in keys::KEYS.iter().filter(|key| !key.is_built()) {
-        let (message, _) = refusal(file(&format!("[{}]\n{} = 1", key.table(), key.name())));
-        let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
-        assert!(message.starts_with(&expected), "{message}");
-    }
-}
-
-#[test]
 fn rules_have_a_type_and_options_of_a_shape() {
     let table = [
         (
