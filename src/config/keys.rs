@@ -1,5 +1,5 @@
-//! Every key of `backfill.toml` in one table: its place and its shape. A key is here only when it is enforced, because a
-//! setting that is silently ignored is a leak waiting to happen.
+//! Every key of `backfill.toml` in one table: its place and its shape. Any other is refused, because a setting that is
+//! silently ignored is a leak waiting to happen.
 
 /// What a value may look like. Ranges and meanings are checked later, by the command that uses the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
