@@ -246,7 +246,7 @@ impl<'a> Ground<'a> {
                     assert_refusal(&error);
                     return Ok(graphs.iter().map(|graph| resolve(&graph.model)).collect());
                 }
-                found => KeptBy::Select(found?),
+                found => KeptBy::Select(Box::new(found?)),
             },
         };
         let mut found = Vec::new();
@@ -283,7 +283,7 @@ impl<'a> Ground<'a> {
 
 enum KeptBy {
     Workspace((Workspace, subset::KeyTables)),
-    Select(Selected),
+    Select(Box<Selected>),
 }
 
 /// Under which circumstances graphs are run.

@@ -98,7 +98,7 @@ fn edge_id(edge: &Edge) -> Vec<String> {
 impl BaseRows {
     fn record(&self, position: u64) -> Result<Vec<Option<Vec<u8>>>> {
         let mut cursor = self.rows.behind(position)?;
-        let record = cursor.next()?.ok_or_else(|| Error::internal("a row that was not read"))?;
+        let record = cursor.next_key()?.ok_or_else(|| Error::internal("a row that was not read"))?;
         self.layout.shape().decode(record)
     }
 }
@@ -190,7 +190,7 @@ impl Engine<'_> {
         let left = choice.most.map_or(u64::MAX, |most| most.saturating_sub(better.rows()));
         let better = better.finish()?;
         let mut cursor = better.cursor();
-        while let Some(row) = cursor.next()? {
+        while let Some(row) = cursor.next_key()? {
             self.found(table, row)?;
         }
         let left = usize::try_from(left).unwrap_or(usize::MAX);
@@ -266,7 +266,7 @@ impl Engine<'_> {
             let mut named = Growing::new(&self.room);
             let mut cursor = base.rows.cursor();
             let mut position = 0;
-            while let Some(record) = cursor.next()? {
+            while let Some(record) = cursor.next_key()? {
                 if let Some(mut key) = part.key(&shape.decode(record)?)? {
                     key.extend(number_key(position));
                     named.insert(&key)?;
@@ -284,7 +284,7 @@ impl Engine<'_> {
         let mut rows = Vec::new();
         if let Some(named) = base.named.get(&edge.reference.referenced_columns) {
             let mut cursor = named.from(name)?;
-            while let Some(position) = cursor.next()?.and_then(|key| key.strip_prefix(name)) {
+            while let Some(position) = cursor.next_key()?.and_then(|key| key.strip_prefix(name)) {
                 rows.push(position.to_vec());
             }
         }
@@ -303,7 +303,7 @@ impl Engine<'_> {
         let mut names = Growing::new(&self.room);
         if let (Some(part), Some(kept)) = (part, self.kept.get(&Name::of(table))) {
             let mut cursor = kept.cursor();
-            while let Some(row) = cursor.next()? {
+            while let Some(row) = cursor.next_key()? {
                 let position = split_number(row).map_or(0, |(position, _)| position);
                 if let Some(key) = part.key(&base.record(position)?)? {
                     names.insert(&key)?;

@@ -236,7 +236,7 @@ impl<'a> Engine<'a> {
                 })?;
                 let parents = parents.finish()?;
                 let mut parents = parents.cursor();
-                while let Some(parent) = parents.next()? {
+                while let Some(parent) = parents.next_key()? {
                     engine.pull_in(edge, parent)?;
                 }
             }
@@ -321,7 +321,7 @@ pub(super) fn ordinal(row: &dyn RowCells) -> Result<usize> {
 pub(super) fn batch(keys: &mut Cursor<'_>, rows: u64) -> Result<Vec<Vec<u8>>> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while (batch.len() as u64) < rows && bytes < BATCH_BYTES {
-        let Some(key) = keys.next()? else { break };
+        let Some(key) = keys.next_key()? else { break };
         bytes += key.len();
         batch.push(key.to_vec());
     }
