@@ -5,6 +5,7 @@
 use backfill::db::RowCells;
 use backfill::plan::checked::{Checked, Checks, Compared, Key};
 use backfill::plan::reference::Reference;
+use backfill::plan::sanitize::Refs;
 use backfill::schema::Column;
 use backfill::server::references::{Recorder, References};
 use backfill::sql::digest::Canon;
@@ -104,7 +105,7 @@ fn recorder(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let references = References::new(checks(references, is_referenced), 3);
-                let mut recorder = Recorder::new(&references, 0, &columns, &mut Vec::new());
+                let mut recorder = Recorder::new(&references, 0, &columns, Refs::Bare, &mut Vec::new());
                 for row in &rows {
                     recorder.row(row).expect("it is recorded");
                 }

@@ -87,8 +87,8 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # update: mask by UPDATE on the copy; copy: mask while copying.
 # mask_at = "update"
 
-# With temp_strategy = "select": tables = LOCK TABLES ... READ while the snapshots of a run open, so that several
-# connections can read one moment; none: nothing is ever locked.
+# For the strategy select. tables: LOCK TABLES ... READ while the snapshots of a run open, so that several connections can
+# read one moment; none: nothing is ever locked.
 # snapshot_lock = "none"
 
 # How DATETIME columns are to be read where limits count days: their offset from UTC.

@@ -13,7 +13,8 @@
 //! - [`references`]: whether the rows fit together.
 //! - [`leak`]: whether what is sent without a rule holds personal data.
 //! - [`checkpoint`]: how far a table was read for sure.
-//! - [`encode`]: rows to frames, read in `steps`; `dumpable`: of which tables; `proof`: masks looked at on the way. [`spool`]: where frames wait. [`stream`]: sends them.
+//! - [`encode`]: rows to frames, read in `steps`; `dumpable`: of which tables; `passage`: what each row
+//!   passes; `proof`: masks looked at on the way. [`spool`]: where frames wait. [`stream`]: sends them.
 
 mod answer;
 pub mod auth;
@@ -30,6 +31,7 @@ pub mod leak;
 mod limits;
 pub mod net;
 mod order;
+mod passage;
 pub mod permits;
 mod proof;
 pub mod references;

@@ -19,8 +19,8 @@ pub const KEYS_MAX: u64 = 10_000;
 const JSON_BYTES_MAX: usize = 512 * 1024;
 /// What the keys are called in a statement.
 const ALIAS: &str = "backfill_keys";
-/// The number of a key in its statement, from 1.
-const ORDINAL: &str = "n";
+/// The number of a key in its statement, from 1. As those of [`cell_name`], no column of a table has that name.
+const ORDINAL: &str = "_backfill_n";
 
 /// How the values of one column are passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,11 @@ impl Passed {
     }
 }
 
+/// The JSON table's own name of the column at that position.
+fn cell_name(at: usize) -> String {
+    format!("_backfill_k{at}")
+}
+
 /// `DECIMAL(40,20)` of `decimal(40,20) unsigned`.
 fn decimal_type(column_type: &str) -> String {
     let end = column_type.find(')').map_or(column_type.len(), |at| at + 1);
@@ -206,7 +211,7 @@ impl KeyTable {
     /// The value of the key's column at that position, to compare with columns of other tables.
     #[must_use]
     pub fn value(&self, at: usize) -> String {
-        let column = column_of(Some(ALIAS), &format!("c{at}"));
+        let column = column_of(Some(ALIAS), &cell_name(at));
         self.columns.get(at).map_or(column.clone(), |passed| passed.value(&column))
     }
 
@@ -221,7 +226,7 @@ impl fmt::Display for KeyTable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "JSON_TABLE('[{}]', '$[*]' COLUMNS ({ORDINAL} FOR ORDINALITY", self.json)?;
         for (at, passed) in self.columns.iter().enumerate() {
-            write!(f, ", c{at} {} PATH '$[{at}]'", passed.declared())?;
+            write!(f, ", {} {} PATH '$[{at}]'", cell_name(at), passed.declared())?;
         }
         write!(f, ")) AS {ALIAS}")
     }
@@ -246,5 +251,125 @@ impl KeyLookup {
             .map(|(at, column)| format!("{} = {}", column_of(alias, column), self.keys.value(at)))
             .collect();
         terms.join(" AND ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::TableName;
+    use crate::sql::select::{Join, JoinKind, Select};
+
+    fn text(charset: &str, collation: &str) -> Column {
+        Column {
+            charset: Some(charset.into()),
+            collation: Some(collation.into()),
+            ..Column::new("c", "varchar(9)")
+        }
+    }
+
+    #[test]
+    fn keys_drive_the_statement() {
+        let mut keys = KeyTable::new(vec![
+            Passed::Integer { unsigned: true },
+            Passed::of(&text("latin1", "latin1_bin")).unwrap(),
+        ]);
+        keys.push([Some(b"18446744073709551615".as_slice()), Some(b"a'\\\xe9")]).unwrap();
+        keys.push([Some(b"0".as_slice()), None]).unwrap();
+        let select = Select {
+            alias: Some("t".into()),
+            keys: Some(KeyLookup {
+                keys,
+                columns: vec!["a".into(), "b".into()],
+                index: Some("PRIMARY".into()),
+            }),
+            joins: vec![Join {
+                kind: JoinKind::Left,
+                table: TableName::qualified("app", "p"),
+                alias: "p".into(),
+                index: None,
+                on: vec!["`p`.`id` = `t`.`p`".into()],
+                inner: None,
+            }],
+            ..Select::all(TableName::qualified("app", "t"), vec![KeyTable::ordinal(), "`t`.`x`".into()])
+        };
+        assert_eq!(
+            select.to_string(),
+            "SELECT `backfill_keys`.`_backfill_n`, `t`.`x` FROM \
+             JSON_TABLE('[[18446744073709551615,\"61275ce9\"],[0,null]]', '$[*]' COLUMNS (_backfill_n FOR ORDINALITY, \
+             _backfill_k0 BIGINT UNSIGNED PATH '$[0]', _backfill_k1 LONGTEXT CHARACTER SET ascii PATH '$[1]')) AS backfill_keys \
+             STRAIGHT_JOIN `app`.`t` AS `t` FORCE INDEX (`PRIMARY`) ON `t`.`a` = `backfill_keys`.`_backfill_k0` AND \
+             `t`.`b` = CONVERT(UNHEX(`backfill_keys`.`_backfill_k1`) USING latin1) COLLATE latin1_bin \
+             LEFT JOIN `app`.`p` AS `p` ON `p`.`id` = `t`.`p`"
+        );
+    }
+
+    #[test]
+    fn every_type_is_passed_so_that_nothing_is_lost() {
+        let passed = |column: &Column, cell: &[u8]| {
+            let passed = Passed::of(column).unwrap();
+            let mut json = String::new();
+            passed.write(cell, &mut json).unwrap();
+            (json, passed.value("k"))
+        };
+        for (column, cell, json, value) in [
+            (Column::new("c", "int(11)"), &b"-5"[..], "-5", "k"),
+            (Column::new("c", "year"), b"2024", "2024", "k"),
+            (Column::new("c", "decimal(40,20) unsigned"), b"0.50", "\"0.50\"", "CAST(k AS DECIMAL(40,20))"),
+            (Column::new("c", "double"), b"1.5e-7", "\"1.5e-7\"", "k"),
+            (Column::new("c", "date"), b"0000-00-00", "\"0000-00-00\"", "CAST(k AS DATE)"),
+            (
+                Column::new("c", "timestamp(3)"),
+                b"2024-01-01 00:00:00.001",
+                "\"2024-01-01 00:00:00.001\"",
+                "CAST(k AS DATETIME(6))",
+            ),
+            (Column::new("c", "time"), b"-838:59:59", "\"-838:59:59\"", "CAST(k AS TIME(6))"),
+            (Column::new("c", "inet6"), b"fe80::1", "\"fe80::1\"", "CAST(k AS INET6)"),
+            (Column::new("c", "bit(13)"), b"\x1f\xff", "\"1fff\"", "CAST(CONV(k, 16, 10) AS UNSIGNED)"),
+            (Column::new("c", "varbinary(9)"), b"\0\"", "\"0022\"", "UNHEX(k)"),
+            (
+                text("sjis", "sjis_bin"),
+                b"\x83\\",
+                "\"835c\"",
+                "CONVERT(UNHEX(k) USING sjis) COLLATE sjis_bin",
+            ),
+            (
+                text("utf8mb4", "utf8mb4_bin"),
+                b"",
+                "\"\"",
+                "CONVERT(UNHEX(k) USING utf8mb4) COLLATE utf8mb4_bin",
+            ),
+        ] {
+            assert_eq!(passed(&column, cell), (json.to_owned(), value.to_owned()), "{}", column.column_type);
+        }
+        assert!(Passed::of(&Column::new("c", "geometry")).is_err());
+    }
+
+    #[test]
+    fn what_could_end_the_json_or_the_literal_is_refused() {
+        for (column, cells) in [
+            ("int", &["", "-", "01", "1]", "1'", "x"][..]),
+            ("decimal(9,2)", &["1\"", "'", "\\", "[1]", "é"]),
+            ("double", &["nan", "1,2", ""]),
+        ] {
+            let passed = Passed::of(&Column::new("c", column)).unwrap();
+            for cell in cells {
+                assert!(passed.write(cell.as_bytes(), &mut String::new()).is_err(), "{column} {cell:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_statement_gets_so_many_keys_and_no_more() {
+        let mut keys = KeyTable::new(vec![Passed::Integer { unsigned: false }]);
+        for _ in 0..KEYS_MAX {
+            assert!(!keys.is_full());
+            keys.push([Some(b"1".as_slice())]).unwrap();
+        }
+        assert!(keys.is_full() && keys.rows() == KEYS_MAX);
+        let mut long = KeyTable::new(vec![Passed::Bytes]);
+        long.push([Some(vec![0; JSON_BYTES_MAX].as_slice())]).unwrap();
+        assert!(long.is_full());
     }
 }

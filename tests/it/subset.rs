@@ -99,6 +99,7 @@ fn an_ended_run_stops(site: &Site<'_>) {
         asked_max = asked_max * 2 + 1;
     }
     assert!(asked_max > 20, "every statement is asked for");
+    assert!(Selected::stops_when_asked(&endpoint, &plan) > 20, "every statement of strategy `select` too");
 }
 
 /// A transaction that has run every kind of statement keeps nobody from writing, at the isolation level that workspaces

@@ -1,10 +1,13 @@
 //! What strategy `select` keeps of a plan, for the tests that know what is right.
 
-use backfill::db::{Endpoint, RowCells};
+use backfill::db::{Connection, Endpoint, Role, RowCells};
 use backfill::error::{Error, Kind, Result};
 use backfill::plan::subset::{SubsetPlan, row_alias};
+use backfill::schema::Flavour;
 use backfill::source::reader::Reader;
 use backfill::source::select::subset::{self, Kept};
+use mysql::prelude::Queryable;
+use mysql::{Conn, Row};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -14,6 +17,7 @@ pub struct Selected {
     kept: Kept,
     /// Rows that a piece is asked for: with few there are many pieces.
     pub piece: u64,
+    flavour: Flavour,
 }
 
 impl Selected {
@@ -21,7 +25,47 @@ impl Selected {
         let mut reader = Reader::open(endpoint, "test", &Arc::default())?;
         assert!(reader.open_snapshot()?, "a snapshot that gives locks back");
         let kept = subset::find(&mut reader, &endpoint.database, plan, &mut || true)?;
-        Ok(Self { reader, kept, piece: 7 })
+        let flavour = Connection::open(endpoint, Role::Source)?.flavour();
+        Ok(Self { reader, kept, piece: 7, flavour })
+    }
+
+    /// Ends the search at its first statement, its second, its fourth and so on, until it is not stopped any more; says
+    /// how many statements that took.
+    pub fn stops_when_asked(endpoint: &Endpoint, plan: &SubsetPlan) -> u64 {
+        let mut asked_max = 0;
+        loop {
+            let mut reader = Reader::open(endpoint, "test", &Arc::default()).unwrap();
+            assert!(reader.open_snapshot().unwrap());
+            let mut asked = 0;
+            let mut go_on = || {
+                asked += 1;
+                asked <= asked_max
+            };
+            match subset::find(&mut reader, &endpoint.database, plan, &mut go_on) {
+                Ok(_) => return asked,
+                Err(error) => assert_eq!(error.kind(), Kind::Busy),
+            }
+            assert_eq!(asked, asked_max + 1, "it is not asked again");
+            asked_max = asked_max * 2 + 1;
+        }
+    }
+
+    /// Looks at how the server reads the kept rows of a table: each row by the index of its key, driven by the keys.
+    pub fn assert_looked_up(&self, conn: &mut Conn, table: &str) {
+        let list = vec![format!("{}.`rid`", row_alias())];
+        let Some(mut reading) = self.kept.reading(table, list).unwrap() else { return };
+        while let Some(piece) = reading.next(10_000).unwrap() {
+            let Some(lookup) = &piece.select.keys else { continue };
+            let flat = if self.flavour == Flavour::Mysql { "EXPLAIN FORMAT=TRADITIONAL" } else { "EXPLAIN" };
+            let rows: Vec<Row> = conn.query(format!("{flat} {}", piece.select)).unwrap();
+            let text =
+                |row: &Row, name: &str| row.get::<Option<String>, _>(name).flatten().unwrap_or_default();
+            let tables: Vec<String> = rows.iter().map(|row| text(row, "table")).collect();
+            assert_eq!(tables, ["backfill_keys", row_alias().as_str()], "{table}");
+            let last = &rows[1];
+            let index = lookup.index.clone().unwrap();
+            assert_eq!((text(last, "type"), text(last, "key")), ("eq_ref".to_owned(), index), "{table}");
+        }
     }
 
     /// The values of a number column in the kept rows of a table, in the order of reading; none of a table that is whole.

@@ -68,7 +68,7 @@ impl Keys {
     pub fn rank(&self, key: &[u8]) -> Result<Option<u64>> {
         let mut cursor = self.from(key)?;
         let rank = cursor.rank;
-        Ok(cursor.next()?.filter(|found| *found == key).map(|_| rank))
+        Ok(cursor.next_key()?.filter(|found| *found == key).map(|_| rank))
     }
 
     /// All keys, in order.
@@ -100,7 +100,7 @@ impl Keys {
     pub fn behind(&self, rank: u64) -> Result<Cursor<'_>> {
         let block = self.blocks.partition_point(|block| block.rank <= rank).saturating_sub(1);
         let mut cursor = self.at_block(block)?;
-        while cursor.rank < rank && cursor.next()?.is_some() {}
+        while cursor.rank < rank && cursor.next_key()?.is_some() {}
         Ok(cursor)
     }
 
@@ -131,7 +131,7 @@ impl Cursor<'_> {
     ///
     /// # Errors
     /// `Internal` when the file cannot be read.
-    pub fn next(&mut self) -> Result<Option<&[u8]>> {
+    pub fn next_key(&mut self) -> Result<Option<&[u8]>> {
         if self.at >= self.records.len() && !self.load()? {
             return Ok(None);
         }
@@ -210,7 +210,7 @@ pub(super) fn merge(room: &Arc<Room>, sets: &[Keys], to_file: bool) -> Result<Ke
     let mut cursors: Vec<Cursor<'_>> = sets.iter().map(Keys::cursor).collect();
     let mut heads = BinaryHeap::new();
     let mut advance = |at: usize, heads: &mut BinaryHeap<Reverse<(Vec<u8>, usize)>>| -> Result<()> {
-        if let Some(key) = cursors[at].next()? {
+        if let Some(key) = cursors[at].next_key()? {
             heads.push(Reverse((key.to_vec(), at)));
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 fn all(keys: &Keys) -> Vec<Vec<u8>> {
     let mut cursor = keys.cursor();
     let mut found = Vec::new();
-    while let Some(key) = cursor.next().unwrap() {
+    while let Some(key) = cursor.next_key().unwrap() {
         found.push(key.to_vec());
     }
     found
@@ -59,7 +59,7 @@ fn an_empty_set_has_nothing() {
     let sorted = set(&room, &[]);
     assert_eq!((sorted.rows(), all(&sorted).len()), (0, 0));
     assert!(!sorted.contains(b"x").unwrap());
-    assert!(sorted.behind(3).unwrap().next().unwrap().is_none());
+    assert!(sorted.behind(3).unwrap().next_key().unwrap().is_none());
 }
 
 #[test]
@@ -141,8 +141,8 @@ proptest! {
         let rank = expected.iter().position(|key| *key == asked).map(|at| at as u64);
         prop_assert_eq!(sorted.rank(&asked).unwrap(), rank);
         let from = expected.iter().find(|key| **key >= asked).cloned();
-        prop_assert_eq!(sorted.from(&asked).unwrap().next().unwrap().map(<[u8]>::to_vec), from);
+        prop_assert_eq!(sorted.from(&asked).unwrap().next_key().unwrap().map(<[u8]>::to_vec), from);
         let next = expected.get(usize::try_from(behind).unwrap()).cloned();
-        prop_assert_eq!(sorted.behind(behind).unwrap().next().unwrap().map(<[u8]>::to_vec), next);
+        prop_assert_eq!(sorted.behind(behind).unwrap().next_key().unwrap().map(<[u8]>::to_vec), next);
     }
 }

@@ -13,7 +13,7 @@ use crate::source::select::keys::{Growing, KeyShape, Keys, number_key, split_num
 use crate::sql::keyset::{KeyLookup, KeyTable, Passed};
 use crate::sql::literal::Form;
 use crate::sql::select::{Select, column_of};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What is known of the rows of a table without a key.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Layout {
         let mut layout = Self::default();
         for edge in &restricted.edges {
             let flag = layout.list.len();
-            layout.list.push(held(edge).map_or_else(|| "1".to_owned(), |held| format!("({held})")));
+            layout.list.push(held(edge, None).map_or_else(|| "1".to_owned(), |held| format!("({held})")));
             layout.columns.push(Column::new("held", "int"));
             let part = layout.add(columns_of(&restricted.source, &edge.reference.columns));
             layout.held.push((edge_id(edge), flag, part));
@@ -62,8 +62,7 @@ impl Layout {
 
     fn add(&mut self, columns: Vec<Column>) -> Part {
         let first = self.list.len();
-        let row = crate::plan::subset::row_alias();
-        self.list.extend(columns.iter().map(|column| exact(column, Some(row.as_str()))));
+        self.list.extend(columns.iter().map(|column| exact(column, None)));
         self.columns.extend(columns.iter().cloned());
         Part { first, columns }
     }
@@ -99,8 +98,21 @@ fn edge_id(edge: &Edge) -> Vec<String> {
 impl BaseRows {
     fn record(&self, position: u64) -> Result<Vec<Option<Vec<u8>>>> {
         let mut cursor = self.rows.behind(position)?;
-        let record = cursor.next()?.ok_or_else(|| Error::internal("a row that was not read"))?;
+        let record = cursor.next_key()?.ok_or_else(|| Error::internal("a row that was not read"))?;
         self.layout.shape().decode(record)
+    }
+}
+
+/// What compares with literals of a form as the column sorts; none where nothing does.
+fn comparable(column: &Column) -> Option<(String, Form)> {
+    let name = column_of(None, &column.name);
+    match column.data_type.as_str() {
+        "enum" | "set" | "bit" => Some((format!("{name} + 0"), Form::Number)),
+        "float" => Some((exact(column, None), Form::Float)),
+        "double" => Some((name, Form::Float)),
+        "time" => Some((name, Form::Quoted)),
+        _ if sorts_as_it_compares(column) => Some((name, Form::of(column).ok()?)),
+        _ => None,
     }
 }
 
@@ -109,6 +121,19 @@ struct Choice {
     /// Whether the row passes, whether it comes before the last wanted ones, whether it is one of the last.
     list: [String; 3],
     most: Option<u64>,
+    /// Whether of the last ones those count first that are read last.
+    down: bool,
+}
+
+impl Choice {
+    /// Adds one of the last wanted ones, of which as many are kept as are wanted.
+    fn add_last(&self, position: u64, last: &mut VecDeque<u64>) {
+        let full = self.most.is_some_and(|most| last.len() as u64 >= most);
+        if full && (!self.down || last.pop_front().is_none()) {
+            return;
+        }
+        last.push_back(position);
+    }
 }
 
 impl Engine<'_> {
@@ -129,16 +154,18 @@ impl Engine<'_> {
         named.sort();
         named.dedup();
         let layout = Layout::of(restricted, named);
-        let choice = match &restricted.base {
-            Some(Base::Wanted(want)) => Some(self.choice(table, restricted, want)?),
-            _ => None,
+        let want = match &restricted.base {
+            Some(Base::Wanted(want)) => Some(&**want),
+            _ => restricted.want.as_ref(),
         };
+        let choice = want.map(|want| self.choice(table, restricted, want)).transpose()?;
         let mut list = layout.list.clone();
         list.extend(choice.iter().flat_map(|choice| choice.list.clone()));
-        let select = Select { scan: true, ..self.context.rows(table, list) };
+        let select = Select { scan: true, ..self.context.own_rows(table, list) };
         let (shape, cells) = (layout.shape(), layout.list.len());
         let (mut rows, mut position) = (Growing::new(&self.room), 0_u64);
-        let (mut better, mut last) = (Growing::new(&self.room), Vec::new());
+        let mut better = Growing::new(&self.room);
+        let mut last = VecDeque::new();
         self.read(&select, |row| {
             let number = position.to_string();
             let front = std::iter::once(Some(number.as_bytes()));
@@ -147,12 +174,10 @@ impl Engine<'_> {
             rows.insert(&record)?;
             if let Some(choice) = &choice {
                 let is = |at: usize| row.cell(cells + at) == Some(b"1");
-                match (is(0), is(1), is(2)) {
-                    (true, true, _) => drop(better.insert(&number_key(position))?),
-                    (true, false, true) if choice.most.is_none_or(|most| (last.len() as u64) < most) => {
-                        last.push(position);
-                    }
-                    _ => {}
+                if is(0) && is(1) {
+                    better.insert(&number_key(position))?;
+                } else if is(0) && is(2) {
+                    choice.add_last(position, &mut last);
                 }
             }
             position += 1;
@@ -161,15 +186,17 @@ impl Engine<'_> {
         let base = BaseRows { rows: rows.finish()?, named: BTreeMap::new(), layout };
         let base = self.name_rows(base)?;
         self.bases.insert(table.to_owned(), base);
-        if let Some(choice) = choice {
-            let left = choice.most.map_or(u64::MAX, |most| most.saturating_sub(better.rows()));
-            let better = better.finish()?;
-            let mut cursor = better.cursor();
-            while let Some(row) = cursor.next()? {
-                self.found(table, row)?;
-            }
-            let left = usize::try_from(left).unwrap_or(usize::MAX);
-            last.iter().take(left).try_for_each(|row| self.found(table, &number_key(*row)).map(|_| ()))?;
+        let Some(choice) = choice else { return Ok(()) };
+        let left = choice.most.map_or(u64::MAX, |most| most.saturating_sub(better.rows()));
+        let better = better.finish()?;
+        let mut cursor = better.cursor();
+        while let Some(row) = cursor.next_key()? {
+            self.found(table, row)?;
+        }
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let pass_over = if choice.down { last.len().saturating_sub(left) } else { 0 };
+        for row in last.into_iter().skip(pass_over).take(left) {
+            self.found(table, &number_key(row))?;
         }
         Ok(())
     }
@@ -183,28 +210,28 @@ impl Engine<'_> {
                 format!("(({}) IS TRUE)", terms.join(" AND "))
             }
         };
-        let all = |passes: String| Choice { list: [passes, "1".to_owned(), "0".to_owned()], most: None };
+        let down = want.descending();
+        let all = |passes| Choice { list: [passes, "1".to_owned(), "0".to_owned()], most: None, down };
         let mut most = want.limit.max_rows;
         if want.limit.percent.is_some() {
-            let mut select = self.context.rows(table, vec!["COUNT(*)".to_owned()]);
+            let mut select = self.context.own_rows(table, vec!["COUNT(*)".to_owned()]);
             select.conditions.clone_from(&want.conditions);
             most = Some(want.limit.wanted_rows(self.number(&select)?));
         }
         let Some(most) = most else { return Ok(all(passes)) };
-        let by = want.ranked_by().and_then(|order| order.first());
-        let Some(by) = by.and_then(|name| restricted.source.column(name)).filter(|_| most > 0) else {
-            return Ok(Choice { list: [passes, "0".to_owned(), "1".to_owned()], most: Some(most) });
+        let Some(by) =
+            want.limit.order_by.as_ref().and_then(|name| restricted.source.column(name)).filter(|_| most > 0)
+        else {
+            return Ok(Choice { list: [passes, "0".to_owned(), "1".to_owned()], most: Some(most), down });
         };
-        if !sorts_as_it_compares(by) && !matches!(by.data_type.as_str(), "float" | "double") {
-            return Err(Error::config(format!(
+        let (name, form) = comparable(by).ok_or_else(|| {
+            Error::config(format!(
                 "[limits.{table}]: strategy `select` cannot order a table without a key by column `{}` ({})",
                 by.name, by.column_type
             ))
-            .hint("order by another column, give the table a primary key, or use the strategy `database`"));
-        }
-        let row = crate::plan::subset::row_alias();
-        let name = column_of(Some(row.as_str()), &by.name);
-        let mut select = self.context.rows(table, vec![exact(by, Some(row.as_str()))]);
+            .hint("order by another column, give the table a primary key, or use the strategy `database`")
+        })?;
+        let mut select = self.context.own_rows(table, vec![name.clone()]);
         select.conditions.clone_from(&want.conditions);
         select.order_by = want.order(std::slice::from_ref(&by.name), |_| name.clone());
         (select.limit, select.offset) = (Some(1), most - 1);
@@ -213,15 +240,15 @@ impl Engine<'_> {
             worst = Some(row.cell(0).map(<[u8]>::to_vec));
             Ok(())
         })?;
-        let down = want.descending();
         let [better, last] = match worst {
             // Fewer than are wanted.
             None => return Ok(all(passes)),
             Some(None) if down => [format!("({name} IS NOT NULL)"), format!("({name} IS NULL)")],
             Some(None) => ["0".to_owned(), format!("({name} IS NULL)")],
             Some(Some(worst)) => {
-                let literal = bound(&[Form::of(by)?], std::iter::once(Some(worst.as_slice())))?;
+                let literal = bound(&[form], std::iter::once(Some(worst.as_slice())))?;
                 let worst = literal.0.into_iter().next().unwrap_or_default();
+                let worst = if by.data_type == "time" { format!("CAST({worst} AS TIME(6))") } else { worst };
                 let better = match down {
                     true => format!("({name} > {worst})"),
                     false => format!("({name} < {worst} OR {name} IS NULL)"),
@@ -229,7 +256,7 @@ impl Engine<'_> {
                 [better, format!("({name} = {worst})")]
             }
         };
-        Ok(Choice { list: [passes, better, last], most: Some(most) })
+        Ok(Choice { list: [passes, better, last], most: Some(most), down })
     }
 
     /// Makes rows quick to find by what references lead to.
@@ -239,7 +266,7 @@ impl Engine<'_> {
             let mut named = Growing::new(&self.room);
             let mut cursor = base.rows.cursor();
             let mut position = 0;
-            while let Some(record) = cursor.next()? {
+            while let Some(record) = cursor.next_key()? {
                 if let Some(mut key) = part.key(&shape.decode(record)?)? {
                     key.extend(number_key(position));
                     named.insert(&key)?;
@@ -257,7 +284,7 @@ impl Engine<'_> {
         let mut rows = Vec::new();
         if let Some(named) = base.named.get(&edge.reference.referenced_columns) {
             let mut cursor = named.from(name)?;
-            while let Some(position) = cursor.next()?.and_then(|key| key.strip_prefix(name)) {
+            while let Some(position) = cursor.next_key()?.and_then(|key| key.strip_prefix(name)) {
                 rows.push(position.to_vec());
             }
         }
@@ -276,7 +303,7 @@ impl Engine<'_> {
         let mut names = Growing::new(&self.room);
         if let (Some(part), Some(kept)) = (part, self.kept.get(&Name::of(table))) {
             let mut cursor = kept.cursor();
-            while let Some(row) = cursor.next()? {
+            while let Some(row) = cursor.next_key()? {
                 let position = split_number(row).map_or(0, |(position, _)| position);
                 if let Some(key) = part.key(&base.record(position)?)? {
                     names.insert(&key)?;

@@ -42,7 +42,7 @@ impl Engine<'_> {
             let kept = self.kept.remove(&Name::of(table)).unwrap_or_else(|| Keys::empty(&self.room));
             let mut left = Growing::new(&self.room);
             let (mut cursor, mut number) = (kept.cursor(), circle.first.get(table).copied().unwrap_or(0));
-            while let Some(key) = cursor.next()? {
+            while let Some(key) = cursor.next_key()? {
                 if !circle.gone.get(number) {
                     left.insert(key)?;
                 }
@@ -65,7 +65,7 @@ impl Engine<'_> {
             let all = Keys::union(&self.room, &sets)?;
             first.insert(table.clone(), rows);
             let mut cursor = sets[0].cursor();
-            while let Some(key) = cursor.next()? {
+            while let Some(key) = cursor.next_key()? {
                 pinned.extend(all.rank(key)?.map(|rank| rows + rank));
             }
             rows += all.rows();
@@ -144,7 +144,9 @@ impl Circle {
             let parent = number_key(parent);
             for (at, pairs) in pairs.iter().enumerate() {
                 let mut cursor = pairs.from(&parent)?;
-                while let Some(rest) = cursor.next()?.and_then(|pair| pair.strip_prefix(parent.as_slice())) {
+                while let Some(rest) =
+                    cursor.next_key()?.and_then(|pair| pair.strip_prefix(parent.as_slice()))
+                {
                     let Some((child, _)) = split_number(rest) else { break };
                     let left = self.several.get_mut(&(at, child)).map_or(0, |left| {
                         *left -= 1;

@@ -1,7 +1,7 @@
 //! The rows of tables without a limit whose parents are kept.
 
 use super::engine::{Engine, key_shape, lookup};
-use super::link::{Context, Link, Name};
+use super::link::{Context, Link, Name, key_cells};
 use crate::error::Result;
 use crate::plan::subset::{Edge, Restricted, row_alias};
 use crate::source::select::keys::Keys;
@@ -30,7 +30,7 @@ impl Engine<'_> {
         }
         let walk = Walk::over(&restricted.table, context.source(table), &restricted.walk)?;
         self.walk(walk, |engine, range| {
-            let mut select = context.rows(table, context.key_cells(restricted));
+            let mut select = context.rows(table, key_cells(restricted, Some(row_alias().as_str())));
             select.walk = Some((restricted.walk.clone(), range));
             engine.list_kept(restricted, select, None)?;
             Ok(false)
@@ -70,12 +70,13 @@ impl Engine<'_> {
         let bytes = PARENT_BYTES.saturating_mul(siblings.max(1));
         let next = |engine: &Self, done, rows| engine.kept_batch(&name, done, rows);
         self.batches(bytes, next, |engine, _, parents| {
-            let select = children_of(context, table, by, parents, context.key_cells(restricted))?;
+            let select =
+                children_of(context, table, by, parents, key_cells(restricted, Some(row_alias().as_str())))?;
             engine.list_kept(restricted, select, Some(by))
         })?;
         let Some(nulls) = &by.nulls else { return Ok(()) };
         let alias = row_alias();
-        let mut bounds = context.rows(table, context.key_cells(restricted));
+        let mut bounds = context.rows(table, key_cells(restricted, Some(row_alias().as_str())));
         let null = |name: &String| format!("{} IS NULL", column_of(Some(alias.as_str()), name));
         bounds.conditions = vec![by.nullable.iter().map(null).collect::<Vec<_>>().join(" OR ")];
         bounds.walk = Some((nulls.clone(), Range::default()));

@@ -5,7 +5,7 @@ use super::kept::Kept;
 use super::link::{Context, Link, Name, columns_of, held};
 use crate::db::RowCells;
 use crate::error::{Context as _, Error, Kind, Result};
-use crate::plan::subset::{Edge, Restricted, Step};
+use crate::plan::subset::{Edge, Restricted, Step, row_alias};
 use crate::source::reader::{Pace, READ_GOAL, Reader};
 use crate::source::select::keys::{Cursor, Growing, KeyShape, Keys, Room};
 use crate::source::walk::Walk;
@@ -227,7 +227,7 @@ impl<'a> Engine<'a> {
                 let mut select = context.rows(table, Vec::new());
                 select.walk = all.walk.clone().map(|key| (key, range.clone()));
                 select.order_by = vec!["NULL".to_owned()];
-                select.conditions = held(edge).into_iter().collect();
+                select.conditions = held(edge, Some(row_alias().as_str())).into_iter().collect();
                 let link = Link::add(&mut select, &context, edge, PARENT, true)?;
                 let mut parents = Growing::new(&engine.room);
                 engine.read(&select, |row| match link.parent(row)? {
@@ -236,7 +236,7 @@ impl<'a> Engine<'a> {
                 })?;
                 let parents = parents.finish()?;
                 let mut parents = parents.cursor();
-                while let Some(parent) = parents.next()? {
+                while let Some(parent) = parents.next_key()? {
                     engine.pull_in(edge, parent)?;
                 }
             }
@@ -299,7 +299,7 @@ impl<'a> Engine<'a> {
         }
         let mut select = context.rows(table, vec![KeyTable::ordinal()]);
         select.keys = Some(lookup(restricted, rows)?);
-        select.conditions = held(edge).into_iter().collect();
+        select.conditions = held(edge, Some(row_alias().as_str())).into_iter().collect();
         let link = Link::add(&mut select, &context, edge, PARENT, must_exist)?;
         let mut found = Vec::new();
         self.read(&select, |row| {
@@ -321,7 +321,7 @@ pub(super) fn ordinal(row: &dyn RowCells) -> Result<usize> {
 pub(super) fn batch(keys: &mut Cursor<'_>, rows: u64) -> Result<Vec<Vec<u8>>> {
     let (mut batch, mut bytes) = (Vec::new(), 0);
     while (batch.len() as u64) < rows && bytes < BATCH_BYTES {
-        let Some(key) = keys.next()? else { break };
+        let Some(key) = keys.next_key()? else { break };
         bytes += key.len();
         batch.push(key.to_vec());
     }

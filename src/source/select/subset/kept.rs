@@ -216,7 +216,7 @@ impl<'a> Positions<'a> {
     }
 
     fn advance(&mut self) -> Result<()> {
-        self.next = self.kept.next()?.and_then(|key| Some(split_number(key)?.0));
+        self.next = self.kept.next_key()?.and_then(|key| Some(split_number(key)?.0));
         Ok(())
     }
 

@@ -24,6 +24,11 @@ impl Name {
     }
 }
 
+/// The cells of the key of rows of `alias`.
+pub(super) fn key_cells(restricted: &Restricted, alias: Option<&str>) -> Vec<String> {
+    restricted.walk.columns.iter().map(|name| column_of(alias, name)).collect()
+}
+
 /// The columns whose values name the parent's rows of a reference.
 pub(super) fn name_of(plan: &SubsetPlan, edge: &Edge) -> Result<(Name, Vec<Column>)> {
     let parent = plan.table(&edge.reference.references)?;
@@ -46,10 +51,9 @@ pub(super) fn exact(column: &Column, alias: Option<&str>) -> String {
     if column.data_type == "float" { format!("{name}*1e0") } else { name }
 }
 
-/// The condition that a row of `t` references something by that edge; none if all do.
-pub(super) fn held(edge: &Edge) -> Option<String> {
-    let alias = row_alias();
-    let column = |name: &String| column_of(Some(alias.as_str()), name);
+/// The condition that a row of `alias` references something by that edge; none if all do.
+pub(super) fn held(edge: &Edge, alias: Option<&str>) -> Option<String> {
+    let column = |name: &String| column_of(alias, name);
     let given = edge.nullable.iter().map(|name| format!("{} IS NOT NULL", column(name)));
     let when = edge.reference.when.iter();
     let when = when.map(|(name, value)| format!("{} = {}", column(name), string_literal(value)));
@@ -113,7 +117,7 @@ impl Link {
         alias: &str,
     ) -> Result<Self> {
         let link = Self::add(select, context, edge, alias, false)?;
-        let held = held(edge).map(|held| {
+        let held = held(edge, Some(row_alias().as_str())).map(|held| {
             select.list.push(format!("({held})"));
             select.list.len() - 1
         });
@@ -183,9 +187,8 @@ impl Context<'_> {
         Select { alias: Some(row_alias().as_str().to_owned()), ..Select::all(self.source(table), list) }
     }
 
-    /// The cells of the key of rows called `t`.
-    pub(super) fn key_cells(&self, restricted: &Restricted) -> Vec<String> {
-        let key = restricted.walk.columns.iter();
-        key.map(|name| column_of(Some(row_alias().as_str()), name)).collect()
+    /// The rows of a table under its own name, which conditions of the configuration may use.
+    pub(super) fn own_rows(&self, table: &str, list: Vec<String>) -> Select {
+        Select::all(self.source(table), list)
     }
 }

@@ -41,9 +41,10 @@ mod want;
 
 pub use kept::{Kept, Piece, Reading};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::plan::subset::SubsetPlan;
 use crate::source::reader::Reader;
+use crate::sql::keyset;
 use engine::Engine;
 use link::Context;
 
@@ -59,5 +60,12 @@ pub fn find(
     plan: &SubsetPlan,
     go_on: &mut dyn FnMut() -> bool,
 ) -> Result<Kept> {
+    let (flavour, version) = reader.version();
+    if !plan.is_empty() && !keyset::is_supported(flavour, version) {
+        return Err(Error::config(format!(
+            "limits with strategy `select` need JSON_TABLE, which {flavour} {version} does not have"
+        ))
+        .hint("MariaDB has it from 10.6 on and MySQL from 8.0.4 on; or use the strategy `database`"));
+    }
     Engine::new(reader, Context { plan, database }, go_on).run()
 }

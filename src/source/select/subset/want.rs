@@ -1,8 +1,9 @@
 //! The wanted rows of drivers.
 
 use super::engine::{Engine, batch, key_shape, lookup};
+use super::link::key_cells;
 use crate::error::Result;
-use crate::plan::subset::{Phase, Restricted, Want, Way, row_alias};
+use crate::plan::subset::{Phase, Restricted, Want, Way};
 use crate::source::select::keys::Growing;
 use crate::source::walk::Walk;
 use crate::sql::keyset::KEYS_MAX;
@@ -12,8 +13,10 @@ impl Engine<'_> {
     /// Lists the wanted rows of a driver.
     pub(super) fn want(&mut self, table: &str) -> Result<()> {
         let restricted = self.context.plan.table(table)?;
-        // Those of a table without a key were listed when it was read.
-        let Some(want) = &restricted.want else { return Ok(()) };
+        let Some(want) = restricted.want.as_ref().filter(|_| restricted.base.is_none()) else {
+            // Those of a table without a key were listed when it was read.
+            return Ok(());
+        };
         let most = self.most(table, restricted, want)?;
         if let (Some(young), Some(most)) = (&want.young, most)
             && !self.are_more_than(table, young, most)?
@@ -35,7 +38,7 @@ impl Engine<'_> {
         let walk = Walk::over(&restricted.table, context.source(table), &restricted.walk)?;
         let mut passing = 0;
         self.walk(walk, |engine, range| {
-            let mut select = context.rows(table, vec!["COUNT(*)".to_owned()]);
+            let mut select = context.own_rows(table, vec!["COUNT(*)".to_owned()]);
             select.conditions.clone_from(&want.conditions);
             select.walk = Some((restricted.walk.clone(), range));
             select.order_by = vec!["NULL".to_owned()];
@@ -47,7 +50,7 @@ impl Engine<'_> {
 
     /// Whether more than `most` rows lie in a part of an index; reads no more than that many entries.
     fn are_more_than(&mut self, table: &str, part: &Phase, most: u64) -> Result<bool> {
-        let mut select = self.context.rows(table, vec!["1".to_owned()]);
+        let mut select = self.context.own_rows(table, vec!["1".to_owned()]);
         select.conditions.clone_from(&part.conditions);
         select.walk = Some((part.key.clone(), Range::default()));
         (select.limit, select.offset) = (Some(1), most);
@@ -71,7 +74,7 @@ impl Engine<'_> {
                 walk.at_most(left);
             }
             self.walk(walk, |engine, range| {
-                let mut select = context.rows(table, context.key_cells(restricted));
+                let mut select = context.own_rows(table, key_cells(restricted, None));
                 select.conditions.clone_from(&phase.conditions);
                 let others = want.conditions.iter().filter(|other| !phase.conditions.contains(other));
                 select.conditions.extend(others.cloned());
@@ -94,23 +97,19 @@ impl Engine<'_> {
         }
         let context = self.context;
         let restricted = context.plan.table(table)?;
-        let best = Best {
-            table,
-            order: want.order(order, |name| column_of(Some(row_alias().as_str()), name)),
-            most,
-        };
+        let best = Best { table, order: want.order(order, |name| column_of(None, name)), most };
         if most > KEYS_MAX / 2 {
             // More than can be chosen among by their keys: one statement, which sorts the whole table.
             let select = Select {
                 conditions: want.conditions.clone(),
-                ..best.of(context.rows(table, context.key_cells(restricted)))
+                ..best.of(context.own_rows(table, key_cells(restricted, None)))
             };
             return self.list(table, &select).map(|_| ());
         }
         let mut noted = Growing::new(&self.room);
         let walk = Walk::over(&restricted.table, context.source(table), &restricted.walk)?;
         self.walk(walk, |engine, range| {
-            let mut select = best.of(context.rows(table, context.key_cells(restricted)));
+            let mut select = best.of(context.own_rows(table, key_cells(restricted, None)));
             select.conditions.clone_from(&want.conditions);
             select.walk = Some((restricted.walk.clone(), range));
             engine.note(restricted, &select, &mut noted)?;
@@ -136,7 +135,7 @@ impl Engine<'_> {
             }
             rows.extend(some);
         }
-        let mut select = best.of(self.context.rows(best.table, self.context.key_cells(restricted)));
+        let mut select = best.of(self.context.own_rows(best.table, key_cells(restricted, None)));
         select.keys = Some(lookup(restricted, &rows)?);
         Ok(select)
     }
