@@ -3,7 +3,7 @@
 //! need the value.
 
 use super::env::Vars;
-use super::keys::{self, NotYet};
+use super::keys;
 use super::parse::{FileSettings, Raw};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;

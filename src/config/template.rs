@@ -55,7 +55,8 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # threads = 8
 
 # Where the copies of a run are kept. database: in a schema of their own; tables: in the source database, under names
-# that begin with _backfill_temp_, for accounts that cannot have another one. BACKFILL_TEMP_STRATEGY.
+# that begin with _backfill_temp_, for accounts that cannot have another one; select: nowhere, rows are masked while they
+# are read, all tables at one moment. BACKFILL_TEMP_STRATEGY.
 # temp_strategy = "database"
 
 # This schema instead of a new one: created when missing, never dropped. BACKFILL_TEMP_DATABASE.
@@ -86,8 +87,8 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # update: mask by UPDATE on the copy; copy: mask while copying.
 # mask_at = "update"
 
-# With temp_strategy = "select": tables = LOCK TABLES ... READ while the snapshots of a run open, so that several
-# connections can read one moment; none: nothing is ever locked.
+# For the strategy select. tables: LOCK TABLES ... READ while the snapshots of a run open, so that several connections can
+# read one moment; none: nothing is ever locked.
 # snapshot_lock = "none"
 
 # How DATETIME columns are to be read where limits count days: their offset from UTC.
@@ -151,6 +152,13 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # the same mask in every table and every pull. 32 characters at least, best in .env: BACKFILL_MASK_KEY. Keep it: with
 # another one every mask is another one. Make one with `openssl rand -hex 32`.
 # key = ""
+
+# Looks at every text of a column without a rule while it is sent: what is also a value that a rule replaces, or looks
+# like an e-mail address, a phone number, a card, an IBAN, an IP address, a token or a password hash, ends the run.
+# leak_check = false
+
+# TABLE.COLUMN, * is any run of characters: columns that the leak check leaves alone.
+# leak_check_except = ["shops.contact"]
 
 # How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
 # fixed, keep, truncate, json, shift, noise, first_name, last_name, full_name, street, city, company, pick, ip, digits.

@@ -4,19 +4,17 @@
 //! A chunk is a half-open key range, read in one pass of several short reads; the walk goes on behind the last key that
 //! was read, so chunks are complete and disjoint by construction. The pool's tasks never wait for anything.
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
 use crate::plan::run::TablePlan;
-use crate::plan::subset::row_alias;
-use crate::server::checkpoint::{Begun, Passed};
+use crate::server::checkpoint::Begun;
 use crate::server::dumpable::Dumpable;
-use crate::server::proof::Proof;
-use crate::server::references::Recorder;
+use crate::server::passage::Passage;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::{Chunk, ChunkWriter};
 use crate::server::steps::{KeptSteps, Steps};
 use crate::source::reader::Reader;
 use crate::sql::TableName;
-use crate::sql::insert::{Batch, BatchLimits, InsertBatch, RowError, Verb};
+use crate::sql::insert::{Batch, BatchLimits};
 use crate::sql::select::Select;
 use crate::wire::frame::{EncodedFrame, FrameId, Packer};
 use crossbeam_channel::{Receiver, bounded};
@@ -60,7 +58,7 @@ impl Encoder {
     /// Reads what a run wants of a table into sealed chunks. `begun` is when the table's first row was read.
     ///
     /// # Errors
-    /// The source's; `Integrity` for a row that no statement can hold; `Busy` when the run was ended.
+    /// The source's; `Integrity` for a row that no statement can hold, and for what the leak check finds; `Busy` when the run was ended.
     pub fn dump(
         &self,
         reader: &mut Reader,
@@ -87,10 +85,7 @@ struct Dump<'a> {
     conditions: Vec<String>,
     steps: Option<Steps>,
     kept: Option<KeptSteps<'a>>,
-    batch: InsertBatch,
-    proof: Proof,
-    recorder: Recorder<'a>,
-    passed: Option<Passed>,
+    passage: Passage<'a>,
     open: Option<OpenChunk>,
     chunks: u32,
     rows: u64,
@@ -106,39 +101,18 @@ impl<'a> Dump<'a> {
         begun: Begun,
     ) -> Result<Self> {
         let mut list = what.list(plan)?;
-        let proof = Proof::new(what.forbidden(), plan, &mut list);
+        let passage = Passage::new(what, run, at, begun, &mut list)?;
         let (from, conditions) = (what.name().clone(), what.conditions(plan));
         let cell = |name: &str| what.cell(plan, name);
-        let steps = |key| Steps::new(from.clone(), key, (plan, &cell), conditions.clone(), &mut list);
+        let steps = |key| Steps::new(from.clone(), key, plan, cell, conditions.clone(), &mut list);
         let steps = what.walk(plan).map(steps).transpose()?;
-        let passed = plan.times.as_ref().map(|times| Passed::new(begun, plan, times, &mut list));
-        let recorder = Recorder::new(&run.references, at, &plan.columns, what.refs(&row_alias()), &mut list);
         if list.is_empty() {
             // A table whose columns are all generated: its rows are counted.
             list.push("1".to_owned());
         }
-        let verb = if plan.since.is_some() { Verb::Replace } else { Verb::Insert };
-        let batch = InsertBatch::new(verb, &plan.table.name, &plan.columns, limits(run.batch));
         let kept = what.kept(plan, &list)?.map(|reading| KeptSteps::new(reading, plan));
         let (open, chunks, rows) = (None, 0, 0);
-        Ok(Self {
-            encoder,
-            run,
-            at,
-            plan,
-            from,
-            list,
-            conditions,
-            steps,
-            kept,
-            batch,
-            proof,
-            recorder,
-            passed,
-            open,
-            chunks,
-            rows,
-        })
+        Ok(Self { encoder, run, at, plan, from, list, conditions, steps, kept, passage, open, chunks, rows })
     }
 
     /// Does one read; says whether there may be more rows.
@@ -156,7 +130,7 @@ impl<'a> Dump<'a> {
             (None, None) => self.read_all(reader, &mut open)?,
         };
         self.run.progress(self.at, self.rows);
-        if more && open.is_full() {
+        if more && open.is_full() && self.passage.is_clean() {
             self.seal(open)?;
         } else {
             self.open = Some(open);
@@ -167,17 +141,14 @@ impl<'a> Dump<'a> {
     fn read_all(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
         let all = Select::all(self.from.clone(), self.list.clone());
         let select = Select { conditions: self.conditions.clone(), ..all };
-        let Self { batch, proof, recorder, passed, encoder, plan, rows, run, .. } = self;
+        let Self { passage, encoder, plan, rows, run, .. } = self;
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
                 if run.is_cancelled() {
                     return Err(Run::cancelled_error());
                 }
                 *rows += 1;
-                proof.row(&row)?;
-                recorder.row(&row)?;
-                passed.iter_mut().for_each(|passed| passed.row(&row));
-                if let Some(full) = push(batch, plan, &row)? {
+                if let Some(full) = passage.row(&row)? {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
             }
@@ -186,17 +157,14 @@ impl<'a> Dump<'a> {
     }
 
     fn read_step(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { batch, proof, recorder, passed, encoder, plan, rows, steps, list, .. } = self;
+        let Self { passage, encoder, plan, rows, steps, list, .. } = self;
         let Some(steps) = steps else { return Ok(false) };
         let step = steps.next(reader, list)?;
         let (count, last) = reader.read(&step.select, |result| {
             let (mut count, mut last) = (0, None);
             while let Some(row) = result.next_row()? {
                 count += 1;
-                proof.row(&row)?;
-                recorder.row(&row)?;
-                passed.iter_mut().for_each(|passed| passed.row(&row));
-                if let Some(full) = push(batch, plan, &row)? {
+                if let Some(full) = passage.row(&row)? {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
                 last = Some(row);
@@ -210,7 +178,7 @@ impl<'a> Dump<'a> {
 
     /// Reads the next piece of the rows that are kept.
     fn read_kept(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { batch, proof, recorder, encoder, plan, rows, kept, run, .. } = self;
+        let Self { passage, encoder, plan, rows, kept, run, .. } = self;
         let Some(mut piece) = kept.as_mut().map(KeptSteps::next).transpose()?.flatten() else {
             return Ok(false);
         };
@@ -225,9 +193,7 @@ impl<'a> Dump<'a> {
                     continue;
                 }
                 *rows += 1;
-                proof.row(&row)?;
-                recorder.row(&row)?;
-                if let Some(full) = push(batch, plan, &row)? {
+                if let Some(full) = passage.row(&row)? {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
             }
@@ -240,9 +206,9 @@ impl<'a> Dump<'a> {
 
     /// Ends the chunk: every row read so far is in it. A chunk without rows has an empty batch.
     fn seal(&mut self, mut open: OpenChunk) -> Result<()> {
-        self.proof.check()?;
+        self.passage.check_masks()?;
         let rest =
-            self.batch.finish().or_else(|| open.is_empty().then(|| Batch { sql: Vec::new(), rows: 0 }));
+            self.passage.rest().or_else(|| open.is_empty().then(|| Batch { sql: Vec::new(), rows: 0 }));
         if let Some(rest) = rest {
             open.submit(self.encoder, &self.plan.table.name, rest)?;
         }
@@ -253,14 +219,12 @@ impl<'a> Dump<'a> {
     }
 
     fn finish(mut self) -> Result<()> {
+        self.passage.check_leak()?;
         if let Some(open) = self.open.take() {
             self.seal(open)?;
         }
-        self.proof.finish();
-        if let Some(passed) = &self.passed {
-            self.run.prove(self.at, passed.checkpoint());
-        }
-        self.recorder.finish()
+        self.run.prove(self.at, self.passage.checkpoint());
+        self.passage.finish()
     }
 }
 
@@ -271,37 +235,6 @@ pub(super) fn limits(size: BatchSize) -> BatchLimits {
         bytes_max: BATCH_BYTES_GOAL.min(size.statement_bytes_max),
         statement_bytes_max: size.statement_bytes_max,
     }
-}
-
-fn push(batch: &mut InsertBatch, plan: &TablePlan, row: &mysql::Row) -> Result<Option<Batch>> {
-    use crate::db::RowCells;
-    batch.push(|at| row.cell(at)).map_err(|error| match error {
-        RowError::TooLarge { bytes } => too_large(plan, row, bytes),
-        RowError::Cell(error) => error,
-    })
-}
-
-/// Names the row as far as its key is no personal data: a number that the database made.
-fn too_large(plan: &TablePlan, row: &mysql::Row, bytes: usize) -> Error {
-    use crate::db::RowCells;
-    let key = plan.walk.as_ref().map(|walk| walk.columns.clone()).unwrap_or_default();
-    let which = match key.as_slice() {
-        [name] if plan.table.column(name).is_some_and(crate::schema::Column::is_integer) => {
-            let at = plan.columns.iter().position(|(column, _)| column == name);
-            let value = at.and_then(|at| row.cell(at)).map(|cell| String::from_utf8_lossy(cell).into_owned());
-            format!("the row with {name} = {}", value.unwrap_or_default())
-        }
-        [] => "a row".to_owned(),
-        names => format!("a row (key: {})", names.join(", ")),
-    };
-    Error::new(
-        Kind::Integrity,
-        format!(
-            "{which} of table `{}` takes {bytes} bytes or more as a statement, more than a packet may have",
-            plan.table.name
-        ),
-    )
-    .hint("raise max_allowed_packet on the target (and on the source), or exclude the table")
 }
 
 thread_local! {

@@ -109,7 +109,7 @@ mod tests {
     }
 
     fn proof(fails: Fails) -> Proof {
-        let table = Table::new("t", vec![Column::new("id", "int"), Column::new("mail", "text")]);
+        let table = Table::new("t", vec![Column::new("id", "int"), Column::new("mail", "varbinary(90)")]);
         let plan = TablePlan::new(&table, None, None, false, Strategy::Select, Vec::new()).unwrap();
         let forbidden = Forbidden { column: "mail".into(), value: "raw".into(), fails };
         let mut list = vec!["`id`".to_owned(), "mask".to_owned()];

@@ -42,7 +42,8 @@ impl Steps {
     pub(super) fn new(
         from: TableName,
         key: WalkKey,
-        (plan, cell): (&TablePlan, &dyn Fn(&str) -> Option<usize>),
+        plan: &TablePlan,
+        cell: impl Fn(&str) -> Option<usize>,
         conditions: Vec<String>,
         list: &mut Vec<String>,
     ) -> Result<Self> {

@@ -10,13 +10,14 @@ use crate::error::{Error, Kind, Result};
 use crate::fault::phase;
 use crate::plan::run::TablePlan;
 use crate::server::encode::Encoder;
+use crate::server::leak::{self, LeakCheck, is_leak};
 use crate::server::permits::Permits;
 use crate::server::references::References;
 use crate::server::run::Run;
 use crate::source::reader::{Reader, is_schema_change};
 use crate::source::snapshot::SnapshotLock;
 use crate::source::watch;
-use crate::source::workspace::{Home, is_unmasked};
+use crate::source::workspace::{Home, is_unmasked, read_hint};
 use crate::sql::TableName;
 use crate::wire::api::{Code, TablePhase};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -94,6 +95,7 @@ fn for_caller(error: &Error) -> (Code, String) {
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
         Kind::Integrity if is_unmasked(error) => (Code::MasksFailed, error.to_string()),
+        Kind::Integrity if is_leak(error) => (Code::LeakFound, told(error)),
         Kind::Integrity => (Code::RowTooLarge, error.to_string()),
         Kind::Source => {
             (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())
@@ -112,15 +114,31 @@ pub(super) fn hinted(error: &Error) -> String {
     }
 }
 
+/// As [`hinted`], without the cause.
+fn told(error: &Error) -> String {
+    format!("{}; {}", error.what(), error.hint_text().unwrap_or_default())
+}
+
 fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
     let result = match &shared.means {
         Means::Copies(home) => copying::run_in_copies(shared, home, run),
         Means::Select(lock) => selecting::run_in_snapshot(shared, *lock, run),
     };
+    run.leak.iter().for_each(LeakCheck::forget);
     if result.is_err() {
         run.cancel();
     }
     result
+}
+
+/// Tells the leak check what rules replace, before the first row is encoded.
+fn gather_originals(shared: &Shared, run: &Run) -> Result<()> {
+    let Some(check) = &run.leak else { return Ok(()) };
+    let permit = shared.permits.acquire(|| run.is_cancelled());
+    let _permit = permit.ok_or_else(Run::cancelled_error)?;
+    let mut reader = open_reader(shared, run)?;
+    leak::gather(check, &mut reader, run, &shared.endpoint.database)
+        .map_err(|error| read_hint(error, &shared.endpoint))
 }
 
 /// Has each of `seats` work on a thread of its own; the first error ends the run, and is given.

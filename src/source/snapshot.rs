@@ -19,6 +19,7 @@ use crate::sql::ident::string_literal;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Barrier};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 /// How often snapshots are opened at once until their positions are equal; then only half as many are tried.
@@ -172,7 +173,7 @@ fn open_at_once(readers: &mut [Reader], locks: Locks) -> Result<Vec<Vec<(String,
             reader.binlog_position()
         };
         let opening: Vec<_> = readers.iter_mut().map(|reader| scope.spawn(move || open(reader))).collect();
-        let joined = opening.into_iter().map(|thread| thread.join());
+        let joined = opening.into_iter().map(ScopedJoinHandle::join);
         joined
             .map(|opened| opened.unwrap_or_else(|_| Err(Error::internal("opening a snapshot panicked"))))
             .collect()

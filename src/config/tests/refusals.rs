@@ -68,15 +68,6 @@ fn shape_is_checked_for_the_whole_file() {
 }
 
 #[test]
-fn every_key_of_a_feature_to_come_is_refused_by_name() {
-    for key in keys::KEYS.iter().filter(|key| !key.is_built()) {
-        let (message, _) = refusal(file(&format!("[{}]\n{} = 1", key.table(), key.name())));
-        let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
-        assert!(message.starts_with(&expected), "{message}");
-    }
-}
-
-#[test]
 fn rules_have_a_type_and_options_of_a_shape() {
     let table = [
         (
@@ -263,6 +254,25 @@ fn serve_checks_the_meaning_of_its_keys() {
     assert_eq!(
         refusal::<()>(Err(kept.refuse(1))).0,
         "`privacy.keep` (backfill.toml line 11): entry 2 is not a pattern for columns"
+    );
+}
+
+#[test]
+fn the_leak_check_is_off_by_default_and_has_exceptions_only_where_it_is_on() {
+    let leak_check =
+        |text: &str| serve("", "", &format!("[privacy]\n{text}")).map(|config| config.leak_check);
+    assert_eq!(leak_check("").unwrap(), None);
+    assert_eq!(leak_check("leak_check = true").unwrap().unwrap().patterns, [""; 0]);
+    let except =
+        leak_check("leak_check = true\nleak_check_except = [\"shops.*\", \"secret\"]").unwrap().unwrap();
+    assert_eq!(except.patterns, ["shops.*", "secret"]);
+    assert_eq!(
+        refusal::<()>(Err(except.refuse(1))).0,
+        "`privacy.leak_check_except` (backfill.toml line 12): entry 2 is not a pattern for columns"
+    );
+    assert_eq!(
+        refusal(leak_check("leak_check_except = []")).0,
+        "`privacy.leak_check_except` (backfill.toml line 11) has no effect: `privacy.leak_check` is false"
     );
 }
 

@@ -3,7 +3,7 @@
 use super::identity::{Identity, Refs};
 use super::key::MaskKey;
 use super::pattern::Pattern;
-use super::types::{Behaviour, Expression, Mask, Own, Reading, Row};
+use super::types::{Behaviour, Expression, Mask, Own, Reading, Row, token_bits};
 use crate::error::{Error, Result};
 use crate::schema::{Check, Column, Flavour};
 use crate::secret::Secret;
@@ -119,12 +119,19 @@ impl Cast {
 }
 
 impl TableMasks {
-    /// A column of a key whose masks would not be equal where its values are, unless they are printable ASCII: its mask
-    /// fails on any other.
+    /// A column whose mask fails on some values, and which ones it takes.
     #[must_use]
-    pub fn plain_key(&self) -> Option<&str> {
-        let plain = |masked: &&MaskedColumn| masked.keyed.is_some_and(Reading::refuses);
-        self.columns.iter().find(plain).map(|masked| masked.name.as_str())
+    pub fn demanding(&self) -> Option<(&str, String)> {
+        self.columns.iter().filter(|masked| masked.keyed.is_some()).find_map(|masked| {
+            let takes = match (&masked.mask, token_bits(&masked.column)) {
+                (Mask::Token(_), Some(bits)) => format!("numbers from 0 to {}", (1_u64 << bits) - 1),
+                _ if masked.keyed.is_some_and(Reading::refuses) => {
+                    format!("printable ASCII, for `{}` may take other texts for equal", masked.collation())
+                }
+                _ => return None,
+            };
+            Some((masked.name.as_str(), takes))
+        })
     }
 
     /// Whether the column's results are the same in every run, whatever else its row holds.
@@ -220,6 +227,19 @@ impl TableMasks {
         }
     }
 
+    /// The old value of a ruled column where its mask replaces it, NULL where it stays or is longer than so many bytes:
+    /// for a SELECT list. Text comes in `utf8mb4`.
+    #[must_use]
+    pub fn replaced(&self, column: &str, bytes_max: u64, refs: Refs<'_>) -> Option<String> {
+        let masked = self.column(column)?;
+        let name = refs.column(&masked.name);
+        let mut left = self.kept(masked, self.row(masked, refs));
+        left.push(format!("OCTET_LENGTH({name}) > {bytes_max}"));
+        let left: String = left.iter().map(|left| format!(" WHEN {left} THEN NULL")).collect();
+        let value = if masked.column.is_text() { format!("CONVERT({name} USING utf8mb4)") } else { name };
+        Some(format!("CASE{left} ELSE {value} END"))
+    }
+
     /// NULL stays NULL, what `exclude` names stays, rows that `where` leaves out stay, everything else is made anew.
     fn expression(&self, masked: &MaskedColumn, refs: Refs<'_>) -> String {
         let column = refs.column(&masked.name);
@@ -246,6 +266,10 @@ impl TableMasks {
 }
 
 impl MaskedColumn {
+    fn collation(&self) -> &str {
+        self.column.collation.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn behaviour(&self) -> &dyn Behaviour {
         self.mask.behaviour(self.keyed.is_some())
     }

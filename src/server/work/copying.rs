@@ -2,7 +2,8 @@
 //! from there.
 
 use super::{
-    Shared, check_definition, check_references, check_server, open_reader, table_read, work_side_by_side,
+    Shared, check_definition, check_references, check_server, gather_originals, open_reader, table_read,
+    work_side_by_side,
 };
 use crate::error::{Context, Error, Result};
 use crate::fault::phase;
@@ -30,7 +31,10 @@ pub(super) fn run_in_copies(shared: &Shared, home: &Home, run: &Arc<Run>) -> Res
         false => None,
     };
     phase("run.begun");
-    watch::during(&run.statements, || run_workers(shared, home, run, workspace))
+    watch::during(&run.statements, || {
+        gather_originals(shared, run)?;
+        run_workers(shared, home, run, workspace)
+    })
 }
 
 /// A run's workspace and the places of its copies; workers share it.

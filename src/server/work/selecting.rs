@@ -3,7 +3,9 @@
 //! A connection of the snapshot belongs to one worker for as long as the run goes on, and so does its permit. Tables that
 //! know no snapshots come last, over connections that have given theirs up: each read of them sees its own moment.
 
-use super::{Shared, check_references, open_reader, schema_changed, table_read, work_side_by_side};
+use super::{
+    Shared, check_references, gather_originals, open_reader, schema_changed, table_read, work_side_by_side,
+};
 use crate::error::{Context, Error, Result};
 use crate::fault::phase;
 use crate::plan::run::{Route, TablePlan};
@@ -52,6 +54,7 @@ struct Seat<'a> {
 pub(super) fn run_in_snapshot(shared: &Shared, lock: SnapshotLock, run: &Arc<Run>) -> Result<()> {
     phase("run.begun");
     watch::during(&run.statements, || {
+        gather_originals(shared, run)?;
         let (scene, seats) = open(shared, lock, run).map_err(|error| read_hint(error, &shared.endpoint))?;
         work_side_by_side(run, seats, |seat| scene.work_off(seat))?;
         drop(scene);
