@@ -4,7 +4,7 @@
 use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
-use crate::schema::Flavour;
+use crate::schema::{Flavour, Version};
 use crate::source::clock::Clock;
 use crate::source::masking::Masking;
 use crate::source::walk::Positions;
@@ -61,6 +61,12 @@ impl Reader {
     /// The server's.
     pub fn prepare(&mut self, masking: Masking<'_>) -> Result<()> {
         masking.prepare(&mut self.conn)
+    }
+
+    /// What the server is.
+    #[must_use]
+    pub fn version(&self) -> (Flavour, Version) {
+        (self.conn.flavour(), self.conn.version())
     }
 
     /// What time it is, for what is read from now on.

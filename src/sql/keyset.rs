@@ -8,7 +8,7 @@
 
 use super::select::column_of;
 use crate::error::{Error, Kind, Result};
-use crate::schema::Column;
+use crate::schema::{Column, Flavour, Version};
 use crate::sql::literal::number_len;
 use std::fmt;
 
@@ -21,6 +21,15 @@ const JSON_BYTES_MAX: usize = 512 * 1024;
 const ALIAS: &str = "backfill_keys";
 /// The number of a key in its statement, from 1. As those of [`cell_name`], no column of a table has that name.
 const ORDINAL: &str = "_backfill_n";
+
+/// Whether a server can make a table of JSON: MariaDB from 10.6 on, MySQL from 8.0.4 on.
+#[must_use]
+pub fn is_supported(flavour: Flavour, version: Version) -> bool {
+    match flavour {
+        Flavour::Mariadb => version >= Version(10, 6, 0),
+        Flavour::Mysql => version >= Version(8, 0, 4),
+    }
+}
 
 /// How the values of one column are passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -358,6 +367,18 @@ mod tests {
                 assert!(passed.write(cell.as_bytes(), &mut String::new()).is_err(), "{column} {cell:?}");
             }
         }
+    }
+
+    #[test]
+    fn older_servers_make_no_tables_of_json() {
+        assert!(
+            !is_supported(Flavour::Mysql, Version(5, 7, 44))
+                && is_supported(Flavour::Mysql, Version(8, 0, 4))
+        );
+        assert!(
+            !is_supported(Flavour::Mariadb, Version(10, 5, 29))
+                && is_supported(Flavour::Mariadb, Version(10, 6, 0))
+        );
     }
 
     #[test]

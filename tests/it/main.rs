@@ -196,6 +196,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     recover_resume::tests(&mut add);
     subset_cases::tests(&mut add);
     subset_random::tests(&mut add);
+    subset_select::tests(&mut add);
     subset::tests(&mut add);
     target_merge::tests(&mut add);
     target_merge_kill::tests(&mut add);

@@ -24,7 +24,6 @@ pub fn tests(add: &mut Add<'_>) {
             );
         };
         case("keys_of_every_type", keys_of_every_type);
-        case("rows_keep_their_places_in_a_snapshot", rows_keep_their_places);
         case("names_of_every_kind", names_of_every_kind);
         case("tables_of_every_kind", tables_of_every_kind);
         case("long_chains_are_followed_to_their_end", long_chains);
@@ -260,46 +259,6 @@ fn keys_of_every_type(place: &mut Place<'_>) {
             }
         }
     }
-}
-
-/// Rows that are told apart by their position, and rows that are found by their keys, while others write.
-fn rows_keep_their_places(place: &mut Place<'_>) {
-    place.exec(
-        "CREATE TABLE users (rid INT NOT NULL PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE) ENGINE=InnoDB",
-    );
-    // Narrow indexes, which a scan could be tempted to read instead.
-    place.exec(
-        "CREATE TABLE visits (rid INT NOT NULL, code VARCHAR(20) NULL, other TINYINT NULL, pad VARCHAR(200) NOT NULL, \
-         KEY (other), KEY (rid), FOREIGN KEY (code) REFERENCES users (code)) ENGINE=InnoDB",
-    );
-    place.exec("SET FOREIGN_KEY_CHECKS = 0");
-    for first in (1..=2_000).step_by(500) {
-        let users: Vec<String> = (first..first + 500).map(|id| format!("({id}, 'Code {id}')")).collect();
-        place.exec(&format!("INSERT INTO users VALUES {}", users.join(", ")));
-        let visit = |id: i32| format!("({id}, 'CODE {}', {}, REPEAT('x', 150))", id * 7 % 2_000 + 1, id % 5);
-        let visits: Vec<String> = (first..first + 500).map(visit).collect();
-        place.exec(&format!("INSERT INTO visits VALUES {}", visits.join(", ")));
-    }
-    let limits = [
-        at_most("users", 900, None),
-        Limit { condition: Some("other > 0".to_owned()), ..at_most("visits", 700, Some("other")) },
-    ];
-    let plan = place.plan(&limits, &[]);
-    let endpoint = place.servers.source(place.flavour).endpoint(&place.database);
-    let mut selected = Selected::find(&endpoint, &plan).unwrap();
-    let quiet = ["users", "visits"].map(|table| selected.numbers(table, "rid").unwrap().unwrap());
-    assert_eq!(quiet[1].len(), 700);
-    for statement in [
-        "DELETE FROM visits WHERE rid % 3 = 0",
-        "UPDATE visits SET other = 9, code = NULL WHERE rid % 4 = 0",
-        "INSERT INTO visits SELECT rid, code, other, pad FROM visits",
-        "DELETE FROM users WHERE rid % 2 = 0",
-        "INSERT INTO users VALUES (100000, 'new')",
-    ] {
-        place.exec(statement);
-    }
-    let under_writes = ["users", "visits"].map(|table| selected.numbers(table, "rid").unwrap().unwrap());
-    assert!(under_writes == quiet, "what was written after the snapshot shows");
 }
 
 fn names_of_every_kind(place: &mut Place<'_>) {

@@ -1,15 +1,32 @@
-//! What strategy `select` keeps of a plan, for the tests that know what is right.
+//! What strategy `select` keeps of a plan, for the tests that know what is right; and what only it has to get right.
 
-use backfill::db::{Connection, Endpoint, Role, RowCells};
+use crate::harness::{Add, FLAVOURS, Site, exec, short};
+use crate::subset_by_hand::limit;
+use backfill::db::{Endpoint, RowCells};
 use backfill::error::{Error, Kind, Result};
-use backfill::plan::subset::{SubsetPlan, row_alias};
+use backfill::plan::reference::references;
+use backfill::plan::subset::{Limit, SubsetInputs, SubsetPlan, row_alias};
 use backfill::schema::Flavour;
 use backfill::source::reader::Reader;
 use backfill::source::select::subset::{self, Kept};
+use backfill::source::survey::Survey;
 use mysql::prelude::Queryable;
 use mysql::{Conn, Row};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+pub fn tests(add: &mut Add<'_>) {
+    for flavour in FLAVOURS {
+        add(
+            format!("subset_select::rows_keep_their_places_in_a_snapshot::{}", short(flavour)),
+            Box::new(move |servers| rows_keep_their_places(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("subset_select::rows_that_nothing_tells_apart_are_refused::{}", short(flavour)),
+            Box::new(move |servers| rows_without_places(&Site::new(servers, flavour, flavour))),
+        );
+    }
+}
 
 /// Kept rows, found and read inside one snapshot.
 pub struct Selected {
@@ -17,7 +34,6 @@ pub struct Selected {
     kept: Kept,
     /// Rows that a piece is asked for: with few there are many pieces.
     pub piece: u64,
-    flavour: Flavour,
 }
 
 impl Selected {
@@ -25,8 +41,7 @@ impl Selected {
         let mut reader = Reader::open(endpoint, "test", &Arc::default())?;
         assert!(reader.open_snapshot()?, "a snapshot that gives locks back");
         let kept = subset::find(&mut reader, &endpoint.database, plan, &mut || true)?;
-        let flavour = Connection::open(endpoint, Role::Source)?.flavour();
-        Ok(Self { reader, kept, piece: 7, flavour })
+        Ok(Self { reader, kept, piece: 7 })
     }
 
     /// Ends the search at its first statement, its second, its fourth and so on, until it is not stopped any more; says
@@ -56,7 +71,11 @@ impl Selected {
         let Some(mut reading) = self.kept.reading(table, list).unwrap() else { return };
         while let Some(piece) = reading.next(10_000).unwrap() {
             let Some(lookup) = &piece.select.keys else { continue };
-            let flat = if self.flavour == Flavour::Mysql { "EXPLAIN FORMAT=TRADITIONAL" } else { "EXPLAIN" };
+            let flat = if self.reader.version().0 == Flavour::Mysql {
+                "EXPLAIN FORMAT=TRADITIONAL"
+            } else {
+                "EXPLAIN"
+            };
             let rows: Vec<Row> = conn.query(format!("{flat} {}", piece.select)).unwrap();
             let text =
                 |row: &Row, name: &str| row.get::<Option<String>, _>(name).flatten().unwrap_or_default();
@@ -107,4 +126,80 @@ pub fn is_refused(plan: &SubsetPlan) -> bool {
 pub fn assert_refusal(error: &Error) {
     assert_eq!(error.kind(), Kind::Config);
     assert!(error.to_string().contains("strategy `select`"), "{error}");
+}
+
+/// Finds the kept rows of the site's source.
+fn find(site: &Site<'_>, limits: &[Limit]) -> Result<Selected> {
+    let endpoint = site.source.endpoint(&site.source_db);
+    let schema = Survey::take(&endpoint).unwrap().schema;
+    let references = references(&schema.tables, &schema.foreign_keys, &[]);
+    let inputs = SubsetInputs {
+        served: &schema.tables,
+        references: &references,
+        limits,
+        moment: "2024-03-15 12:00:00",
+        datetime_timezone: "+00:00",
+    };
+    Selected::find(&endpoint, &SubsetPlan::new(&inputs, None)?)
+}
+
+/// Rows that are told apart by their position, and rows that are found by their keys, while others write.
+fn rows_keep_their_places(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(
+        &mut conn,
+        "CREATE TABLE users (rid INT NOT NULL PRIMARY KEY, code VARCHAR(20) NOT NULL UNIQUE) ENGINE=InnoDB",
+    );
+    // Narrow indexes, which a scan could be tempted to read instead: in another order.
+    exec(
+        &mut conn,
+        "CREATE TABLE visits (rid INT NOT NULL, code VARCHAR(20) NULL, other TINYINT NULL, pad VARCHAR(200) NOT NULL, \
+         KEY (other), KEY (rid), FOREIGN KEY (code) REFERENCES users (code)) ENGINE=InnoDB",
+    );
+    exec(&mut conn, "SET FOREIGN_KEY_CHECKS = 0");
+    for first in (1..=2_000).step_by(500) {
+        let users: Vec<String> = (first..first + 500).map(|id| format!("({id}, 'Code {id}')")).collect();
+        exec(&mut conn, &format!("INSERT INTO users VALUES {}", users.join(", ")));
+        let visit = |id: i32| {
+            format!("({}, 'CODE {}', {}, REPEAT('x', 150))", 2_001 - id, id * 7 % 2_000 + 1, id % 5)
+        };
+        let visits: Vec<String> = (first..first + 500).map(visit).collect();
+        exec(&mut conn, &format!("INSERT INTO visits VALUES {}", visits.join(", ")));
+    }
+    let limits = [
+        limit("users", 900),
+        Limit {
+            condition: Some("other > 0".to_owned()),
+            order_by: Some("other".to_owned()),
+            ..limit("visits", 700)
+        },
+    ];
+    let mut selected = find(site, &limits).unwrap();
+    let quiet = ["users", "visits"].map(|table| selected.numbers(table, "rid").unwrap().unwrap());
+    let others = |other: i64| quiet[1].iter().filter(|rid| (2_001 - **rid) % 5 == other).count();
+    assert_eq!([4, 3, 2, 1, 0].map(others), [400, 300, 0, 0, 0], "a scan has another order");
+    for statement in [
+        "DELETE FROM visits WHERE rid % 3 = 0",
+        "UPDATE visits SET other = 9, code = NULL WHERE rid % 4 = 0",
+        "INSERT INTO visits SELECT rid, code, other, pad FROM visits",
+        "DELETE FROM users WHERE rid % 2 = 0",
+        "INSERT INTO users VALUES (100000, 'new')",
+    ] {
+        exec(&mut conn, statement);
+    }
+    let under_writes = ["users", "visits"].map(|table| selected.numbers(table, "rid").unwrap().unwrap());
+    assert!(under_writes == quiet, "what was written after the snapshot shows");
+}
+
+/// Without a key and without snapshots a row has neither a name nor a place. What hangs below a limit is looked at row by
+/// row, and needs neither.
+fn rows_without_places(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(&mut conn, "CREATE TABLE users (rid INT NOT NULL PRIMARY KEY)");
+    exec(&mut conn, "CREATE TABLE visits (rid INT NOT NULL, n INT) ENGINE=MyISAM");
+    let error = find(site, &[limit("users", 1), limit("visits", 1)]).err().unwrap();
+    assert_refusal(&error);
+    assert!(error.to_string().contains("table `visits`") && error.to_string().contains("MyISAM"), "{error}");
+    assert!(error.hint_text().unwrap().contains("strategy `database`"), "{error}");
+    assert!(find(site, &[limit("users", 1)]).is_ok());
 }
