@@ -146,7 +146,7 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # With a key the masks email, name, phone, text, address, token, and first_name to digits below are functions of the old
 # values: the same value has the same mask in every table and every pull. 32 characters at least, best in .env:
 # BACKFILL_MASK_KEY. Keep it: with another one every mask is another one. Make one with `openssl rand -hex 32`.
-# key = ""
+# key = "..."
 
 # How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
 # fixed, keep, truncate, json, shift, noise, first_name, last_name, full_name, street, city, company, pick, ip, digits.

@@ -357,6 +357,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
     serve.rules = written.rules().to_vec();
     serve.policy = Policy::Warn;
     serve.keep = written.keep();
+    serve.mask_key = written.mask_key().unwrap();
     serve.limits.clone_from(&written.layers.file.limits);
     serve.relations.clone_from(&written.layers.file.relations);
     assert_eq!(format!("{:?}", written.serve().unwrap()), format!("{serve:?}"));
