@@ -306,6 +306,9 @@ fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) ->
         Some(Code::MasksFailed) => {
             Error::integrity(what).hint("a rule of the server has to be corrected; its log says which")
         }
+        Some(Code::LeakFound) => Error::integrity(what).hint(
+            "nothing was replaced here; whoever runs the server has to decide what becomes of that column",
+        ),
         Some(Code::Internal) => remote(what).hint("the server's log has the details under that id"),
         Some(Code::BadRequest) if answer.status == 505 => remote(what)
             .hint("the proxy in front must speak HTTP/1.1 to the server (nginx: proxy_http_version 1.1)"),

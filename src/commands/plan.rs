@@ -19,6 +19,9 @@ pub fn show(explained: &Explained, database: &str, sql: bool, context: &Context)
         screen.result("")?;
     }
     screen.result(&sentence(&explained.tables, database))?;
+    if let Some(read) = &explained.leak_check {
+        screen.result(&leak_check(read.len()))?;
+    }
     for warning in &explained.warnings {
         screen.result(&format!("- {warning}"))?;
     }
@@ -75,6 +78,14 @@ fn sentence(tables: &[ExplainedTable], database: &str) -> String {
     )
 }
 
+fn leak_check(tables: usize) -> String {
+    let tables = plural(tables as u64, "table");
+    format!(
+        "The leak check is on: a pull first reads the ruled columns of {tables} once more, and then looks at every text \
+         without a rule."
+    )
+}
+
 /// What would be run, as a script that could be read by a DBA.
 fn statements(explained: &Explained) -> String {
     let mut text = String::from(
@@ -85,6 +96,7 @@ fn statements(explained: &Explained) -> String {
         text.push_str(&format!("\n-- {heading}\n"));
         statements.iter().for_each(|statement| text.push_str(&format!("{statement};\n")));
     };
+    explained.leak_check.iter().for_each(|read| part("the leak check: what rules replace", read));
     explained.limits.iter().for_each(|step| part(&format!("limits: {}", step.step), &step.statements));
     explained
         .tables
@@ -118,6 +130,7 @@ mod tests {
                 table("free", "read directly", "", &[]),
             ],
             limits: vec![ExplainedStep { step: "finding".into(), statements: vec!["INSERT".into()] }],
+            leak_check: Some(vec!["SELECT 2".into()]),
             warnings: Vec::new(),
         }
     }
@@ -139,6 +152,7 @@ mod tests {
         );
         let text = statements(&explained);
         assert!(text.contains("\n-- limits: finding\nINSERT;\n"), "{text}");
+        assert!(text.contains("\n-- the leak check: what rules replace\nSELECT 2;\n"), "{text}");
         assert!(text.ends_with("-- table `free`: read directly\nSELECT 1 FROM `free`;\n"), "{text}");
     }
 }

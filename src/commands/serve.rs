@@ -79,7 +79,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;
     let catalog = Catalog::take(&settings)?;
     check_connections(&config, &catalog)?;
-    catalog.check_policy(|_| true)?;
+    catalog.undecided().check(|_| true)?;
     let told = Told::default();
     told.tell(catalog.warnings().iter().map(String::as_str));
     let home = workspace_home(&config)?;
@@ -212,6 +212,7 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
             crate::config::Policy::Strict => Policy::Strict,
         },
         keep: rules::kept(&config.keep)?,
+        leak_check: config.leak_check.as_ref().map(rules::kept).transpose()?,
         nonce: format!("backfill:source:{}", random::hex(16)?),
     })
 }

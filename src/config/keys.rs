@@ -80,8 +80,6 @@ const SNAPSHOT_LOCK: NotYet = NotYet {
     feature: "locking tables while snapshots open",
     hint: "leave it out: no table of the source is locked",
 };
-const LEAK_CHECK: NotYet =
-    NotYet { feature: "the search for originals in sanitized data", hint: "leave it out" };
 pub(super) const SELECT_STRATEGY: NotYet = NotYet {
     feature: "masking without a workspace",
     hint: "use \"database\" and let the account create a schema, or prepare one and name it in `temp_database`",
@@ -130,7 +128,8 @@ pub(super) const KEYS: &[Key] = &[
     built("privacy.policy", Shape::Text),
     built("privacy.key", Shape::Text),
     built("privacy.keep", Shape::List),
-    not_yet("privacy.leak_check", &LEAK_CHECK),
+    built("privacy.leak_check", Shape::Boolean),
+    built("privacy.leak_check_except", Shape::List),
     built("hooks.sync_completed", Shape::Text),
     built("hooks.sync_failed", Shape::Text),
 ];

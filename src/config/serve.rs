@@ -43,6 +43,8 @@ pub struct ServeConfig {
     /// Makes masks functions of the old values, of [`super::MASK_KEY_MIN`] characters or more; none makes them anew in
     /// every run.
     pub mask_key: Option<Secret>,
+    /// Whether columns without a rule are looked at for leaks; then which are not, checked in shape only.
+    pub leak_check: Option<KeepList>,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
     pub bind: SocketAddr,
     /// Path before every endpoint, without slashes around it.
@@ -145,6 +147,7 @@ impl Config {
             policy,
             keep: self.keep(),
             mask_key: self.mask_key()?,
+            leak_check: self.leak_check()?,
             bind: self.bind(tls.is_some())?,
             route_prefix: self.route_prefix()?,
             threads: layers.number(

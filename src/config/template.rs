@@ -148,6 +148,13 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # BACKFILL_MASK_KEY. Keep it: with another one every mask is another one. Make one with `openssl rand -hex 32`.
 # key = "..."
 
+# Looks at every text of a column without a rule while it is sent: what is also a value that a rule replaces, or looks
+# like an e-mail address, a phone number, a card, an IBAN, an IP address, a token or a password hash, ends the run.
+# leak_check = false
+
+# TABLE.COLUMN, * is any run of characters: columns that the leak check leaves alone.
+# leak_check_except = ["shops.contact"]
+
 # How columns are masked, one table at a time: email, name, phone, text, hash, null, address, local_ip, token, sql,
 # fixed, keep, truncate, json, shift, noise, first_name, last_name, full_name, street, city, company, pick, ip, digits.
 # Values that match a pattern of `exclude` stay, and so do rows for which the SQL condition `where` is false. The README

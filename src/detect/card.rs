@@ -30,6 +30,9 @@ pub(super) fn at(text: &[u8], start: usize, len: usize) -> Option<Range<usize>> 
         return None;
     }
     let between: &[u8] = if len == 4 { b" -" } else { b"" };
+    if len == 4 && !byte_at(text, start + len).is_some_and(|byte| between.contains(&byte)) {
+        return None;
+    }
     let number = Groups::read(text, start, between)?;
     let in_pieces = number.groups > 1;
     if in_pieces && (number.separator().is_none() || !is_printed(number.lens())) {

@@ -26,10 +26,15 @@ fn at_run(text: &[u8], start: usize, len: usize) -> Option<(Kind, Range<usize>)>
     if previous.is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80) {
         return None;
     }
-    ip::v4_at(text, start)
-        .map(|span| (Kind::Ip, span))
-        .or_else(|| card::at(text, start, len).map(|span| (Kind::Card, span)))
-        .or_else(|| phone::at(text, start).map(|span| (Kind::Phone, span)))
+    if len <= 3
+        && super::at(text, start + len) == Some(b'.')
+        && let Some(span) = ip::v4_at(text, start)
+    {
+        return Some((Kind::Ip, span));
+    }
+    card::at(text, start, len)
+        .map(|span| (Kind::Card, span))
+        .or_else(|| phone::at(text, start, len).map(|span| (Kind::Phone, span)))
 }
 
 /// How many digits a text begins with.

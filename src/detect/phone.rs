@@ -8,12 +8,12 @@ use std::ops::Range;
 const BETWEEN: &[u8] = b" -./";
 
 /// The phone number that begins with, or just before, the digits at `start`.
-pub(super) fn at(text: &[u8], start: usize) -> Option<Range<usize>> {
+pub(super) fn at(text: &[u8], start: usize, len: usize) -> Option<Range<usize>> {
     let span = match before(text, start) {
         Some(b'+') => international(text, start),
         Some(b'(') => in_parentheses(text, start),
         Some(byte) if b".-/:+*=#$,&".contains(&byte) => None,
-        _ => national(text, start),
+        _ => national(text, start, len),
     }?;
     let stands_alone = !is_wordy(before(text, span.start)) && !goes_on(text, span.end);
     stands_alone.then_some(span)
@@ -76,8 +76,9 @@ fn last_run(text: &[u8], end: usize) -> usize {
 }
 
 /// `212-456-7890`, `06 12 34 56 78`, `030 1234567`, `0171/1234567`, `090-1234-5678`.
-fn national(text: &[u8], start: usize) -> Option<Range<usize>> {
-    if super::number::run(&text[start..]) > 5 {
+fn national(text: &[u8], start: usize, len: usize) -> Option<Range<usize>> {
+    let begins = text[start] == b'0' && (2..=5).contains(&len) || len == 3;
+    if !begins || !super::at(text, start + len).is_some_and(|byte| BETWEEN.contains(&byte)) {
         return None;
     }
     let number = Groups::read(text, start, BETWEEN)?;

@@ -4,6 +4,7 @@ pub mod checked;
 pub mod delta;
 pub mod load;
 mod nearest;
+pub mod originals;
 pub mod policy;
 mod problem;
 pub mod reference;

@@ -8,6 +8,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::{TablePlan, Unruled};
 use crate::schema::Table;
 use crate::server::checkpoint::{Begun, Passed};
+use crate::server::leak::TableCheck;
 use crate::server::references::Recorder;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::{Chunk, ChunkWriter};
@@ -93,7 +94,7 @@ impl Encoder {
     /// Reads what a run wants of a table into sealed chunks. `begun` is when the table's first row was read.
     ///
     /// # Errors
-    /// The source's; `Integrity` for a row that no statement can hold; `Busy` when the run was ended.
+    /// The source's; `Integrity` for a row that no statement can hold, and for what the leak check finds; `Busy` when the run was ended.
     pub fn dump(
         &self,
         reader: &mut Reader,
@@ -122,6 +123,7 @@ struct Dump<'a> {
     batch: InsertBatch,
     recorder: Recorder<'a>,
     passed: Option<Passed>,
+    leak: Option<TableCheck<'a>>,
     open: Option<OpenChunk>,
     chunks: u32,
     rows: u64,
@@ -141,6 +143,7 @@ impl<'a> Dump<'a> {
         let steps = |key| Steps::new(from.clone(), key, plan, conditions.clone(), &mut list);
         let steps = what.walk(plan).map(steps).transpose()?;
         let passed = plan.times.as_ref().map(|times| Passed::new(begun, plan, times, &mut list));
+        let leak = run.leak.as_ref().map(|check| check.table(plan)).transpose()?;
         let recorder = Recorder::new(&run.references, at, &plan.columns, &mut list);
         if list.is_empty() {
             // A table whose columns are all generated: its rows are counted.
@@ -161,6 +164,7 @@ impl<'a> Dump<'a> {
             batch,
             recorder,
             passed,
+            leak,
             open,
             chunks,
             rows,
@@ -181,7 +185,7 @@ impl<'a> Dump<'a> {
             None => self.read_all(reader, &mut open)?,
         };
         self.run.progress(self.at, self.rows);
-        if more && open.is_full() {
+        if more && open.is_full() && self.is_clean() {
             self.seal(open)?;
         } else {
             self.open = Some(open);
@@ -192,7 +196,7 @@ impl<'a> Dump<'a> {
     fn read_all(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
         let all = Select::all(self.from.clone(), self.list.clone());
         let select = Select { conditions: self.conditions.clone(), ..all };
-        let Self { batch, recorder, passed, encoder, plan, rows, run, .. } = self;
+        let Self { batch, recorder, passed, leak, encoder, plan, rows, run, .. } = self;
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
                 if run.is_cancelled() {
@@ -201,6 +205,9 @@ impl<'a> Dump<'a> {
                 *rows += 1;
                 recorder.row(&row)?;
                 passed.iter_mut().for_each(|passed| passed.row(&row));
+                if !leak.as_mut().is_none_or(|leak| leak.row(&row)) {
+                    continue;
+                }
                 if let Some(full) = push(batch, plan, &row)? {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
@@ -210,7 +217,7 @@ impl<'a> Dump<'a> {
     }
 
     fn read_step(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { batch, recorder, passed, encoder, plan, rows, steps, list, .. } = self;
+        let Self { batch, recorder, passed, leak, encoder, plan, rows, steps, list, .. } = self;
         let Some(steps) = steps else { return Ok(false) };
         let step = steps.next(reader, list)?;
         let (count, last) = reader.read(&step.select, |result| {
@@ -219,7 +226,9 @@ impl<'a> Dump<'a> {
                 count += 1;
                 recorder.row(&row)?;
                 passed.iter_mut().for_each(|passed| passed.row(&row));
-                if let Some(full) = push(batch, plan, &row)? {
+                if leak.as_mut().is_none_or(|leak| leak.row(&row))
+                    && let Some(full) = push(batch, plan, &row)?
+                {
                     open.submit(encoder, &plan.table.name, full)?;
                 }
                 last = Some(row);
@@ -244,7 +253,16 @@ impl<'a> Dump<'a> {
         Ok(())
     }
 
+    /// Whether the leak check has found nothing so far. What was found is counted to the end of the table, and nothing
+    /// is sealed any more.
+    fn is_clean(&self) -> bool {
+        self.leak.as_ref().is_none_or(TableCheck::is_clean)
+    }
+
     fn finish(mut self) -> Result<()> {
+        if let Some(leak) = &self.leak {
+            leak.finish()?;
+        }
         if let Some(open) = self.open.take() {
             self.seal(open)?;
         }

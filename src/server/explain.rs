@@ -3,6 +3,7 @@
 use super::catalog::Catalog;
 use super::{copies, encode};
 use crate::error::Result;
+use crate::plan::originals::{OriginalsPlan, RuledTable};
 use crate::plan::run::{MaskAt, Route, TablePlan};
 use crate::plan::sanitize::MaskedColumn;
 use crate::server::run::RunPlan;
@@ -21,6 +22,8 @@ pub struct Explained {
     pub tables: Vec<ExplainedTable>,
     /// How the rows that limits keep are found, step by step; empty without limits.
     pub limits: Vec<ExplainedStep>,
+    /// What the leak check reads besides, each statement over the whole table; none where there is no leak check.
+    pub leak_check: Option<Vec<String>>,
     /// What the operator should know.
     pub warnings: Vec<String>,
 }
@@ -79,7 +82,8 @@ pub fn explain(catalog: &Catalog, layout: &Layout) -> Result<Explained> {
         batch_rows: None,
         batch_bytes: None,
     };
-    let RunPlan { tables, subset, .. } = catalog.plan_run(&request)?;
+    let RunPlan { tables, subset, leak, .. } = catalog.plan_run(&request)?;
+    explained.leak_check = leak.map(|leak| gathering(&leak.originals, &manifest.database));
     let mut places = MadeUp::new(layout, &manifest.database);
     let lists = Places::new(&subset.plan, |name| places.next(name));
     let kept = KeyTables::new(&subset.plan, &manifest.database, lists.clone(), |_, _| 0)?;
@@ -149,6 +153,16 @@ fn reading(plan: &TablePlan, schema: &str) -> Result<String> {
     let from = TableName::qualified(schema, plan.table.name.as_str());
     let select = Select::all(from, encode::select_list(&plan.table, &plan.columns)?);
     Ok(Select { walk: plan.walk.clone().map(|key| (key, Range::default())), ..select }.to_string())
+}
+
+/// How the values that rules replace are read.
+fn gathering(originals: &OriginalsPlan, schema: &str) -> Vec<String> {
+    let statement = |ruled: &RuledTable| {
+        let from = TableName::qualified(schema, ruled.plan.table.name.as_str());
+        let walk = ruled.plan.walk.clone().map(|key| (key, Range::default()));
+        Select { walk, ..Select::all(from, ruled.list.clone()) }.to_string()
+    };
+    originals.tables().iter().map(statement).collect()
 }
 
 /// Places in a workspace that is never made.

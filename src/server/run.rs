@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::checked::Checks;
 use crate::plan::run::TablePlan;
 use crate::plan::subset::SubsetPlan;
+use crate::server::leak::{LeakCheck, LeakPlan};
 use crate::server::references::References;
 use crate::server::spool::{Chunk, Spool};
 use crate::source::watch::Statements;
@@ -32,6 +33,8 @@ pub struct RunPlan {
     pub subset: RunSubset,
     /// What is checked at its end.
     pub checks: Checks,
+    /// What its leak check does; none where there is none.
+    pub leak: Option<LeakPlan>,
 }
 
 /// How the kept rows of a run's restricted tables are found.
@@ -56,6 +59,8 @@ pub struct Run {
     pub subset: RunSubset,
     /// What its rows reference.
     pub references: References,
+    /// What looks at its rows before they leave.
+    pub leak: Option<LeakCheck>,
     /// How batches are cut.
     pub batch: BatchSize,
     /// Where frames wait.
@@ -103,7 +108,7 @@ impl Run {
     /// A run about to begin.
     #[must_use]
     pub fn new(id: String, peer: String, plan: RunPlan, batch: BatchSize, spool: Arc<Spool>) -> Self {
-        let RunPlan { tables, subset, checks } = plan;
+        let RunPlan { tables, subset, checks, leak } = plan;
         let states = tables
             .iter()
             .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new(), checkpoint: None })
@@ -112,6 +117,7 @@ impl Run {
             id,
             peer,
             references: References::new(checks, tables.len()),
+            leak: leak.map(LeakCheck::new),
             tables,
             subset,
             batch,

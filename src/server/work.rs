@@ -10,6 +10,7 @@ use crate::schema::diff::is_transactional;
 use crate::server::checkpoint::Begun;
 use crate::server::copies;
 use crate::server::encode::{Dumpable, Encoder};
+use crate::server::leak::{self, LeakCheck, is_leak};
 use crate::server::order::{Job, Jobs};
 use crate::server::permits::Permits;
 use crate::server::references::References;
@@ -79,6 +80,7 @@ fn for_caller(error: &Error) -> (Code, String) {
     match error.kind() {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
         Kind::Integrity if is_unmasked(error) => (Code::MasksFailed, error.to_string()),
+        Kind::Integrity if is_leak(error) => (Code::LeakFound, told(error)),
         Kind::Integrity => (Code::RowTooLarge, error.to_string()),
         Kind::Source => {
             (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())
@@ -97,6 +99,11 @@ pub(super) fn hinted(error: &Error) -> String {
     }
 }
 
+/// As [`hinted`], without the cause.
+fn told(error: &Error) -> String {
+    format!("{}; {}", error.what(), error.hint_text().unwrap_or_default())
+}
+
 fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
     let copies = run.tables.iter().any(|plan| matches!(plan.route, Route::Copy(_)));
     let workspace = match copies {
@@ -104,11 +111,25 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
         false => None,
     };
     phase("run.begun");
-    let result = watch::during(&run.statements, || run_workers(shared, run, workspace));
+    let result = watch::during(&run.statements, || {
+        gather_originals(shared, run)?;
+        run_workers(shared, run, workspace)
+    });
+    run.leak.iter().for_each(LeakCheck::forget);
     if result.is_err() {
         run.cancel();
     }
     result
+}
+
+/// Tells the leak check what rules replace, before the first row is encoded.
+fn gather_originals(shared: &Shared, run: &Run) -> Result<()> {
+    let Some(check) = &run.leak else { return Ok(()) };
+    let permit = shared.permits.acquire(|| run.is_cancelled());
+    let _permit = permit.ok_or_else(Run::cancelled_error)?;
+    let mut reader = open_reader(shared, run)?;
+    leak::gather(check, &mut reader, run, &shared.endpoint.database)
+        .map_err(|error| read_hint(error, &shared.endpoint))
 }
 
 /// A run's workspace and the places of its copies; workers share it.

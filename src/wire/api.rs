@@ -40,12 +40,14 @@ pub enum Code {
     RowTooLarge,
     /// Rows hold their source's values after masking: nothing of the table is served.
     MasksFailed,
+    /// The leak check found personal data in columns without a rule.
+    LeakFound,
     /// The run was ended: by the client, by an idle limit or because the server stops.
     RunEnded,
 }
 
 impl Code {
-    /// The HTTP status that goes with the code. The last three appear in run status and abort frames, and as
+    /// The HTTP status that goes with the code. The last four appear in run status and abort frames, and as
     /// statuses only where a stream had not begun.
     #[must_use]
     pub fn status(self) -> u16 {
@@ -61,7 +63,8 @@ impl Code {
             | Self::Internal
             | Self::SchemaChanged
             | Self::RowTooLarge
-            | Self::MasksFailed => 500,
+            | Self::MasksFailed
+            | Self::LeakFound => 500,
             Self::SourceUnavailable | Self::TooManyRuns => 503,
         }
     }

@@ -21,8 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "server",
         &[
-            "random", "config", "db", "error", "fault", "plan", "scan", "schema", "secret", "source", "sql",
-            "wire", "server",
+            "random", "config", "db", "detect", "error", "fault", "plan", "scan", "schema", "secret",
+            "source", "sql", "wire", "server",
         ],
     ),
     (

@@ -34,6 +34,7 @@ mod directions;
 mod faults;
 mod fixture;
 mod harness;
+mod leak_check;
 mod masks;
 mod masks_keyed;
 mod masks_lists;
@@ -180,6 +181,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_install_checks::tests(&mut add);
     cli_install_terminal::tests(&mut add);
     cli_leak::tests(&mut add);
+    leak_check::tests(&mut add);
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_plan::tests(&mut add);

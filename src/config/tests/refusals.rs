@@ -247,6 +247,25 @@ fn serve_checks_the_meaning_of_its_keys() {
 }
 
 #[test]
+fn the_leak_check_is_off_by_default_and_has_exceptions_only_where_it_is_on() {
+    let leak_check =
+        |text: &str| serve("", "", &format!("[privacy]\n{text}")).map(|config| config.leak_check);
+    assert_eq!(leak_check("").unwrap(), None);
+    assert_eq!(leak_check("leak_check = true").unwrap().unwrap().patterns, [""; 0]);
+    let except =
+        leak_check("leak_check = true\nleak_check_except = [\"shops.*\", \"secret\"]").unwrap().unwrap();
+    assert_eq!(except.patterns, ["shops.*", "secret"]);
+    assert_eq!(
+        refusal::<()>(Err(except.refuse(1))).0,
+        "`privacy.leak_check_except` (backfill.toml line 12): entry 2 is not a pattern for columns"
+    );
+    assert_eq!(
+        refusal(leak_check("leak_check_except = []")).0,
+        "`privacy.leak_check_except` (backfill.toml line 11) has no effect: `privacy.leak_check` is false"
+    );
+}
+
+#[test]
 fn serve_has_to_be_enabled_and_to_sanitize_something() {
     let base = format!("token = \"{TOKEN}\"\n[database]\nurl = \"mysql://u@h/app\"\n");
     let without = "there is no sanitize rule, so every column would be served as it is";

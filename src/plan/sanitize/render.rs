@@ -227,6 +227,19 @@ impl TableMasks {
         }
     }
 
+    /// The old value of a ruled column where its mask replaces it, NULL where it stays or is longer than so many bytes:
+    /// for a SELECT list. Text comes in `utf8mb4`.
+    #[must_use]
+    pub fn replaced(&self, column: &str, bytes_max: u64, refs: Refs<'_>) -> Option<String> {
+        let masked = self.column(column)?;
+        let name = refs.column(&masked.name);
+        let mut left = self.kept(masked, self.row(masked, refs));
+        left.push(format!("OCTET_LENGTH({name}) > {bytes_max}"));
+        let left: String = left.iter().map(|left| format!(" WHEN {left} THEN NULL")).collect();
+        let value = if masked.column.is_text() { format!("CONVERT({name} USING utf8mb4)") } else { name };
+        Some(format!("CASE{left} ELSE {value} END"))
+    }
+
     /// NULL stays NULL, what `exclude` names stays, rows that `where` leaves out stay, everything else is made anew.
     fn expression(&self, masked: &MaskedColumn, refs: Refs<'_>) -> String {
         let column = refs.column(&masked.name);
