@@ -162,7 +162,7 @@ fn suspicion(table: &Table, column: &Column, seen: &Sightings) -> Option<(Catego
     let is_type = matches!(column.data_type.as_str(), "inet4" | "inet6");
     let named = by_name.map(|_| if is_type { Reason::Type } else { Reason::Name });
     let category = by_name.or_else(|| sighting.map(Sighting::category))?;
-    Some((category, named.into_iter().chain(sighting.cloned().map(Reason::Values)).collect()))
+    Some((category, named.into_iter().chain(sighting.copied().map(Reason::Values)).collect()))
 }
 
 /// Whether a rule concerns the table.
