@@ -79,7 +79,7 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let nonce = keeper.hold(&settings.nonce).context(|| "marking the source as a source")?;
     let catalog = Catalog::take(&settings)?;
     check_connections(&config, &catalog)?;
-    catalog.check_policy(|_| true)?;
+    catalog.undecided().check(|_| true)?;
     let told = Told::default();
     told.tell(catalog.warnings().iter().map(String::as_str));
     let home = workspace_home(&config)?;

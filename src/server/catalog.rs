@@ -6,7 +6,7 @@ use crate::db::introspect::Signature;
 use crate::db::{Endpoint, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::plan::originals::OriginalsPlan;
-use crate::plan::policy::{self, Keep, Policy};
+use crate::plan::policy::{Keep, Policy};
 use crate::plan::reference::Relation;
 use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{ANY_TABLE, Facts, MaskKey, Rule, SanitizePlan, plan};
@@ -14,7 +14,7 @@ use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::plan::times::Times;
 use crate::random;
-use crate::scan::{self, Found, Sightings};
+use crate::scan::{self, Sightings};
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::server::checkpoint::{exactly_since, since};
@@ -22,6 +22,7 @@ use crate::server::digest::digest;
 use crate::server::leak::LeakPlan;
 use crate::server::limits::CheckedLimits;
 use crate::server::run::RunPlan;
+use crate::server::undecided::Undecided;
 use crate::source::news;
 use crate::source::survey::Survey;
 use crate::source::workspace::read_hint;
@@ -74,12 +75,7 @@ pub struct Catalog {
     identity: SourceIdentity,
     server_time: String,
     mask_at: MaskAt,
-    /// Columns that `privacy.policy = "strict"` refuses to serve.
-    undecided: Found,
-    /// Per table what is told of its columns without a rule.
-    unruled: BTreeMap<String, String>,
-    /// What is odd about `privacy.keep`.
-    keep_warnings: Vec<String>,
+    undecided: Undecided,
     leak: Option<LeakPlan>,
     /// The source server's own name.
     pub server: String,
@@ -131,24 +127,18 @@ impl Catalog {
         let checked = check(&settings.limits, &settings.relations, ground)?;
         survey.probe_masks(&sanitize)?;
         let keep = settings.keep.on_server(folds);
-        let undecided = match settings.policy {
-            Policy::Open | Policy::Warn => Found::default(),
-            Policy::Strict => {
-                let (schema, served) = (&survey.schema, &selection.served);
-                let (rules, seen) = (&settings.rules, &Sightings::default());
-                let ground = scan::Ground {
-                    schema,
-                    served,
-                    rules,
-                    masks: &sanitize,
-                    keep: &keep,
-                    seen,
-                    facts: &facts,
-                };
-                // The lines to add are checked against the schema; the next start tries them on the source.
-                scan::scan(ground, &mut |_| Ok(()))?
-            }
-        };
+        let undecided = Undecided::of(
+            settings.policy,
+            scan::Ground {
+                schema: &survey.schema,
+                served: &selection.served,
+                rules: &settings.rules,
+                masks: &sanitize,
+                keep: &keep,
+                seen: &Sightings::default(),
+                facts: &facts,
+            },
+        )?;
         survey.try_conditions(&settings.endpoint, &checked)?;
         let limits = CheckedLimits::new(
             checked,
@@ -164,11 +154,6 @@ impl Catalog {
             packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
             connections_max: survey.facts.max_connections,
             server_time: survey.server_time,
-            unruled: unruled(settings.policy, &selection, &sanitize, &keep),
-            keep_warnings: match settings.policy {
-                Policy::Open => Vec::new(),
-                Policy::Warn | Policy::Strict => keep.warnings(&survey.schema),
-            },
             undecided,
             schema: survey.schema,
             signatures: survey.signatures,
@@ -193,8 +178,7 @@ impl Catalog {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.sanitize.warnings().to_vec();
-        warnings.extend(self.keep_warnings.iter().cloned());
-        warnings.extend(self.unruled.values().cloned());
+        warnings.extend(self.undecided.warnings());
         warnings.extend(
             self.selection
                 .left_out
@@ -206,19 +190,10 @@ impl Catalog {
         warnings
     }
 
-    /// What is told of columns without a rule, for those of these tables that have any.
+    /// The columns that nobody has decided about.
     #[must_use]
-    pub fn unruled(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<&str> {
-        let wanted = self.unruled.iter().filter(|(table, _)| is_wanted(table));
-        wanted.map(|(_, warning)| warning.as_str()).collect()
-    }
-
-    /// Whether these tables may be served under `privacy.policy`.
-    ///
-    /// # Errors
-    /// `Config` with every column that nobody has decided about, and the lines to add.
-    pub fn check_policy(&self, is_wanted: impl Fn(&str) -> bool) -> Result<()> {
-        scan::refusal(&self.undecided.of_tables(is_wanted)).map_or(Ok(()), Err)
+    pub fn undecided(&self) -> &Undecided {
+        &self.undecided
     }
 
     fn not_followed(&self, key: &ForeignKey) -> Option<String> {
@@ -335,7 +310,7 @@ impl Catalog {
     ///
     /// # Errors
     /// `Usage` for an unknown table or column, `Guard` for an excluded one, `Schema` for what cannot be sent; `Config` as
-    /// [`Catalog::check_policy`].
+    /// [`Undecided::check`].
     pub fn plan_run(&self, request: &RunRequest) -> Result<RunPlan> {
         if request.tables.is_empty() {
             return Err(Error::usage("a run needs at least one table"));
@@ -348,7 +323,7 @@ impl Catalog {
             }
             tables.push(self.plan_table(wanted)?);
         }
-        self.check_policy(|table| seen.contains(table))?;
+        self.undecided.check(|table| seen.contains(table))?;
         let (checks, unchecked) = self.limits.checks(&tables);
         if !unchecked.is_empty() {
             tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
@@ -396,22 +371,4 @@ fn leak_plan(
     let Some(except) = &settings.leak_check else { return Ok(None) };
     let originals = OriginalsPlan::new(&selection.served, sanitize)?;
     Ok(Some(LeakPlan { originals, except: except.on_server(folds) }))
-}
-
-/// Per served table, what is told of columns that nobody has decided about.
-fn unruled(
-    policy: Policy,
-    selection: &Selection,
-    sanitize: &SanitizePlan,
-    keep: &Keep,
-) -> BTreeMap<String, String> {
-    let told = |table: &Table| {
-        let masks = sanitize.for_table(&table.name);
-        match policy {
-            Policy::Open => None,
-            Policy::Warn => policy::warning(table, masks, keep),
-            Policy::Strict => policy::refusal(table, masks, keep),
-        }
-    };
-    selection.served.values().filter_map(|table| Some((table.name.clone(), told(table)?))).collect()
 }

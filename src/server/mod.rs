@@ -7,7 +7,7 @@
 //!
 //! The endpoints and the work behind them:
 //! - [`service`]: which request gets which answer. [`catalog`]: what there is and what the rules make of it.
-//!   [`told`]: what the log has said of it.
+//!   [`undecided`]: columns that nobody has decided about. [`told`]: what the log has said.
 //! - [`runs`], [`run`]: which runs are alive, how far each is. [`work`]: copies and reads, on [`permits`].
 //!   `limits`: which rows of a table. `order`: what of a run comes when.
 //! - [`references`]: whether the rows fit together.
@@ -39,4 +39,5 @@ pub mod spool;
 mod steps;
 pub mod stream;
 pub mod told;
+pub mod undecided;
 pub mod work;

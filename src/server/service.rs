@@ -140,7 +140,7 @@ impl Service {
         let plan = catalog.plan_run(wanted).map_err(Refusal::of_plan)?;
         // A migration may have added columns since the server started.
         let is_wanted = |name: &str| wanted.tables.iter().any(|table| table.name == name);
-        self.told.tell(catalog.unruled(is_wanted));
+        self.told.tell(catalog.undecided().of_tables(is_wanted));
         let batch = self.batch_size(wanted, catalog.packet_bytes_max)?;
         let key = request.query_value("key").map(str::to_owned);
         self.runs.begin(key, request.peer.to_string(), plan, batch).map_err(|error| match error.kind() {
