@@ -212,7 +212,7 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
             crate::config::Policy::Strict => Policy::Strict,
         },
         keep: rules::kept(&config.keep)?,
-        leak_check: config.leak_check.clone(),
+        leak_check: config.leak_check.as_ref().map(rules::kept).transpose()?,
         nonce: format!("backfill:source:{}", random::hex(16)?),
     })
 }

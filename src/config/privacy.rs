@@ -1,7 +1,7 @@
 //! `[privacy]`: what happens to columns without a rule. Which columns there are is the planner's to know.
 
 use super::layers::Setting;
-use super::{Config, MASK_KEY_MIN, Patterns, env};
+use super::{Config, MASK_KEY_MIN, env};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 
@@ -16,7 +16,7 @@ pub enum Policy {
     Strict,
 }
 
-/// `privacy.keep` as it was written: patterns over `table.column`, not yet checked.
+/// `privacy.keep` or `privacy.leak_check_except` as it was written: patterns over `table.column`, not yet checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeepList {
     /// The patterns.
@@ -57,9 +57,22 @@ impl Config {
     /// Columns that are declared harmless.
     #[must_use]
     pub fn keep(&self) -> KeepList {
-        let Some(setting) = self.layers.list(&[], "privacy.keep") else { return KeepList::default() };
-        let patterns = setting.value.iter().map(Secret::expose).map(str::to_owned).collect();
-        KeepList { patterns, origin: setting.origin.to_string() }
+        self.layers.list(&[], "privacy.keep").map(column_list).unwrap_or_default()
+    }
+
+    /// Whether columns without a rule are looked at for leaks; then which are not.
+    ///
+    /// # Errors
+    /// `Kind::Config` for exceptions to a check that is off.
+    pub fn leak_check(&self) -> Result<Option<KeepList>> {
+        let is_on = self.layers.boolean(&[], "privacy.leak_check", false)?;
+        match self.layers.list(&[], "privacy.leak_check_except") {
+            Some(setting) if !is_on => Err(setting
+                .origin
+                .error("has no effect: `privacy.leak_check` is false")
+                .hint("set leak_check = true in [privacy], or leave it out")),
+            except => Ok(is_on.then(|| except.map(column_list).unwrap_or_default())),
+        }
     }
 
     /// The key of masks, if there is one.
@@ -78,23 +91,9 @@ impl Config {
         }
         Ok(Some(key))
     }
+}
 
-    /// Which columns the leak check leaves alone, as `table.column`; none if it is off.
-    pub(super) fn leak_check(&self) -> Result<Option<Patterns>> {
-        const EXCEPT: &str = "privacy.leak_check_except";
-        let is_on = self.layers.boolean(&[], "privacy.leak_check", false)?;
-        if let Some(Setting { value, origin }) = self.layers.list(&[], EXCEPT) {
-            if !is_on {
-                return Err(origin
-                    .error("has no effect: `privacy.leak_check` is false")
-                    .hint("set leak_check = true in [privacy], or leave it out"));
-            }
-            if let Some(at) = value.iter().position(|text| !text.expose().contains('.')) {
-                return Err(Error::config(format!("entry {} does not name a column", at + 1))
-                    .context(&origin)
-                    .hint("write TABLE.COLUMN, such as \"shops.contact\" or \"audit_*.payload\""));
-            }
-        }
-        Ok(if is_on { Some(self.patterns(EXCEPT, &[])?) } else { None })
-    }
+fn column_list(setting: Setting<Vec<Secret>>) -> KeepList {
+    let patterns = setting.value.iter().map(Secret::expose).map(str::to_owned).collect();
+    KeepList { patterns, origin: setting.origin.to_string() }
 }

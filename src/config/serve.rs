@@ -43,8 +43,8 @@ pub struct ServeConfig {
     /// Makes masks functions of the old values, of [`super::MASK_KEY_MIN`] characters or more; none makes them anew in
     /// every run.
     pub mask_key: Option<Secret>,
-    /// Whether columns without a rule are looked at for leaks; then which are not, as `table.column`.
-    pub leak_check: Option<Patterns>,
+    /// Whether columns without a rule are looked at for leaks; then which are not, checked in shape only.
+    pub leak_check: Option<KeepList>,
     /// Where to listen. Not loopback only if `server.allow_http` is set.
     pub bind: SocketAddr,
     /// Path before every endpoint, without slashes around it.

@@ -58,8 +58,8 @@ pub struct CatalogSettings {
     pub policy: Policy,
     /// Columns that are declared harmless.
     pub keep: Keep,
-    /// Whether columns without a rule are looked at for leaks, and which are not (`table.column`).
-    pub leak_check: Option<Patterns>,
+    /// Whether columns without a rule are looked at for leaks, and which are not.
+    pub leak_check: Option<Keep>,
     /// Name of the lock that this server holds on the source.
     pub nonce: String,
 }
@@ -148,7 +148,7 @@ impl Catalog {
             &settings.datetime_timezone,
         )?;
         Ok(Self {
-            leak: leak_plan(settings, &selection, &sanitize)?,
+            leak: leak_plan(settings, folds, &selection, &sanitize)?,
             identity: survey.facts.identity(&settings.nonce),
             server: survey.server().to_owned(),
             packet_bytes_max: survey.facts.max_allowed_packet.unwrap_or(PACKET_BYTES_DEFAULT),
@@ -361,11 +361,14 @@ impl Catalog {
     }
 }
 
+/// What the leak check of every run does, if there is one.
 fn leak_plan(
     settings: &CatalogSettings,
+    folds: bool,
     selection: &Selection,
     sanitize: &SanitizePlan,
 ) -> Result<Option<LeakPlan>> {
-    let Some(except) = settings.leak_check.clone() else { return Ok(None) };
-    Ok(Some(LeakPlan { originals: OriginalsPlan::new(&selection.served, sanitize)?, except }))
+    let Some(except) = &settings.leak_check else { return Ok(None) };
+    let originals = OriginalsPlan::new(&selection.served, sanitize)?;
+    Ok(Some(LeakPlan { originals, except: except.on_server(folds) }))
 }

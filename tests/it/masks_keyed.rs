@@ -12,6 +12,7 @@ use backfill::source::masking::Masking;
 use mysql::prelude::Queryable;
 use mysql::{Conn, Row};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 const KEY: &str = "key-of-the-tests-0123456789-abcdef";
 const OTHER_KEY: &str = "another-key-0123456789-0123456789-x";
@@ -20,6 +21,10 @@ pub fn tests(add: &mut Add<'_>) {
     add(
         "masks_keyed::values_have_the_same_masks_on_both_servers".to_owned(),
         Box::new(values_have_the_same_masks_on_both_servers),
+    );
+    add(
+        "masks_keyed::numbers_are_permuted_alike_on_both_servers".to_owned(),
+        Box::new(numbers_are_permuted_alike_on_both_servers),
     );
     for flavour in FLAVOURS {
         add(
@@ -134,6 +139,47 @@ fn values_have_the_same_masks_on_both_servers(servers: &Servers) {
     }
 }
 
+/// Whole numbers become other ones, no two the same, the same on both servers.
+fn numbers_are_permuted_alike_on_both_servers(servers: &Servers) {
+    let key = MaskKey::derive(&KEY.into()).unwrap();
+    for (ty, bits) in [("int", 30), ("bigint unsigned", 52)] {
+        let masked = FLAVOURS.map(|flavour| {
+            let site = Site::new(servers, flavour, flavour);
+            let mut conn = site.source_conn();
+            exec(&mut conn, &format!("CREATE TABLE v (n {ty} NOT NULL PRIMARY KEY) ENGINE=InnoDB"));
+            exec(&mut conn, "INSERT INTO v VALUES (0), (1), (2), (3), (4), (5), (6), (7)");
+            for power in 3..bits {
+                // Some numbers of every size, and all small ones.
+                let more = if power < 9 { "" } else { " WHERE n < 8" };
+                exec(&mut conn, &format!("INSERT INTO v SELECT n + {} FROM v{more}", 1_u64 << power));
+            }
+            exec(&mut conn, &format!("INSERT INTO v VALUES ({})", (1_u64 << bits) - 1));
+            let columns = vec![column("n", ty)];
+            let rule = Rule {
+                table: "v".into(),
+                column: "n".into(),
+                mask: Mask::Token(Token::default()),
+                exclude: Vec::new(),
+                condition: None,
+            };
+            let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
+            let plan = plan(&[rule], &schema(vec![table("v", columns).key(&["n"]).done()]), &facts).unwrap();
+            let masks = plan.for_table("v").unwrap();
+            let mut conn = Connection::open(&site.source.endpoint(&site.source_db), Role::Workspace).unwrap();
+            Masking::of(masks).prepare(&mut conn).unwrap();
+            let masked = masks.select_expression("n", Refs::Bare);
+            conn.query::<(u64, u64)>(&format!("SELECT n, {masked} FROM v ORDER BY n")).unwrap()
+        });
+        assert_eq!(masked[0], masked[1], "{ty}");
+        let results: BTreeSet<u64> = masked[0].iter().map(|(_, masked)| *masked).collect();
+        assert!(results.len() > 600 && results.len() == masked[0].len(), "{ty}: {}", results.len());
+        assert!(results.iter().all(|number| *number < 1 << bits), "{ty}");
+        let large = results.iter().filter(|number| **number >= 1 << (bits - 1)).count();
+        assert!((results.len() / 3..results.len() * 2 / 3).contains(&large), "{ty}: {large}");
+        assert!(masked[0].iter().filter(|(old, new)| old == new).count() < 3, "{ty}");
+    }
+}
+
 const TABLES: &[&str] = &[
     "CREATE TABLE customers (code VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL PRIMARY KEY, \
      parent VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL, mail VARCHAR(90) NOT NULL UNIQUE, \
@@ -147,8 +193,9 @@ const TABLES: &[&str] = &[
      kind INT NOT NULL, phone VARCHAR(30) NOT NULL, PRIMARY KEY (customer_code, kind), UNIQUE KEY (phone, kind), \
      CONSTRAINT members_customer FOREIGN KEY (customer_code) REFERENCES customers (code)) ENGINE=InnoDB",
     "CREATE TABLE devices (uuid BINARY(16) NOT NULL PRIMARY KEY, n INT NOT NULL) ENGINE=InnoDB",
-    "CREATE TABLE visits (id INT NOT NULL PRIMARY KEY, device BINARY(16) NOT NULL, \
-     CONSTRAINT visits_device FOREIGN KEY (device) REFERENCES devices (uuid)) ENGINE=InnoDB",
+    "CREATE TABLE visits (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, n INT NOT NULL, before_id BIGINT UNSIGNED NULL, device BINARY(16) NOT NULL, \
+     CONSTRAINT visits_device FOREIGN KEY (device) REFERENCES devices (uuid), \
+     CONSTRAINT visits_before FOREIGN KEY (before_id) REFERENCES visits (id)) ENGINE=InnoDB",
     "INSERT INTO customers VALUES ('Raw-Anna', NULL, 'anna@raw.example', '2025-01-01', '2025-01-01'), \
      ('raw-ben', 'RAW-ANNA', 'ben@raw.example', '2025-01-02', '2025-01-02'), \
      ('raw-carl', 'raw-ben', 'carl@raw.example', '2025-01-03', '2025-01-03')",
@@ -156,13 +203,14 @@ const TABLES: &[&str] = &[
      (2, 'BEN@raw.example', 'RAW-BEN', '2025-01-01', '2025-01-01'), (3, NULL, NULL, '2025-01-01', '2025-01-01')",
     "INSERT INTO members VALUES ('raw-anna', 1, '+49 1'), ('raw-anna', 2, '+49 1'), ('raw-ben', 1, '+49 2')",
     "INSERT INTO devices VALUES (UNHEX(REPEAT('52', 16)), 1), (UNHEX(REPEAT('53', 16)), 2)",
-    "INSERT INTO visits VALUES (1, UNHEX(REPEAT('52', 16))), (2, UNHEX(REPEAT('53', 16))), (3, UNHEX(REPEAT('52', 16)))",
+    "INSERT INTO visits VALUES (1, 1, NULL, UNHEX(REPEAT('52', 16))), (2, 2, 1, UNHEX(REPEAT('53', 16))), \
+     (4503599627370495, 3, 2, UNHEX(REPEAT('52', 16)))",
 ];
 
 const RULES: &str = "[sanitize.\"*\"]\ncustomer_code = \"token\"\n\
      [sanitize.customers]\ncode = \"token\"\nparent = \"token\"\nmail = \"email\"\n\
      [sanitize.invoices]\ncontact = \"email\"\n[sanitize.members]\nphone = \"phone\"\n\
-     [sanitize.devices]\nuuid = \"token\"\n[sanitize.visits]\ndevice = \"token\"\n";
+     [sanitize.devices]\nuuid = \"token\"\n[sanitize.visits]\nid = \"token\"\nbefore_id = \"token\"\ndevice = \"token\"\n";
 
 /// What rows are to each other, without the values that say so.
 const JOINS: &[&str] = &[
@@ -172,7 +220,8 @@ const JOINS: &[&str] = &[
      ON c.mail = CONVERT(i.contact USING utf8mb4) ORDER BY 1",
     "SELECT CONCAT(m.kind, ' ', c.created_at) FROM members m JOIN customers c ON c.code = m.customer_code ORDER BY 1",
     "SELECT CONCAT(COUNT(*), ' ', COUNT(DISTINCT phone)) FROM members",
-    "SELECT CONCAT(v.id, ' ', d.n) FROM visits v JOIN devices d ON d.uuid = v.device ORDER BY 1",
+    "SELECT CONCAT(a.n, ' ', b.n) FROM visits a JOIN visits b ON b.id = a.before_id ORDER BY 1",
+    "SELECT CONCAT(v.n, ' ', d.n) FROM visits v JOIN devices d ON d.uuid = v.device ORDER BY 1",
 ];
 
 #[track_caller]
@@ -267,7 +316,11 @@ fn references_hold_and_no_log_has_the_key(site: &Site<'_>) {
     // What the collation may take for equal to something else is refused.
     exec(&mut conn, "INSERT INTO customers VALUES ('raw-é', NULL, 'e@raw.example', NOW(), NOW())");
     let out = run(&mut site.pull_command(&serve.url, &["--yes", "--full"]));
-    out.refused("a key that is not ASCII", 9, &["column `code` of table `customers`", "not printable ASCII"]);
+    out.refused(
+        "a key that is not ASCII",
+        9,
+        &["column `code` of table `customers`", "takes printable ASCII"],
+    );
 }
 
 /// Reads every log of the source's server.

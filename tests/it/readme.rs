@@ -72,9 +72,8 @@ fn keys() {
             continue;
         }
         // What follows the last section are examples of rules.
-        if section == "privacy."
-            && !["policy", "keep", "key", "leak_check", "leak_check_except"].contains(&key)
-        {
+        let is_key = matches!(key, "policy" | "key" | "keep" | "leak_check" | "leak_check_except");
+        if section == "privacy." && !is_key {
             continue;
         }
         count += 1;

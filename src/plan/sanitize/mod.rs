@@ -4,6 +4,9 @@
 //! known before a row is read (and reports all problems at once), and gives per table a [`TableMasks`], which
 //! renders the masks as assignments of an UPDATE or as items of a SELECT list. Masking itself is SQL that the
 //! database runs; nothing here sees a value.
+//!
+//! Without a key masks are made anew in every run. With one ([`MaskKey`]) those that stand for a person are functions of
+//! the old values, and a session has to be told the key before their expressions run in it.
 
 mod check;
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::identity::{Identity, Refs};
 use super::key::MaskKey;
 use super::pattern::Pattern;
-use super::types::{Behaviour, Expression, Mask, Own, Reading, Row};
+use super::types::{Behaviour, Expression, Mask, Own, Reading, Row, token_bits};
 use crate::error::{Error, Result};
 use crate::schema::{Check, Column, Flavour};
 use crate::secret::Secret;
@@ -119,12 +119,19 @@ impl Cast {
 }
 
 impl TableMasks {
-    /// A column of a key whose masks would not be equal where its values are, unless they are printable ASCII: its mask
-    /// fails on any other.
+    /// A column whose mask fails on some values, and which ones it takes.
     #[must_use]
-    pub fn plain_key(&self) -> Option<&str> {
-        let plain = |masked: &&MaskedColumn| masked.keyed.is_some_and(Reading::refuses);
-        self.columns.iter().find(plain).map(|masked| masked.name.as_str())
+    pub fn demanding(&self) -> Option<(&str, String)> {
+        self.columns.iter().filter(|masked| masked.keyed.is_some()).find_map(|masked| {
+            let takes = match (&masked.mask, token_bits(&masked.column)) {
+                (Mask::Token(_), Some(bits)) => format!("numbers from 0 to {}", (1_u64 << bits) - 1),
+                _ if masked.keyed.is_some_and(Reading::refuses) => {
+                    format!("printable ASCII, for `{}` may take other texts for equal", masked.collation())
+                }
+                _ => return None,
+            };
+            Some((masked.name.as_str(), takes))
+        })
     }
 
     /// Whether the column's results are the same in every run, whatever else its row holds.
@@ -259,6 +266,10 @@ impl TableMasks {
 }
 
 impl MaskedColumn {
+    fn collation(&self) -> &str {
+        self.column.collation.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn behaviour(&self) -> &dyn Behaviour {
         self.mask.behaviour(self.keyed.is_some())
     }

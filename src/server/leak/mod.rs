@@ -19,9 +19,9 @@ pub(super) use gather::gather;
 pub use report::is_leak;
 pub(super) use table::TableCheck;
 
-use crate::config::Patterns;
 use crate::error::{Error, Result};
 use crate::plan::originals::OriginalsPlan;
+use crate::plan::policy::Keep;
 use crate::plan::run::TablePlan;
 use originals::Originals;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,8 +31,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub struct LeakPlan {
     /// Where the values are that rules replace.
     pub originals: OriginalsPlan,
-    /// Columns that are not looked at: `table.column`.
-    pub except: Patterns,
+    /// Columns that are not looked at.
+    pub except: Keep,
 }
 
 /// The leak check of one run.

@@ -3,9 +3,9 @@
 use super::cell::{Find, Reading, Scratch, look};
 use super::originals::Originals;
 use super::report;
-use crate::config::Patterns;
 use crate::db::RowCells;
 use crate::error::Result;
+use crate::plan::policy::Keep;
 use crate::plan::run::TablePlan;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ pub(super) struct CheckedColumn<'a> {
 }
 
 impl<'a> TableCheck<'a> {
-    pub(super) fn new(plan: &'a TablePlan, originals: Arc<Originals>, except: &Patterns) -> Self {
+    pub(super) fn new(plan: &'a TablePlan, originals: Arc<Originals>, except: &Keep) -> Self {
         let table = plan.table.name.as_str();
         let is_ruled = |name: &str| plan.masks.as_ref().is_some_and(|masks| masks.column(name).is_some());
         let columns = plan.columns.iter().enumerate().filter_map(|(at, (name, _))| {
-            let is_looked_at = !is_ruled(name) && !except.is_match_folded(&format!("{table}.{name}"));
+            let is_looked_at = !is_ruled(name) && !except.covers(table, name);
             let reading = plan.table.column(name).filter(|_| is_looked_at).and_then(Reading::of)?;
             Some(CheckedColumn { name, found: BTreeMap::new(), at, reading })
         });
@@ -93,7 +93,7 @@ mod tests {
         let plan = TablePlan::new(&table, None, None, false, MaskAt::Update, Vec::new()).unwrap();
         let mut originals = Originals::new();
         originals.add(b"Anna Berg", &mut Vec::new());
-        let except = Patterns::new(&["*.seen"]).unwrap();
+        let except = Keep::new(&["*.seen"]).unwrap();
         let mut check = TableCheck::new(&plan, Arc::new(originals), &except);
         assert!(check.row(&Cells(vec![Some("1"), Some("hello"), Some("bob@web.de"), None])));
         assert!(check.finish().is_ok() && check.is_clean());

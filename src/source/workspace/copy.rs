@@ -293,15 +293,14 @@ fn explain(error: Error, order: &CopyOrder<'_>) -> Error {
     // 1048 NOT NULL, 1062 duplicate, 1264/1265/1366/1406 does not fit, 1292/1411/1441 is no value of the type, 1690 out
     // of range, 3140/3141 no JSON, 3819/4025 CHECK.
     let code = crate::db::error::server_code(&error);
-    if let (Some(OUT_OF_RANGE), Some(column)) = (code, order.masks.and_then(TableMasks::plain_key)) {
+    if let (Some(OUT_OF_RANGE), Some((column, takes))) = (code, order.masks.and_then(TableMasks::demanding)) {
         let table = &order.table.name;
+        let what =
+            format!("`token` of column `{column}` of table `{table}` takes {takes}, and met another value");
         return error
             .with_kind(Kind::Config)
-            .context(format!(
-                    "column `{column}` of table `{table}` is masked by `token` together with the other end of its foreign key, \
-                     and has values that are not printable ASCII: its collation may take others for equal to them"
-            ))
-            .hint("remove the rules of both ends, or give the columns a collation that ends with _bin");
+            .context(what)
+            .hint("leave this column and those that reference it without the rule, or give texts a collation that ends with _bin");
     }
     match code {
         Some(

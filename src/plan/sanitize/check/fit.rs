@@ -130,7 +130,7 @@ mod tests {
             (column("c", "char(11)"), int(), token(), Some("has room for 11 hex digits")),
             (column("c", "binary(6)"), int(), token(), None),
             (column("c", "binary(5)"), int(), token(), Some("has room for 10 hex digits")),
-            (column("c", "bigint"), int(), token(), Some("is `bigint`: a token is hex digits")),
+            (column("c", "bigint"), int(), token(), Some("without a key a token is random hex digits")),
             (nullable("c", "json"), int(), token(), Some("is `json`")),
             (column("c", "text"), int(), Mask::Email, None),
             (column("c", "blob"), int(), Mask::Email, None),

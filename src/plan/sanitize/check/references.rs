@@ -6,7 +6,7 @@
 use super::super::problem::Problem;
 use super::super::render::same;
 use super::super::resolve::{Resolved, Ruled};
-use super::super::types::{Mask, Reading, Token};
+use super::super::types::{Mask, Reading, Token, token_bits};
 use super::super::{ANY_TABLE, Facts};
 use crate::plan::problem::toml_key;
 use crate::schema::{Column, ForeignKey, Schema};
@@ -170,11 +170,14 @@ fn written(mask: &Mask) -> String {
     }
 }
 
-/// Whether equal values of both columns are read as the same and masks have as many digits. BINARY pads with zero bytes
-/// to its length.
+/// Whether equal values of both columns are read as the same and have the same masks. BINARY pads with zero bytes to its
+/// length, numbers stay in the range of their type.
 fn alike(a: &Column, b: &Column) -> bool {
     let length = |column: &Column| (column.data_type == "binary").then_some(column.max_length);
-    a.charset == b.charset && a.collation == b.collation && length(a) == length(b)
+    token_bits(a) == token_bits(b)
+        && a.charset == b.charset
+        && a.collation == b.collation
+        && length(a) == length(b)
 }
 
 fn lost(one: &Ruled<'_>, is: &str, fix: impl Into<String>) -> Problem {
@@ -308,13 +311,16 @@ mod tests {
             (all(&token(32)).to_vec(), length("varchar(27)"), text(), &[], Some("write length = 26")),
             (all(&token(26)).to_vec(), length("char(26)"), text(), &[], None),
             (all(&token(12)).to_vec(), text(), text(), &[], Some("write length = 20 or more")),
+            (all(&token(32)).to_vec(), length("int"), length("int"), &[], None),
             (
                 all(&token(32)).to_vec(),
                 length("int"),
-                length("int"),
+                length("bigint"),
                 &[],
-                Some("is `int`: a token is hex digits"),
+                Some("different types or collations"),
             ),
+            (all(&token(32)).to_vec(), length("smallint"), length("smallint"), &[], Some("too few numbers")),
+            (all(&token(30)).to_vec(), length("int"), length("int"), &[], Some("leave `length` out")),
         ] {
             match (tokens(&rules, &column, &child, excluded), refused) {
                 (Ok(()), None) => {}
@@ -345,7 +351,7 @@ mod tests {
             let plan = plan(&[rule], &schema, &facts).unwrap();
             let sql = |name| plan.for_table(name).unwrap().select_expression("code", Refs::Bare);
             assert_eq!(sql("p"), sql("c"));
-            (sql("p"), plan.for_table("p").unwrap().plain_key().is_some())
+            (sql("p"), plan.for_table("p").unwrap().demanding().is_some())
         };
         for (referenced, collation, refuses) in [
             (true, "utf8mb4_general_ci", true),

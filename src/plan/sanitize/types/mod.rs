@@ -13,6 +13,7 @@ mod keyed;
 mod lists;
 mod number;
 mod options;
+mod permute;
 mod pick;
 mod pieces;
 mod room;
@@ -37,6 +38,7 @@ pub use text::{Keep, Truncate};
 pub use token::Token;
 
 pub(super) use keyed::Reading;
+pub(super) use permute::bits as token_bits;
 pub(super) use pieces::{DISTINCT_HEX, Null, Pieces, ascii, random_hex};
 pub(super) use room::{integer_range, problem};
 
@@ -73,7 +75,7 @@ pub enum Mask {
     Address,
     /// A random address in 192.168.0.0/16.
     LocalIp,
-    /// Hex digits.
+    /// Hex digits; with a key made of the old value, and in integer columns another number.
     Token(Token),
     /// An SQL expression of the row.
     Sql(Expression),

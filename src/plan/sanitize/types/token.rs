@@ -1,11 +1,12 @@
-//! `token`: hex digits in place of a value. With a key they are a function of it, so a key can be masked together with
-//! everything that references it.
+//! `token`: hex digits in place of a value, in integer columns a number. With a key they are a function of it, so a key
+//! can be masked together with everything that references it.
 
 use super::super::identity::{HEX_DIGITS, Identity};
 use super::super::problem::Problem;
 use super::super::render::Cast;
 use super::super::resolve::Ruled;
 use super::options::{Options, Refusal};
+use super::permute;
 use super::pieces::random_hex;
 use super::room::{problem, room};
 use super::{Behaviour, DISTINCT_HEX, Distinct, Mask, Own, Place, Row, Unchanged};
@@ -24,6 +25,27 @@ pub struct Token {
 }
 
 impl Token {
+    fn fit_number(self, place: &Place<'_>) -> Result<u64, Problem> {
+        let column = place.one.column;
+        let refuse = |is: String, fix: &str| Err(problem(place.one, &is, fix));
+        if !place.keyed {
+            let is = format!("is `{}`: without a key a token is random hex digits", column.data_type);
+            return refuse(is, "write a `key` under [privacy], or use `noise`, `fixed` or `digits`");
+        }
+        if permute::bits(column).is_none() {
+            let is = format!("is `{}`, which has too few numbers to hide one among them", column.data_type);
+            return refuse(is, "use INT or BIGINT, or another type of rule");
+        }
+        if self.length != DIGITS {
+            return refuse("holds numbers, and `length` counts hex digits".to_owned(), "leave `length` out");
+        }
+        if place.in_unique_index && place.one.rule.condition.is_some() {
+            let is = "is in a unique index, and a number that `where` keeps may be another one's token";
+            return refuse(is.to_owned(), "leave `where` out");
+        }
+        Ok(self.length.into())
+    }
+
     /// The hex digits that the column holds.
     pub(in crate::plan::sanitize) fn room(one: &Ruled<'_>) -> Result<u64, Problem> {
         let room = room(one)?;
@@ -54,9 +76,7 @@ impl Behaviour for Token {
     fn fit(&self, place: &Place<'_>) -> Result<u64, Problem> {
         let column = place.one.column;
         if column.is_integer() {
-            let is = format!("is `{}`: a token is hex digits", column.data_type);
-            let fix = "leave a number as it is that only the database gave out: it names nobody; or use `noise`, `fixed` or `sql`";
-            return Err(problem(place.one, &is, fix));
+            return self.fit_number(place);
         }
         let room = Self::room(place.one)?;
         let least = if place.in_unique_index { DISTINCT_HEX } else { HEX_DIGITS };
@@ -76,6 +96,9 @@ impl Behaviour for Token {
 
     fn value(&self, column: &Column, _own: &Own<'_>, row: Row<'_>) -> String {
         let value = row.refs.column(&column.name);
+        if let Some(bits) = permute::bits(column) {
+            return Cast::of(column).wrap(&permute::sql(&value, bits));
+        }
         let digits = match row.keyed {
             Some(reading) => format!("LEFT({}, {})", reading.hash(&value, "token"), row.hex),
             None => random_hex(row.hex),
@@ -90,7 +113,8 @@ impl Behaviour for Token {
         Distinct::Within(DISTINCT_HEX)
     }
 
-    fn unchanged(&self, _column: &Column, _own: &Own<'_>, _row: Row<'_>) -> Unchanged {
-        Unchanged::Never
+    fn unchanged(&self, column: &Column, _own: &Own<'_>, _row: Row<'_>) -> Unchanged {
+        // A permutation may leave a number where it is.
+        if column.is_integer() { Unchanged::WhereMasked } else { Unchanged::Never }
     }
 }
