@@ -8,6 +8,7 @@
 //! - databases: [`db`] (connections), [`source`] (reads production, writes only to its workspace),
 //!   [`target`] (the only writer of the developer's database);
 //! - network: [`server`], [`client`];
+//! - files: [`spill`] (what does not fit into memory);
 //! - around them: [`config`], [`install`] (files of a new side), [`commands`] (one verb each), [`ui`] (the only writer
 //!   to the terminal),
 //!   [`sandbox`] (throwaway database servers for the demo, tests and benches).
@@ -38,6 +39,7 @@ pub mod schema;
 pub mod secret;
 pub mod server;
 pub mod source;
+pub mod spill;
 pub mod sql;
 pub mod target;
 pub mod ui;

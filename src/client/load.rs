@@ -20,7 +20,7 @@ use crate::target::staging::{Empty, PrepareOptions, Staging};
 use crate::target::sweep::Orphan;
 use crate::wire::api::{RunPhase, RunRequest};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How often a pull begins anew by itself because the server has lost its run.
@@ -35,6 +35,8 @@ pub(super) struct Loaded {
     pub(super) fetched: Vec<Fetched>,
     /// What was decided about the binlog.
     pub(super) binlog: Option<String>,
+    /// How the source read all tables at one moment, if it did.
+    pub(super) snapshot: Option<String>,
     /// What the summary should say.
     pub(super) notes: Vec<String>,
 }
@@ -123,7 +125,8 @@ impl Load<'_> {
         };
         let estimate = self.selection.pulled.iter().map(|pulled| pulled.entry.rows_expected()).sum();
         pull.progress.loading(estimate);
-        let fetched = self.fetch(&run, &tables, sinks);
+        let snapshot = OnceLock::new();
+        let fetched = self.fetch((&run, &tables), &snapshot, sinks);
         pull.progress.loaded();
         if fetched.as_ref().is_err_and(can_go_on) {
             tracing::info!(run, "the run is kept for the next pull");
@@ -137,10 +140,15 @@ impl Load<'_> {
         let binlog = pool.binlog();
         let state = if binlog.off { "off" } else { "on" };
         let binlog = binlog.why.map(|why| format!("{state} ({why})"));
-        Ok(Loaded { staging, ledger, fetched, binlog, notes })
+        Ok(Loaded { staging, ledger, fetched, binlog, snapshot: snapshot.into_inner(), notes })
     }
 
-    fn fetch(&self, run: &str, tables: &[FetchTable], sinks: Vec<Box<dyn Sink>>) -> Result<Vec<Fetched>> {
+    fn fetch(
+        &self,
+        (run, tables): (&str, &[FetchTable]),
+        snapshot: &OnceLock<String>,
+        sinks: Vec<Box<dyn Sink>>,
+    ) -> Result<Vec<Fetched>> {
         let pull = self.work.pull;
         // A fetch that fails cuts its connections, and only those.
         let api = self.work.api.anew();
@@ -155,6 +163,7 @@ impl Load<'_> {
             progress: pull.progress,
             patience: &self.patience(),
             may_go_on: &may_go_on,
+            snapshot,
         };
         fetch(work, sinks)
     }

@@ -231,6 +231,9 @@ pub struct Summary {
     pub triggers: u64,
     /// Whether the target's binlog recorded the load, and why; none where the target writes none.
     pub binlog: Option<String>,
+    /// By what means the source read all tables at one moment; none where each is of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
     /// With `--verify`: what was read back. None when an earlier pull did that (see the notes), and without it.
     pub verified: Option<Verified>,
     /// Keys of tables outside the pull.

@@ -80,7 +80,7 @@ impl Work<'_> {
             request: &self.request(&tables),
             data: &label,
         };
-        let Loaded { staging, ledger, fetched, binlog, notes: told } = load.run()?;
+        let Loaded { staging, ledger, fetched, binlog, snapshot, notes: told } = load.run()?;
         let mut notes = plan.notes.clone();
         notes.extend(told);
         notes.extend(taken_back(&tables, &fetched));
@@ -106,6 +106,7 @@ impl Work<'_> {
             indexes: built.indexes,
             foreign_keys: built.foreign_keys,
             binlog,
+            snapshot,
             verified,
             notes,
             ..summary

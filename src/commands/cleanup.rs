@@ -98,9 +98,11 @@ fn claim(endpoint: &Endpoint) -> Result<Option<Claimed>> {
 /// Where workspaces may be. Only a serving side has a schema or an account for them; the pulling side's configuration
 /// need not be good for serving.
 fn home(config: &Config, endpoint: &Endpoint) -> Result<Home> {
-    match config.serve() {
-        Ok(serve) => workspace_home(&serve),
-        Err(_) => Home::new(endpoint, Layout::Schema, None),
+    match config.serve().map(|serve| workspace_home(&serve)) {
+        Ok(Ok(Some(home))) => Ok(home),
+        Ok(Err(error)) => Err(error),
+        // Nothing is copied any more; it may have been.
+        Ok(Ok(None)) | Err(_) => Home::new(endpoint, Layout::Schema, None),
     }
 }
 

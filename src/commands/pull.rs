@@ -205,6 +205,9 @@ fn lines(summary: &Summary) -> Vec<String> {
     if let Some(binlog) = &summary.binlog {
         lines.push(format!("Binlog of the target while loading: {binlog}."));
     }
+    if let Some(snapshot) = &summary.snapshot {
+        lines.push(format!("All tables are of one moment of the source, read over {snapshot}."));
+    }
     lines.extend(summary.verified.iter().flat_map(verified));
     for key in &summary.outside_keys {
         lines.extend(dangling(key, summary).map(|line| format!("- {line}")));

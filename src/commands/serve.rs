@@ -1,13 +1,13 @@
 //! `backfill serve`: hands out sanitized copies of the configured database until it is told to stop.
 
 use crate::commands::{Context, plan, rules};
-use crate::config::{Overrides, ServeConfig, TempStrategy};
+use crate::config::{self, Overrides, ServeConfig, TempStrategy};
 use crate::db::Role;
 use crate::db::lock::LockKeeper;
 use crate::error::{Context as _, Error, Kind, Result};
 use crate::plan::policy::Policy;
 use crate::plan::reference::Relation;
-use crate::plan::run::MaskAt;
+use crate::plan::run::{MaskAt, Strategy};
 use crate::plan::sanitize::MaskKey;
 use crate::plan::subset::{Direction, Limit};
 use crate::random;
@@ -22,8 +22,9 @@ use crate::server::permits::Permits;
 use crate::server::runs::{Limits, Registry};
 use crate::server::service::{Endpoints, Service};
 use crate::server::told::Told;
-use crate::server::work::Shared;
+use crate::server::work::{Means, Shared};
 use crate::server::{gate, net};
+use crate::source::snapshot::{self, SnapshotLock};
 use crate::source::sweep;
 use crate::source::workspace::{Home, Layout, Workspace};
 use clap::Args;
@@ -71,7 +72,8 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     let config = context.load(overrides)?.serve()?;
     if args.plan {
         let catalog = Catalog::take(&catalog_settings(&config)?)?;
-        let explained = explain(&catalog, workspace_home(&config)?.layout())?;
+        let home = workspace_home(&config)?;
+        let explained = explain(&catalog, home.as_ref().map(Home::layout))?;
         return plan::show(&explained, &config.database.database, args.sql, context);
     }
     let keeper = LockKeeper::open(&config.database, Role::Workspace)?;
@@ -82,16 +84,21 @@ pub fn run(args: &ServeArgs, context: &Context) -> Result<()> {
     catalog.undecided().check(|_| true)?;
     let told = Told::default();
     told.tell(catalog.warnings().iter().map(String::as_str));
-    let home = workspace_home(&config)?;
-    let copied = catalog.copied();
-    sweep(&home);
-    // Who only reads needs no right on workspaces.
-    if !copied.is_empty() {
-        Workspace::try_out(&home, &keeper, copied)?;
+    let means = means(&config)?;
+    match &means {
+        Means::Copies(home) => {
+            let copied = catalog.copied();
+            sweep(home);
+            // Who only reads needs no right on workspaces.
+            if !copied.is_empty() {
+                Workspace::try_out(home, &keeper, copied)?;
+            }
+        }
+        Means::Select(_) => snapshot::try_out(&config.database)?,
     }
     let listener = gate::bind(config.bind)?;
     let (tables, ruled) = catalog.counts();
-    let service = Arc::new(service(&config, settings, keeper, home, catalog.server.clone(), told)?);
+    let service = Arc::new(service(&config, settings, keeper, means, catalog.server.clone(), told)?);
     let server = Server::start(listener, http_options(&config)?, Arc::new(Endpoints(Arc::clone(&service))))?;
     // Before anybody is told that it listens.
     let stop = listen_for_signals()?;
@@ -125,14 +132,25 @@ fn check_connections(config: &ServeConfig, catalog: &Catalog) -> Result<()> {
     }
 }
 
-/// Where workspaces are made, and as whom.
-pub(super) fn workspace_home(config: &ServeConfig) -> Result<Home> {
+fn means(config: &ServeConfig) -> Result<Means> {
+    Ok(match workspace_home(config)? {
+        Some(home) => Means::Copies(home),
+        None => Means::Select(match config.snapshot_lock {
+            config::SnapshotLock::None => SnapshotLock::None,
+            config::SnapshotLock::Tables => SnapshotLock::Tables,
+        }),
+    })
+}
+
+/// Where workspaces are made, and as whom; none where nothing is copied.
+pub(super) fn workspace_home(config: &ServeConfig) -> Result<Option<Home>> {
     let layout = match &config.temp_strategy {
         TempStrategy::Database => Layout::Schema,
         TempStrategy::TempDatabase(name) => Layout::Shared { temp_database: name.clone() },
         TempStrategy::Tables => Layout::Tables,
+        TempStrategy::Select => return Ok(None),
     };
-    Home::new(&config.database, layout, config.temp_account.as_ref())
+    Home::new(&config.database, layout, config.temp_account.as_ref()).map(Some)
 }
 
 /// Drops what dead runs left; that it cannot be done keeps nobody from serving.
@@ -151,14 +169,14 @@ fn service(
     config: &ServeConfig,
     settings: CatalogSettings,
     keeper: LockKeeper,
-    home: Home,
+    means: Means,
     server: String,
     told: Told,
 ) -> Result<Service> {
     let shared = Shared {
         endpoint: config.database.clone(),
         server,
-        home,
+        means,
         keeper,
         permits: Permits::new(config.threads),
         workers_max: config.threads.saturating_sub(config.max_runs.saturating_sub(1)).max(1),
@@ -202,9 +220,10 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
         limits: config.limits.iter().map(limit).collect(),
         relations: config.relations.iter().enumerate().map(|(at, one)| relation(at + 1, one)).collect(),
         datetime_timezone: config.datetime_timezone.clone(),
-        mask_at: match config.mask_at {
-            crate::config::MaskAt::Update => MaskAt::Update,
-            crate::config::MaskAt::Copy => MaskAt::Copy,
+        strategy: match (&config.temp_strategy, config.mask_at) {
+            (TempStrategy::Select, _) => Strategy::Select,
+            (_, config::MaskAt::Update) => Strategy::Copies(MaskAt::Update),
+            (_, config::MaskAt::Copy) => Strategy::Copies(MaskAt::Copy),
         },
         policy: match config.policy {
             crate::config::Policy::Open => Policy::Open,
@@ -217,15 +236,15 @@ pub(super) fn catalog_settings(config: &ServeConfig) -> Result<CatalogSettings> 
     })
 }
 
-fn limit(limit: &crate::config::Limit) -> Limit {
+fn limit(limit: &config::Limit) -> Limit {
     Limit {
         table: limit.table.clone(),
         all: limit.all,
         max_rows: limit.max_rows,
         order_by: limit.order_by.clone(),
         direction: match limit.direction {
-            crate::config::Direction::Asc => Direction::Asc,
-            crate::config::Direction::Desc => Direction::Desc,
+            config::Direction::Asc => Direction::Asc,
+            config::Direction::Desc => Direction::Desc,
         },
         keep_days: limit.keep_days,
         condition: limit.condition.clone(),
@@ -234,7 +253,7 @@ fn limit(limit: &crate::config::Limit) -> Limit {
 }
 
 /// The relation of that number, from 1.
-pub(super) fn relation(number: usize, relation: &crate::config::Relation) -> Relation {
+pub(super) fn relation(number: usize, relation: &config::Relation) -> Relation {
     Relation {
         key: ForeignKey {
             name: format!("relation {number}"),
@@ -297,7 +316,7 @@ fn wait(service: &Service, stop: &Stop) -> Result<i32> {
         service.runs.reap();
         if swept.elapsed() >= SWEEP_EVERY {
             swept = Instant::now();
-            sweep(&service.runs.shared().home);
+            service.runs.shared().means.home().into_iter().for_each(sweep);
         }
     }
 }

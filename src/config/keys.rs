@@ -1,6 +1,5 @@
-//! Every key of `backfill.toml` in one table: its place, its shape, and whether this version enforces it.
-//! A key that is not enforced yet is refused by name, because a setting that is silently ignored is a leak
-//! waiting to happen.
+//! Every key of `backfill.toml` in one table: its place and its shape. Any other is refused, because a setting that is
+//! silently ignored is a leak waiting to happen.
 
 /// What a value may look like. Ranges and meanings are checked later, by the command that uses the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,28 +27,11 @@ impl Shape {
     }
 }
 
-/// Whether this version enforces a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
-    Built,
-    NotYet(&'static NotYet),
-}
-
-/// Something that the design has and this version lacks.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotYet {
-    /// What is missing, for "is not supported by this version: …".
-    pub feature: &'static str,
-    /// What to do meanwhile.
-    pub hint: &'static str,
-}
-
 /// One key; `path` is `table.name`, or the bare name at the top of the file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Key {
     pub path: &'static str,
     pub shape: Shape,
-    pub status: Status,
 }
 
 impl Key {
@@ -62,76 +44,59 @@ impl Key {
     pub(super) fn name(&self) -> &'static str {
         self.path.split_once('.').map_or(self.path, |(_, name)| name)
     }
-
-    pub(super) fn is_built(&self) -> bool {
-        self.status == Status::Built
-    }
 }
 
-const fn built(path: &'static str, shape: Shape) -> Key {
-    Key { path, shape, status: Status::Built }
+const fn key(path: &'static str, shape: Shape) -> Key {
+    Key { path, shape }
 }
 
-const fn not_yet(path: &'static str, what: &'static NotYet) -> Key {
-    Key { path, shape: Shape::Text, status: Status::NotYet(what) }
-}
-
-const SNAPSHOT_LOCK: NotYet = NotYet {
-    feature: "locking tables while snapshots open",
-    hint: "leave it out: no table of the source is locked",
-};
-pub(super) const SELECT_STRATEGY: NotYet = NotYet {
-    feature: "masking without a workspace",
-    hint: "use \"database\" and let the account create a schema, or prepare one and name it in `temp_database`",
-};
-
-/// Every key that this version or the design knows.
+/// Every key.
 pub(super) const KEYS: &[Key] = &[
-    built("token", Shape::TextOrList),
-    built("environment", Shape::Text),
-    built("exclude_tables", Shape::List),
-    built("database.url", Shape::Text),
-    built("database.tls", Shape::Text),
-    built("database.ca", Shape::Text),
-    built("server.enabled", Shape::Boolean),
-    built("server.bind", Shape::Text),
-    built("server.route_prefix", Shape::Text),
-    built("server.threads", Shape::Integer),
-    built("server.temp_strategy", Shape::Text),
-    built("server.temp_database", Shape::Text),
-    built("server.temp_username", Shape::Text),
-    built("server.temp_password", Shape::Text),
-    built("server.chunk_size", Shape::Integer),
-    built("server.allow_ips", Shape::List),
-    built("server.max_runs", Shape::Integer),
-    built("server.idle_timeout", Shape::Integer),
-    built("server.stall_timeout", Shape::Integer),
-    built("server.spool_max", Shape::Size),
-    built("server.mask_at", Shape::Text),
-    built("server.compression_level", Shape::Integer),
-    built("server.allow_http", Shape::Boolean),
-    built("server.tls_cert", Shape::Text),
-    built("server.tls_key", Shape::Text),
-    not_yet("server.snapshot_lock", &SNAPSHOT_LOCK),
-    built("server.datetime_timezone", Shape::Text),
-    built("client.source_url", Shape::Text),
-    built("client.allowed_environments", Shape::List),
-    built("client.timeout", Shape::Integer),
-    built("client.parallel", Shape::Integer),
-    built("client.chunk_size", Shape::Integer),
-    built("client.state_file", Shape::Text),
-    built("client.create_missing_tables", Shape::Boolean),
-    built("client.keep_tables", Shape::List),
-    built("client.allow_http", Shape::Boolean),
-    built("client.binlog", Shape::Text),
-    built("client.delta_overlap", Shape::Integer),
-    built("privacy.policy", Shape::Text),
-    built("privacy.key", Shape::Text),
-    built("privacy.keep", Shape::List),
-    built("privacy.leak_check", Shape::Boolean),
-    built("privacy.leak_check_except", Shape::List),
-    built("hooks.sync_completed", Shape::Text),
-    built("hooks.sync_failed", Shape::Text),
+    key("token", Shape::TextOrList),
+    key("environment", Shape::Text),
+    key("exclude_tables", Shape::List),
+    key("database.url", Shape::Text),
+    key("database.tls", Shape::Text),
+    key("database.ca", Shape::Text),
+    key("server.enabled", Shape::Boolean),
+    key("server.bind", Shape::Text),
+    key("server.route_prefix", Shape::Text),
+    key("server.threads", Shape::Integer),
+    key("server.temp_strategy", Shape::Text),
+    key("server.temp_database", Shape::Text),
+    key("server.temp_username", Shape::Text),
+    key("server.temp_password", Shape::Text),
+    key("server.chunk_size", Shape::Integer),
+    key("server.allow_ips", Shape::List),
+    key("server.max_runs", Shape::Integer),
+    key("server.idle_timeout", Shape::Integer),
+    key("server.stall_timeout", Shape::Integer),
+    key("server.spool_max", Shape::Size),
+    key("server.mask_at", Shape::Text),
+    key("server.compression_level", Shape::Integer),
+    key("server.allow_http", Shape::Boolean),
+    key("server.tls_cert", Shape::Text),
+    key("server.tls_key", Shape::Text),
+    key("server.snapshot_lock", Shape::Text),
+    key("server.datetime_timezone", Shape::Text),
+    key("client.source_url", Shape::Text),
+    key("client.allowed_environments", Shape::List),
+    key("client.timeout", Shape::Integer),
+    key("client.parallel", Shape::Integer),
+    key("client.chunk_size", Shape::Integer),
+    key("client.state_file", Shape::Text),
+    key("client.create_missing_tables", Shape::Boolean),
+    key("client.keep_tables", Shape::List),
+    key("client.allow_http", Shape::Boolean),
+    key("client.binlog", Shape::Text),
+    key("client.delta_overlap", Shape::Integer),
+    key("privacy.policy", Shape::Text),
+    key("privacy.key", Shape::Text),
+    key("privacy.keep", Shape::List),
+    key("privacy.leak_check", Shape::Boolean),
+    key("privacy.leak_check_except", Shape::List),
+    key("hooks.sync_completed", Shape::Text),
+    key("hooks.sync_failed", Shape::Text),
 ];
 
 /// Tables whose keys are in [`KEYS`].
@@ -168,8 +133,7 @@ pub(super) fn advice(table: &str, name: &str) -> String {
     if let Some(near) = nearest(name, &own) {
         return format!("did you mean `{near}`?");
     }
-    let all: Vec<&str> =
-        KEYS.iter().filter(|key| key.is_built()).map(Key::name).chain(all_tables()).collect();
+    let all: Vec<&str> = KEYS.iter().map(Key::name).chain(all_tables()).collect();
     if let Some(place) = nearest(name, &all).and_then(home_of) {
         return format!("perhaps: {place}");
     }
@@ -209,7 +173,7 @@ fn all_tables() -> impl Iterator<Item = &'static str> {
 }
 
 fn names_of(table: &str) -> Vec<&'static str> {
-    let keys = KEYS.iter().filter(|key| key.table() == table && key.is_built()).map(Key::name);
+    let keys = KEYS.iter().filter(|key| key.table() == table).map(Key::name);
     if table.is_empty() { keys.chain(all_tables()).collect() } else { keys.collect() }
 }
 

@@ -42,6 +42,7 @@ impl Config {
         let said = layers.text(&[env::TEMP_STRATEGY], "server.temp_strategy")?.is_some()
             || layers.text(&[env::TEMP_DATABASE], "server.temp_database")?.is_some();
         let temp_strategy = database.as_ref().filter(|_| said).map(|source| self.temp_strategy(source));
+        let temp_strategy = temp_strategy.transpose()?;
         let environment = layers.text(env::ENVIRONMENT, "environment")?;
         let environment = environment.map(|Setting { value, origin }| Environment {
             name: value.expose().trim().to_owned(),
@@ -52,8 +53,8 @@ impl Config {
             environment,
             is_server: layers.boolean(&[env::SERVER_ENABLED], "server.enabled", false)?,
             source_url: has_source.then(|| self.source_url(&route_prefix)).transpose()?,
-            temp_strategy: temp_strategy.transpose()?,
-            temp_account: self.temp_account()?,
+            temp_account: self.temp_account(temp_strategy.as_ref())?,
+            temp_strategy,
             database,
             route_prefix,
         })

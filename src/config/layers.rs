@@ -3,7 +3,7 @@
 //! need the value.
 
 use super::env::Vars;
-use super::keys::{self, NotYet};
+use super::keys;
 use super::parse::{FileSettings, Raw};
 use crate::error::{Error, Kind, Result};
 use crate::secret::Secret;
@@ -44,13 +44,6 @@ impl fmt::Display for Origin {
 pub(super) struct Setting<T> {
     pub value: T,
     pub origin: Origin,
-}
-
-/// What a word stands for.
-#[derive(Clone, Copy)]
-pub(super) enum Choice<T> {
-    Built(T),
-    NotYet(&'static NotYet),
 }
 
 /// The layers below the flags.
@@ -180,40 +173,12 @@ impl Layers {
         path: &'static str,
         words: &[(&'static str, T)],
     ) -> Result<Option<T>> {
-        Ok(self.word(names, path, words, |_| true)?.map(|setting| setting.value.1))
-    }
-
-    /// One of a few words of which some stand for what this version lacks: those are refused by name.
-    pub(super) fn choice_built<T: Copy>(
-        &self,
-        names: &[&'static str],
-        path: &'static str,
-        words: &[(&'static str, Choice<T>)],
-    ) -> Result<Option<T>> {
-        match self.word(names, path, words, |meaning| matches!(meaning, Choice::Built(_)))? {
-            None => Ok(None),
-            Some(Setting { value: (_, Choice::Built(meaning)), .. }) => Ok(Some(meaning)),
-            Some(Setting { value: (word, Choice::NotYet(lacking)), origin }) => {
-                let what = format!("\"{word}\" is not supported by this version: {}", lacking.feature);
-                Err(origin.error(what).hint(lacking.hint))
-            }
-        }
-    }
-
-    fn word<T: Copy>(
-        &self,
-        names: &[&'static str],
-        path: &'static str,
-        words: &[(&'static str, T)],
-        is_offered: impl Fn(&T) -> bool,
-    ) -> Result<Option<Setting<(&'static str, T)>>> {
         let Some(Setting { value, origin }) = self.text(names, path)? else { return Ok(None) };
         let word = value.expose().trim();
         if let Some(found) = words.iter().find(|(known, _)| *known == word) {
-            return Ok(Some(Setting { value: *found, origin }));
+            return Ok(Some(found.1));
         }
-        let known: Vec<&'static str> =
-            words.iter().filter(|(_, meaning)| is_offered(meaning)).map(|(known, _)| *known).collect();
+        let known: Vec<&'static str> = words.iter().map(|(known, _)| *known).collect();
         let quoted: Vec<String> = known.iter().map(|word| format!("\"{word}\"")).collect();
         let hint = match keys::nearest(word, &known) {
             Some(near) => format!("did you mean \"{near}\"?"),

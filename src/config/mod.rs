@@ -36,7 +36,7 @@ pub use privacy::{KeepList, Policy};
 pub use pull::{Binlog, Environment, PullConfig};
 pub use relations::Relation;
 pub use rules::{Rule, RuleOption, RuleValue};
-pub use serve::{MaskAt, ServeConfig, TempStrategy, TlsFiles};
+pub use serve::{MaskAt, ServeConfig, SnapshotLock, TempStrategy, TlsFiles};
 pub use template::template;
 pub use values::{IpRange, Patterns};
 

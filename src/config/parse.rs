@@ -3,7 +3,7 @@
 //! The text is walked by hand as a spanned table instead of through serde: serde's and toml's own messages
 //! show the source line or the value ("invalid type: string \"…\""), and that value may be the token.
 
-use super::keys::{self, Key, NotYet, Shape, Status};
+use super::keys::{self, Key, Shape};
 use super::limits::{self, Limit};
 use super::relations::{self, Relation};
 use super::rules::{self, Rule};
@@ -82,14 +82,6 @@ impl Walker<'_> {
         self.problems.push(Problem { line: self.line(offset), what: what.into(), hint: hint.into() });
     }
 
-    pub(super) fn refuse_not_yet(&mut self, offset: usize, name: &str, lacking: &NotYet) {
-        self.refuse(
-            offset,
-            format!("{name} is not supported by this version: {}", lacking.feature),
-            lacking.hint,
-        );
-    }
-
     fn first_problem(mut self, file: &std::path::Path) -> Option<Error> {
         self.problems.sort_by_key(|problem| problem.line);
         let more = self.problems.len().saturating_sub(1);
@@ -160,9 +152,6 @@ impl Walker<'_> {
             };
             return self.refuse(at, what, keys::advice(section, name));
         };
-        if let Status::NotYet(lacking) = key.status {
-            return self.refuse_not_yet(at, &format!("`{}`", key.path), lacking);
-        }
         if let Some(raw) = self.value(key, at, value) {
             settings.values.insert(key.path, (raw, self.line(at)));
         }

@@ -57,7 +57,7 @@ impl Config {
     /// Columns that are declared harmless.
     #[must_use]
     pub fn keep(&self) -> KeepList {
-        self.layers.list(&[], "privacy.keep").map(column_list).unwrap_or_default()
+        self.layers.list(&[], "privacy.keep").map(|setting| column_list(&setting)).unwrap_or_default()
     }
 
     /// Whether columns without a rule are looked at for leaks; then which are not.
@@ -71,7 +71,7 @@ impl Config {
                 .origin
                 .error("has no effect: `privacy.leak_check` is false")
                 .hint("set leak_check = true in [privacy], or leave it out")),
-            except => Ok(is_on.then(|| except.map(column_list).unwrap_or_default())),
+            except => Ok(is_on.then(|| except.map(|setting| column_list(&setting)).unwrap_or_default())),
         }
     }
 
@@ -93,7 +93,7 @@ impl Config {
     }
 }
 
-fn column_list(setting: Setting<Vec<Secret>>) -> KeepList {
+fn column_list(setting: &Setting<Vec<Secret>>) -> KeepList {
     let patterns = setting.value.iter().map(Secret::expose).map(str::to_owned).collect();
     KeepList { patterns, origin: setting.origin.to_string() }
 }

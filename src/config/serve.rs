@@ -1,7 +1,6 @@
 //! What `serve` needs to know.
 
-use super::keys;
-use super::layers::{Choice, Setting};
+use super::layers::Setting;
 use super::values;
 use super::{Config, IpRange, KeepList, Limit, Patterns, Policy, Relation, Rule, env};
 use crate::db::{Account, Endpoint};
@@ -67,8 +66,10 @@ pub struct ServeConfig {
     pub stall_timeout: Duration,
     /// Bytes of sanitized frames that may wait for clients.
     pub spool_max: u64,
-    /// When columns are masked.
+    /// When columns are masked, where copies are kept.
     pub mask_at: MaskAt,
+    /// What may be locked while snapshots are opened, where nothing is copied.
+    pub snapshot_lock: SnapshotLock,
     /// zstd's.
     pub compression_level: i32,
     /// HTTPS with this certificate; none: plain HTTP.
@@ -101,13 +102,25 @@ pub enum TempStrategy {
     TempDatabase(String),
     /// Beside the source's tables.
     Tables,
+    /// Nowhere: tables are masked while they are read.
+    Select,
+}
+
+/// `server.snapshot_lock`: what may be locked while the snapshots of a run are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotLock {
+    /// Nothing.
+    None,
+    /// The run's tables, against writing.
+    Tables,
 }
 
 /// What [`TempStrategy`] is spelled as.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Word {
     Database,
     Tables,
+    Select,
 }
 
 /// `server.mask_at`: when columns are masked.
@@ -156,8 +169,10 @@ impl Config {
                 8,
                 1..=256,
             )?,
+            snapshot_lock: self.snapshot_lock(&temp_strategy)?,
+            temp_account: self.temp_account(Some(&temp_strategy))?,
+            mask_at: self.mask_at_with(&temp_strategy)?,
             temp_strategy,
-            temp_account: self.temp_account()?,
             database,
             chunk_size: layers.number(None, "server.chunk_size", 5000, 1..=1_000_000)?,
             allow_ips: self.allow_ips()?,
@@ -165,7 +180,6 @@ impl Config {
             idle_timeout: seconds("server.idle_timeout", 900)?,
             stall_timeout: seconds("server.stall_timeout", 120)?,
             spool_max: layers.size("server.spool_max", 1024 * MIB, MIB)?,
-            mask_at: self.mask_at()?,
             compression_level: layers.number(None, "server.compression_level", 1, 1..=19)?,
             tls,
         })
@@ -177,13 +191,39 @@ impl Config {
         Ok(Duration::from_secs(seconds.into()))
     }
 
-    /// When columns are masked.
+    fn mask_at(&self) -> Result<MaskAt> {
+        let words = [("update", MaskAt::Update), ("copy", MaskAt::Copy)];
+        Ok(self.layers.choice(&[], "server.mask_at", &words)?.unwrap_or(MaskAt::Update))
+    }
+
+    /// Whether masks are set by `UPDATE`.
     ///
     /// # Errors
     /// `Kind::Config` for an unknown word.
-    pub fn mask_at(&self) -> Result<MaskAt> {
-        let words = [("update", MaskAt::Update), ("copy", MaskAt::Copy)];
-        Ok(self.layers.choice(&[], "server.mask_at", &words)?.unwrap_or(MaskAt::Update))
+    pub fn masks_by_update(&self) -> Result<bool> {
+        Ok(self.temp_word()? != Word::Select && self.mask_at()? == MaskAt::Update)
+    }
+
+    fn mask_at_with(&self, strategy: &TempStrategy) -> Result<MaskAt> {
+        let written = self.layers.text(&[], "server.mask_at")?;
+        match written.filter(|_| *strategy == TempStrategy::Select) {
+            Some(setting) => Err(without_copies(&setting)),
+            None => self.mask_at(),
+        }
+    }
+
+    fn snapshot_lock(&self, strategy: &TempStrategy) -> Result<SnapshotLock> {
+        let words = [("none", SnapshotLock::None), ("tables", SnapshotLock::Tables)];
+        let lock = self.layers.choice(&[], "server.snapshot_lock", &words)?.unwrap_or(SnapshotLock::None);
+        match self.layers.text(&[], "server.snapshot_lock")? {
+            Some(setting) if lock == SnapshotLock::Tables && *strategy != TempStrategy::Select => {
+                Err(setting
+                    .origin
+                    .error("has no effect: only temp_strategy = \"select\" reads all tables at one moment")
+                    .hint("leave it out of [server], or set temp_strategy = \"select\""))
+            }
+            _ => Ok(lock),
+        }
     }
 
     fn datetime_timezone(&self) -> Result<String> {
@@ -197,20 +237,23 @@ impl Config {
         }
     }
 
+    fn temp_word(&self) -> Result<Word> {
+        let words = [("database", Word::Database), ("tables", Word::Tables), ("select", Word::Select)];
+        let word = self.layers.choice(&[env::TEMP_STRATEGY], "server.temp_strategy", &words)?;
+        Ok(word.unwrap_or(Word::Database))
+    }
+
     pub(super) fn temp_strategy(&self, source: &Endpoint) -> Result<TempStrategy> {
-        let words = [
-            ("database", Choice::Built(Word::Database)),
-            ("tables", Choice::Built(Word::Tables)),
-            ("select", Choice::NotYet(&keys::SELECT_STRATEGY)),
-        ];
-        let word = self.layers.choice_built(&[env::TEMP_STRATEGY], "server.temp_strategy", &words)?;
+        let word = self.temp_word()?;
         let temp_database = self.layers.text(&[env::TEMP_DATABASE], "server.temp_database")?;
-        match (word.unwrap_or(Word::Database), temp_database) {
+        match (word, temp_database) {
             (Word::Database, None) => Ok(TempStrategy::Database),
             (Word::Database, Some(setting)) => {
                 temp_database_name(&setting, source).map(TempStrategy::TempDatabase)
             }
             (Word::Tables, None) => Ok(TempStrategy::Tables),
+            (Word::Select, None) => Ok(TempStrategy::Select),
+            (Word::Select, Some(setting)) => Err(without_copies(&setting)),
             (Word::Tables, Some(setting)) => Err(setting
                 .origin
                 .error(
@@ -221,11 +264,14 @@ impl Config {
     }
 
     /// Both or neither.
-    pub(super) fn temp_account(&self) -> Result<Option<Account>> {
+    pub(super) fn temp_account(&self, strategy: Option<&TempStrategy>) -> Result<Option<Account>> {
         let username = self.layers.text(&[env::TEMP_USERNAME], "server.temp_username")?;
         let password = self.layers.text(&[env::TEMP_PASSWORD], "server.temp_password")?;
         match (username, password) {
             (None, None) => Ok(None),
+            (Some(setting), _) | (None, Some(setting)) if strategy == Some(&TempStrategy::Select) => {
+                Err(without_copies(&setting))
+            }
             (Some(username), _) if username.value.expose().trim().is_empty() => {
                 Err(username.origin.error("must not be empty").hint("name the account, or leave both out"))
             }
@@ -294,6 +340,13 @@ impl Config {
         };
         value.iter().enumerate().map(parse).collect()
     }
+}
+
+fn without_copies(setting: &Setting<Secret>) -> Error {
+    setting
+        .origin
+        .error("has no effect: with temp_strategy = \"select\" nothing is copied")
+        .hint("leave one of the two out of [server]")
 }
 
 /// A schema that may be written to and whose tables of ours may be dropped.

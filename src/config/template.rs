@@ -55,7 +55,8 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # threads = 8
 
 # Where the copies of a run are kept. database: in a schema of their own; tables: in the source database, under names
-# that begin with _backfill_temp_, for accounts that cannot have another one. BACKFILL_TEMP_STRATEGY.
+# that begin with _backfill_temp_, for accounts that cannot have another one; select: nowhere, rows are masked while they
+# are read, all tables at one moment. BACKFILL_TEMP_STRATEGY.
 # temp_strategy = "database"
 
 # This schema instead of a new one: created when missing, never dropped. BACKFILL_TEMP_DATABASE.
@@ -85,6 +86,10 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 
 # update: mask by UPDATE on the copy; copy: mask while copying.
 # mask_at = "update"
+
+# With temp_strategy = "select": tables = LOCK TABLES ... READ while the snapshots of a run open, so that several
+# connections can read one moment; none: nothing is ever locked.
+# snapshot_lock = "none"
 
 # How DATETIME columns are to be read where limits count days: their offset from UTC.
 # datetime_timezone = "+00:00"

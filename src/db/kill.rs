@@ -29,3 +29,15 @@ pub fn kill_query_over(conn: &mut Connection, id: u32) -> Result<bool> {
         Err(error) => Err(error).context(|| format!("ending what connection {id} does")),
     }
 }
+
+/// Ends connection `id` and whatever it holds. Says whether there was such a connection.
+///
+/// # Errors
+/// As [`kill_query`].
+pub fn kill_connection_over(conn: &mut Connection, id: u32) -> Result<bool> {
+    match conn.execute(&format!("KILL {id}")) {
+        Ok(_) => Ok(true),
+        Err(error) if server_code(&error) == Some(NO_SUCH_CONNECTION) => Ok(false),
+        Err(error) => Err(error).context(|| format!("ending connection {id}")),
+    }
+}

@@ -61,6 +61,24 @@ pub fn source(
     SourceGrants { needed, useful: binlog.into_iter().chain([process]).collect() }
 }
 
+/// What the account of a source is granted that is masked while it is read.
+#[must_use]
+pub fn read_only(database: &str, main: &Grantee, server: Option<(Flavour, Version)>) -> SourceGrants {
+    let to = |grant: &str| format!("{grant} TO {};", main.sql());
+    let mariadb = server.filter(|(flavour, _)| *flavour == Flavour::Mariadb);
+    let binlog = mariadb.map(|(flavour, version)| {
+        let grant = format!("GRANT {} ON *.*", binlog_right(flavour, version));
+        ("gives tables back that others want to change while a run goes on", to(&grant))
+    });
+    let process = ("sees sessions that wait for a table, and gives way", to("GRANT PROCESS ON *.*"));
+    let lock = format!("GRANT LOCK TABLES ON {}.*", Ident::new(database));
+    let lock = ("for snapshot_lock = \"tables\"", to(&lock));
+    SourceGrants {
+        needed: vec![to(&read_grant(database))],
+        useful: binlog.into_iter().chain([process, lock]).collect(),
+    }
+}
+
 /// What the account of a target is granted.
 #[must_use]
 pub fn target(database: &str, whom: &Grantee) -> Vec<String> {
@@ -81,6 +99,15 @@ mod tests {
         assert_eq!((account.user.as_str(), account.host.as_str()), ("o'neil@x", "10.0.%"));
         assert_eq!(account.sql(), "`o'neil@x`@'10.0.%'");
         assert_eq!(Grantee::parse("nobody"), None);
+    }
+
+    #[test]
+    fn who_only_reads_needs_select_alone() {
+        let reader = Grantee { user: "r".into(), host: "%".into() };
+        let of = |flavour| read_only("app", &reader, Some((flavour, Version(10, 11, 0))));
+        assert_eq!(of(Flavour::Mariadb).needed, ["GRANT SELECT ON `app`.* TO 'r'@'%';"]);
+        assert_eq!(of(Flavour::Mariadb).useful[0].1, "GRANT BINLOG ADMIN ON *.* TO 'r'@'%';");
+        assert_eq!(of(Flavour::Mysql).useful.len(), 2, "MySQL gives tables back without");
     }
 
     #[test]

@@ -273,7 +273,7 @@ fn has_unique(table: &Table, columns: &[String]) -> bool {
 mod tests {
     use super::*;
     use crate::plan::reference::references;
-    use crate::plan::run::MaskAt;
+    use crate::plan::run::{MaskAt, Strategy};
     use crate::plan::sanitize::fixture::foreign_key;
     use crate::schema::{Generated, Index, IndexPart};
     use std::collections::BTreeMap;
@@ -321,7 +321,7 @@ mod tests {
         let keys = [foreign_key(("children", key.0), ("parents", key.1))];
         let columns: Option<Vec<String>> = columns.map(|c| c.iter().map(ToString::to_string).collect());
         let plan = |table: &Table, columns: Option<&[String]>| {
-            TablePlan::new(table, columns, None, false, MaskAt::Update, Vec::new()).unwrap()
+            TablePlan::new(table, columns, None, false, Strategy::Copies(MaskAt::Update), Vec::new()).unwrap()
         };
         let plans = [plan(&tables[0], None), plan(&tables[1], columns.as_deref())];
         Checks::new(&plans, references(&served, &keys, &[]))

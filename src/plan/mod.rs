@@ -10,6 +10,7 @@ mod problem;
 pub mod reference;
 pub mod run;
 pub mod sanitize;
+pub mod select_list;
 pub mod subset;
 pub mod times;
 pub mod walk;

@@ -1,6 +1,6 @@
 //! Where the values are that rules replace: what the leak check has to read before it knows what it looks for.
 
-use super::run::{MaskAt, TablePlan};
+use super::run::{MaskAt, Strategy, TablePlan};
 use super::sanitize::{Mask, Refs, SanitizePlan, TableMasks};
 use crate::error::Result;
 use crate::schema::{Generated, Table};
@@ -60,7 +60,7 @@ impl RuledTable {
             .map(|masked| masked.name.as_str())
             .collect();
         Ok(Self {
-            plan: TablePlan::new(table, Some(&[]), None, false, MaskAt::Copy, Vec::new())?,
+            plan: TablePlan::new(table, Some(&[]), None, false, Strategy::Copies(MaskAt::Copy), Vec::new())?,
             list: ruled.iter().filter_map(|name| masks.replaced(name, BYTES_MAX, Refs::Bare)).collect(),
             columns: ruled.into_iter().map(str::to_owned).collect(),
         })

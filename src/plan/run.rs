@@ -27,6 +27,15 @@ pub enum MaskAt {
     Copy,
 }
 
+/// How rows travel that are not sent as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// Through copies in a workspace.
+    Copies(MaskAt),
+    /// Masked while they are read: nothing is written.
+    Select,
+}
+
 /// What a run does with one table.
 #[derive(Debug, Clone)]
 pub struct TablePlan {
@@ -58,6 +67,8 @@ pub enum Route {
     Direct,
     /// Copied into the workspace and read there.
     Copy(MaskAt),
+    /// Read straight from the source, with masks in the SELECT list.
+    Masked,
 }
 
 /// Proof that a table has no rule, is whole, and may be read straight from the source.
@@ -84,17 +95,13 @@ impl TablePlan {
         columns: Option<&[String]>,
         masks: Option<&TableMasks>,
         restricted: bool,
-        mask_at: MaskAt,
+        strategy: Strategy,
         columns_seen: Vec<(String, String)>,
     ) -> Result<Self> {
+        let route = route(table, masks, restricted, strategy);
         // Copies have no generated columns, so none to walk by.
-        let copied = masks.is_some() || restricted;
-        let walk = walk_key(table).filter(|key| !copied || key.columns.iter().all(|n| is_stored(table, n)));
-        let route = match copied || is_copied_unruled(table) {
-            true if restricted => Route::Copy(MaskAt::Copy),
-            true => Route::Copy(mask_at_for(table, masks, mask_at)),
-            false => Route::Direct,
-        };
+        let whole = route != Route::Direct && strategy != Strategy::Select;
+        let walk = walk_key(table).filter(|key| !whole || key.columns.iter().all(|n| is_stored(table, n)));
         Ok(Self {
             columns: planned_columns(table, columns)?,
             walk,
@@ -156,6 +163,17 @@ impl TablePlan {
             Some(key) => WalkKey { index: "PRIMARY".to_owned(), columns: key.columns.clone() },
             None => WalkKey { index: "PRIMARY".to_owned(), columns: vec![ROW_NUMBER_COLUMN.to_owned()] },
         }
+    }
+}
+
+fn route(table: &Table, masks: Option<&TableMasks>, restricted: bool, strategy: Strategy) -> Route {
+    let as_it_is = masks.is_none() && !restricted;
+    match strategy {
+        Strategy::Select if as_it_is => Route::Direct,
+        Strategy::Select => Route::Masked,
+        Strategy::Copies(_) if as_it_is && !is_copied_unruled(table) => Route::Direct,
+        Strategy::Copies(_) if restricted => Route::Copy(MaskAt::Copy),
+        Strategy::Copies(mask_at) => Route::Copy(mask_at_for(table, masks, mask_at)),
     }
 }
 
@@ -271,6 +289,8 @@ mod tests {
     use super::*;
     use crate::schema::Column;
 
+    const COPIES: Strategy = Strategy::Copies(MaskAt::Update);
+
     #[test]
     fn a_new_column_does_no_harm_and_a_changed_or_missing_one_does() {
         let table = Table::new("t", vec![Column::new("id", "int"), Column::new("f", "float")]);
@@ -278,7 +298,7 @@ mod tests {
             pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
         };
         let then = seen(&[("id", "int"), ("f", "float")]);
-        let plan = TablePlan::new(&table, None, None, false, MaskAt::Update, then.clone()).unwrap();
+        let plan = TablePlan::new(&table, None, None, false, COPIES, then.clone()).unwrap();
         assert!(plan.fits(&then));
         assert!(plan.fits(&seen(&[("id", "int"), ("f", "float"), ("more", "int")])));
         assert!(!plan.fits(&seen(&[("id", "int"), ("f", "double")])));
@@ -286,9 +306,11 @@ mod tests {
         assert!(plan.fits(&seen(&[("more", "int"), ("id", "int"), ("more still", "int"), ("f", "float")])));
         assert!(!plan.fits(&seen(&[("f", "float"), ("id", "int")])), "names may have changed places");
         assert!(plan.unruled().is_some());
-        let cut = TablePlan::new(&table, None, None, true, MaskAt::Update, then.clone()).unwrap();
+        let cut = TablePlan::new(&table, None, None, true, COPIES, then.clone()).unwrap();
         assert!(cut.unruled().is_none() && cut.route == Route::Copy(MaskAt::Copy));
-        let unseen = TablePlan::new(&table, None, None, false, MaskAt::Update, Vec::new()).unwrap();
+        let read = TablePlan::new(&table, None, None, true, Strategy::Select, then.clone()).unwrap();
+        assert!(read.unruled().is_none() && read.route == Route::Masked);
+        let unseen = TablePlan::new(&table, None, None, false, COPIES, Vec::new()).unwrap();
         assert!(!unseen.fits(&[]), "nothing seen is nothing known");
     }
 }

@@ -8,13 +8,14 @@ use crate::error::{Error, Result};
 use crate::plan::originals::OriginalsPlan;
 use crate::plan::policy::{Keep, Policy};
 use crate::plan::reference::Relation;
-use crate::plan::run::{MaskAt, Selection, TablePlan, is_copied_unruled};
+use crate::plan::run::{MaskAt, Selection, Strategy, TablePlan, is_copied_unruled};
 use crate::plan::sanitize::{ANY_TABLE, Facts, MaskKey, Rule, SanitizePlan, plan};
 use crate::plan::subset::Limit;
 use crate::plan::subset::check::{Ground, check};
 use crate::plan::times::Times;
 use crate::random;
 use crate::scan::{self, Sightings};
+use crate::schema::diff::is_transactional;
 use crate::schema::graph::KeyGraph;
 use crate::schema::{ForeignKey, Schema, Table};
 use crate::server::checkpoint::{exactly_since, since};
@@ -52,8 +53,8 @@ pub struct CatalogSettings {
     pub relations: Vec<Relation>,
     /// The time zone that DATETIME columns are written in, for `keep_days`: an offset such as `+00:00`.
     pub datetime_timezone: String,
-    /// When masks are set.
-    pub mask_at: MaskAt,
+    /// How rows travel that are not sent as they are.
+    pub strategy: Strategy,
     /// What happens to columns without a rule.
     pub policy: Policy,
     /// Columns that are declared harmless.
@@ -74,7 +75,7 @@ pub struct Catalog {
     signatures: BTreeMap<String, Signature>,
     identity: SourceIdentity,
     server_time: String,
-    mask_at: MaskAt,
+    strategy: Strategy,
     undecided: Undecided,
     leak: Option<LeakPlan>,
     /// The source server's own name.
@@ -120,7 +121,7 @@ impl Catalog {
             widest_id_digits: widest,
             excluded,
             relations: &relations,
-            by_update: settings.mask_at == MaskAt::Update,
+            by_update: settings.strategy == Strategy::Copies(MaskAt::Update),
         };
         let sanitize = plan(&settings.rules, &survey.schema, &facts)?;
         let ground = Ground { schema: &survey.schema, selection: &selection, is_excluded: &is_excluded };
@@ -160,7 +161,7 @@ impl Catalog {
             selection,
             sanitize,
             limits,
-            mask_at: settings.mask_at,
+            strategy: settings.strategy,
         })
     }
 
@@ -169,7 +170,7 @@ impl Catalog {
     pub fn copied(&self) -> Vec<&str> {
         let copied = |table: &&Table| {
             let (masks, limited) = (self.sanitize.for_table(&table.name), self.limits.restrict(&table.name));
-            masks.is_some() || limited || is_copied_unruled(table)
+            self.strategy != Strategy::Select && (masks.is_some() || limited || is_copied_unruled(table))
         };
         self.selection.served.values().filter(copied).map(|table| table.name.as_str()).collect()
     }
@@ -187,7 +188,22 @@ impl Catalog {
         );
         warnings.extend(self.foreign_keys().iter().filter_map(|key| self.not_followed(key)));
         warnings.extend(self.limits.warnings().iter().cloned());
+        if self.strategy == Strategy::Select {
+            let apart = self.selection.served.values().filter(|table| !is_transactional(&table.engine));
+            warnings.extend(apart.map(|table| {
+                format!(
+                    "table `{}` is not read at the moment of the others: {} knows no snapshots",
+                    table.name, table.engine
+                )
+            }));
+        }
         warnings
+    }
+
+    /// Whether all rows of a table are read at one moment, which is that of all others too.
+    fn in_snapshot(&self, table: &str) -> bool {
+        let served = self.selection.served.get(table);
+        self.strategy == Strategy::Select && served.is_some_and(|table| is_transactional(&table.engine))
     }
 
     /// The columns that nobody has decided about.
@@ -324,7 +340,8 @@ impl Catalog {
             tables.push(self.plan_table(wanted)?);
         }
         self.undecided.check(|table| seen.contains(table))?;
-        let (checks, unchecked) = self.limits.checks(&tables);
+        let may_part = |child: &str, parent: &str| !(self.in_snapshot(child) && self.in_snapshot(parent));
+        let (checks, unchecked) = self.limits.checks(&tables, may_part);
         if !unchecked.is_empty() {
             tracing::debug!(unchecked = unchecked.join("; "), "references that are not checked");
         }
@@ -338,7 +355,7 @@ impl Catalog {
         let signature = self.signatures.get(&table.name).cloned().unwrap_or_default();
         let restricted = self.limits.restrict(&table.name);
         let columns = wanted.columns.as_deref();
-        let plan = TablePlan::new(table, columns, masks, restricted, self.mask_at, signature)?;
+        let plan = TablePlan::new(table, columns, masks, restricted, self.strategy, signature)?;
         match (self.times(table), wanted.after) {
             (Ok(times), after) => {
                 let since = after.map(|after| since(&times, after));

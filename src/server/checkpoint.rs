@@ -195,7 +195,7 @@ impl PassedColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::run::MaskAt;
+    use crate::plan::run::{MaskAt, Strategy};
     use crate::schema::{Column, Table};
 
     struct Cells(Vec<Option<&'static str>>);
@@ -244,7 +244,9 @@ mod tests {
         let columns = ["created_at", "updated_at"].map(|name| Column::new(name, "datetime"));
         let table = Table::new("t", columns.into());
         let unsent = Some([].as_slice());
-        let mut plan = TablePlan::new(&table, unsent, None, false, MaskAt::Update, Vec::new()).unwrap();
+        let mut plan =
+            TablePlan::new(&table, unsent, None, false, Strategy::Copies(MaskAt::Update), Vec::new())
+                .unwrap();
         let times = times(kinds[0], kinds[1]);
         plan.since = is_delta.then(|| since(&times, moment("2026-11-22 09:00:00")));
         let mut list = vec!["1".to_owned()];

@@ -5,20 +5,20 @@
 //! was read, so chunks are complete and disjoint by construction. The pool's tasks never wait for anything.
 
 use crate::error::{Context, Error, Kind, Result};
-use crate::plan::run::{TablePlan, Unruled};
-use crate::schema::Table;
+use crate::plan::run::TablePlan;
+use crate::plan::subset::row_alias;
 use crate::server::checkpoint::{Begun, Passed};
+use crate::server::dumpable::Dumpable;
 use crate::server::leak::TableCheck;
+use crate::server::proof::Proof;
 use crate::server::references::Recorder;
 use crate::server::run::{BatchSize, Run};
 use crate::server::spool::{Chunk, ChunkWriter};
-use crate::server::steps::Steps;
+use crate::server::steps::{KeptSteps, Steps};
 use crate::source::reader::Reader;
-use crate::source::workspace::Sanitized;
 use crate::sql::TableName;
 use crate::sql::insert::{Batch, BatchLimits, InsertBatch, RowError, Verb};
-use crate::sql::literal::Form;
-use crate::sql::select::{Select, WalkKey};
+use crate::sql::select::Select;
 use crate::wire::frame::{EncodedFrame, FrameId, Packer};
 use crossbeam_channel::{Receiver, bounded};
 use std::cell::RefCell;
@@ -35,39 +35,6 @@ const CHUNK_BYTES_MAX: u64 = 16 << 20;
 const CHUNK_TIME_MAX: Duration = Duration::from_secs(5);
 /// Batches of one table that are being compressed at a time.
 const IN_FLIGHT_MAX: usize = 3;
-
-/// What may be encoded: nothing else leaves this process.
-#[derive(Debug)]
-pub enum Dumpable<'a> {
-    /// A table without rules, read straight from the source.
-    Direct(Unruled<'a>, TableName),
-    /// A copy whose every row is sanitized.
-    Copied(&'a Sanitized),
-}
-
-impl Dumpable<'_> {
-    fn name(&self) -> &TableName {
-        match self {
-            Self::Direct(_, name) => name,
-            Self::Copied(copy) => copy.table(),
-        }
-    }
-
-    fn walk(&self, plan: &TablePlan) -> Option<WalkKey> {
-        match self {
-            Self::Direct(..) => plan.walk.clone(),
-            Self::Copied(copy) => Some(copy.walk().clone()),
-        }
-    }
-
-    /// Which rows are sent; a copy has no others.
-    fn conditions(&self, plan: &TablePlan) -> Vec<String> {
-        match self {
-            Self::Direct(..) => plan.since.iter().map(|since| since.condition(None)).collect(),
-            Self::Copied(_) => Vec::new(),
-        }
-    }
-}
 
 /// The CPU side: a pool, and zstd's level.
 #[derive(Debug)]
@@ -120,7 +87,9 @@ struct Dump<'a> {
     list: Vec<String>,
     conditions: Vec<String>,
     steps: Option<Steps>,
+    kept: Option<KeptSteps<'a>>,
     batch: InsertBatch,
+    proof: Proof,
     recorder: Recorder<'a>,
     passed: Option<Passed>,
     leak: Option<TableCheck<'a>>,
@@ -132,25 +101,28 @@ struct Dump<'a> {
 impl<'a> Dump<'a> {
     fn new(
         encoder: &'a Encoder,
-        what: &Dumpable<'_>,
+        what: &Dumpable<'a>,
         plan: &'a TablePlan,
         run: &'a Arc<Run>,
         at: usize,
         begun: Begun,
     ) -> Result<Self> {
-        let mut list = select_list(&plan.table, &plan.columns)?;
+        let mut list = what.list(plan)?;
+        let proof = Proof::new(what.forbidden(), plan, &mut list);
         let (from, conditions) = (what.name().clone(), what.conditions(plan));
-        let steps = |key| Steps::new(from.clone(), key, plan, conditions.clone(), &mut list);
+        let cell = |name: &str| what.cell(plan, name);
+        let steps = |key| Steps::new(from.clone(), key, plan, cell, conditions.clone(), &mut list);
         let steps = what.walk(plan).map(steps).transpose()?;
         let passed = plan.times.as_ref().map(|times| Passed::new(begun, plan, times, &mut list));
         let leak = run.leak.as_ref().map(|check| check.table(plan)).transpose()?;
-        let recorder = Recorder::new(&run.references, at, &plan.columns, &mut list);
+        let recorder = Recorder::new(&run.references, at, &plan.columns, what.refs(&row_alias()), &mut list);
         if list.is_empty() {
             // A table whose columns are all generated: its rows are counted.
             list.push("1".to_owned());
         }
         let verb = if plan.since.is_some() { Verb::Replace } else { Verb::Insert };
         let batch = InsertBatch::new(verb, &plan.table.name, &plan.columns, limits(run.batch));
+        let kept = what.kept(plan, &list)?.map(|reading| KeptSteps::new(reading, plan));
         let (open, chunks, rows) = (None, 0, 0);
         Ok(Self {
             encoder,
@@ -161,7 +133,9 @@ impl<'a> Dump<'a> {
             list,
             conditions,
             steps,
+            kept,
             batch,
+            proof,
             recorder,
             passed,
             leak,
@@ -180,9 +154,10 @@ impl<'a> Dump<'a> {
             Some(open) => open,
             None => OpenChunk::new(self.run.spool.begin_chunk()?, self.chunks),
         };
-        let more = match &self.steps {
-            Some(_) => self.read_step(reader, &mut open)?,
-            None => self.read_all(reader, &mut open)?,
+        let more = match (&self.steps, &self.kept) {
+            (Some(_), _) => self.read_step(reader, &mut open)?,
+            (None, Some(_)) => self.read_kept(reader, &mut open)?,
+            (None, None) => self.read_all(reader, &mut open)?,
         };
         self.run.progress(self.at, self.rows);
         if more && open.is_full() && self.is_clean() {
@@ -196,13 +171,14 @@ impl<'a> Dump<'a> {
     fn read_all(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
         let all = Select::all(self.from.clone(), self.list.clone());
         let select = Select { conditions: self.conditions.clone(), ..all };
-        let Self { batch, recorder, passed, leak, encoder, plan, rows, run, .. } = self;
+        let Self { batch, proof, recorder, passed, leak, encoder, plan, rows, run, .. } = self;
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
                 if run.is_cancelled() {
                     return Err(Run::cancelled_error());
                 }
                 *rows += 1;
+                proof.row(&row)?;
                 recorder.row(&row)?;
                 passed.iter_mut().for_each(|passed| passed.row(&row));
                 if !leak.as_mut().is_none_or(|leak| leak.row(&row)) {
@@ -217,13 +193,14 @@ impl<'a> Dump<'a> {
     }
 
     fn read_step(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { batch, recorder, passed, leak, encoder, plan, rows, steps, list, .. } = self;
+        let Self { batch, proof, recorder, passed, leak, encoder, plan, rows, steps, list, .. } = self;
         let Some(steps) = steps else { return Ok(false) };
         let step = steps.next(reader, list)?;
         let (count, last) = reader.read(&step.select, |result| {
             let (mut count, mut last) = (0, None);
             while let Some(row) = result.next_row()? {
                 count += 1;
+                proof.row(&row)?;
                 recorder.row(&row)?;
                 passed.iter_mut().for_each(|passed| passed.row(&row));
                 if leak.as_mut().is_none_or(|leak| leak.row(&row))
@@ -240,8 +217,41 @@ impl<'a> Dump<'a> {
         steps.go_on(&step, count, last.as_ref())
     }
 
+    /// Reads the next piece of the rows that are kept.
+    fn read_kept(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
+        let Self { batch, proof, recorder, leak, encoder, plan, rows, kept, run, .. } = self;
+        let Some(mut piece) = kept.as_mut().map(KeptSteps::next).transpose()?.flatten() else {
+            return Ok(false);
+        };
+        let select = piece.select.clone();
+        let before = *rows;
+        reader.read(&select, |result| {
+            while let Some(row) = result.next_row()? {
+                if run.is_cancelled() {
+                    return Err(Run::cancelled_error());
+                }
+                if !piece.keeps(&row)? {
+                    continue;
+                }
+                *rows += 1;
+                proof.row(&row)?;
+                recorder.row(&row)?;
+                if leak.as_mut().is_none_or(|leak| leak.row(&row))
+                    && let Some(full) = push(batch, plan, &row)?
+                {
+                    open.submit(encoder, &plan.table.name, full)?;
+                }
+            }
+            Ok(())
+        })?;
+        open.rows += *rows - before;
+        kept.iter_mut().for_each(KeptSteps::worked);
+        Ok(true)
+    }
+
     /// Ends the chunk: every row read so far is in it. A chunk without rows has an empty batch.
     fn seal(&mut self, mut open: OpenChunk) -> Result<()> {
+        self.proof.check()?;
         let rest =
             self.batch.finish().or_else(|| open.is_empty().then(|| Batch { sql: Vec::new(), rows: 0 }));
         if let Some(rest) = rest {
@@ -266,23 +276,12 @@ impl<'a> Dump<'a> {
         if let Some(open) = self.open.take() {
             self.seal(open)?;
         }
+        self.proof.finish();
         if let Some(passed) = &self.passed {
             self.run.prove(self.at, passed.checkpoint());
         }
         self.recorder.finish()
     }
-}
-
-/// How the columns that are sent are read.
-pub(super) fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>> {
-    columns
-        .iter()
-        .map(|(name, _)| {
-            let column =
-                table.column(name).ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
-            Ok(Form::select_expression(column))
-        })
-        .collect()
 }
 
 /// The limits of a run's statements.

@@ -1,11 +1,13 @@
 //! What a run of all tables would do, told before anything is done: `serve --plan`.
 
 use super::catalog::Catalog;
-use super::{copies, encode};
+use super::{copies, dumpable};
 use crate::error::Result;
 use crate::plan::originals::{OriginalsPlan, RuledTable};
 use crate::plan::run::{MaskAt, Route, TablePlan};
-use crate::plan::sanitize::MaskedColumn;
+use crate::plan::sanitize::{MaskedColumn, Refs};
+use crate::plan::select_list::SelectList;
+use crate::plan::subset::Step;
 use crate::server::run::RunPlan;
 use crate::source::workspace::subset::{KeyTables, Places};
 use crate::source::workspace::{Layout, Logging, copy_statements};
@@ -65,11 +67,11 @@ pub struct ExplainedStep {
     pub statements: Vec<String>,
 }
 
-/// Explains a run of all tables. The workspace in statements is a made-up one of that layout.
+/// Explains a run of all tables. The workspace in statements is a made-up one of that layout, if there is one.
 ///
 /// # Errors
 /// As [`Catalog::plan_run`].
-pub fn explain(catalog: &Catalog, layout: &Layout) -> Result<Explained> {
+pub fn explain(catalog: &Catalog, layout: Option<&Layout>) -> Result<Explained> {
     let manifest = catalog.manifest();
     let mut explained = Explained { warnings: manifest.warnings, ..Explained::default() };
     if manifest.tables.is_empty() {
@@ -84,6 +86,15 @@ pub fn explain(catalog: &Catalog, layout: &Layout) -> Result<Explained> {
     };
     let RunPlan { tables, subset, leak, .. } = catalog.plan_run(&request)?;
     explained.leak_check = leak.map(|leak| gathering(&leak.originals, &manifest.database));
+    let entry = |plan: &TablePlan| manifest.tables.iter().find(|entry| entry.table.name == plan.table.name);
+    let Some(layout) = layout else {
+        let step = |step: &Step| ExplainedStep { step: step.to_string(), statements: Vec::new() };
+        explained.limits = subset.plan.steps().iter().map(step).collect();
+        for (plan, entry) in tables.iter().filter_map(|plan| Some((plan, entry(plan)?))) {
+            explained.tables.push(told(plan, entry, vec![reading(plan, &manifest.database)?]));
+        }
+        return Ok(explained);
+    };
     let mut places = MadeUp::new(layout, &manifest.database);
     let lists = Places::new(&subset.plan, |name| places.next(name));
     let kept = KeyTables::new(&subset.plan, &manifest.database, lists.clone(), |_, _| 0)?;
@@ -98,9 +109,7 @@ pub fn explain(catalog: &Catalog, layout: &Layout) -> Result<Explained> {
         explained.limits.push(ExplainedStep { step: step.to_string(), statements: run });
     }
     for plan in &tables {
-        let Some(entry) = manifest.tables.iter().find(|entry| entry.table.name == plan.table.name) else {
-            continue;
-        };
+        let Some(entry) = entry(plan) else { continue };
         let place = places.next(&plan.table.name);
         let order = copies::order(plan, &manifest.database, &place, Logging::Off, Some(&kept))?;
         let statements = match order {
@@ -126,6 +135,8 @@ fn told(plan: &TablePlan, entry: &TableEntry, statements: Vec<String>) -> Explai
         bytes_estimate: u64::try_from(share).unwrap_or(u64::MAX),
         way: match (plan.route, masks.is_empty()) {
             (Route::Direct, _) => "read directly",
+            (Route::Masked, true) => "read by key",
+            (Route::Masked, false) => "masked while read",
             (Route::Copy(_), true) => "copied",
             (Route::Copy(MaskAt::Update), false) => "copied, masked by UPDATE",
             (Route::Copy(MaskAt::Copy), false) => "masked while copied",
@@ -149,10 +160,15 @@ fn mask(column: &MaskedColumn) -> ExplainedMask {
     ExplainedMask { column: column.name.clone(), by }
 }
 
+/// How a table is read at the source; of a restricted one the rows that are kept, by their keys.
 fn reading(plan: &TablePlan, schema: &str) -> Result<String> {
     let from = TableName::qualified(schema, plan.table.name.as_str());
-    let select = Select::all(from, encode::select_list(&plan.table, &plan.columns)?);
-    Ok(Select { walk: plan.walk.clone().map(|key| (key, Range::default())), ..select }.to_string())
+    let list = match plan.route {
+        Route::Masked => SelectList::new(plan, Refs::Bare)?.sent().to_vec(),
+        Route::Direct | Route::Copy(_) => dumpable::select_list(&plan.table, &plan.columns)?,
+    };
+    let walk = plan.walk.clone().filter(|_| !plan.restricted).map(|key| (key, Range::default()));
+    Ok(Select { walk, ..Select::all(from, list) }.to_string())
 }
 
 /// How the values that rules replace are read.

@@ -13,7 +13,7 @@
 //! - [`references`]: whether the rows fit together.
 //! - [`leak`]: whether what is sent without a rule holds personal data.
 //! - [`checkpoint`]: how far a table was read for sure.
-//! - [`encode`]: rows to frames, read in `steps`. [`spool`]: where frames wait. [`stream`]: sends them.
+//! - [`encode`]: rows to frames, read in `steps`; `dumpable`: of which tables; `proof`: masks looked at on the way. [`spool`]: where frames wait. [`stream`]: sends them.
 
 mod answer;
 pub mod auth;
@@ -21,6 +21,7 @@ pub mod catalog;
 pub mod checkpoint;
 mod copies;
 mod digest;
+mod dumpable;
 pub mod encode;
 pub mod explain;
 pub mod gate;
@@ -30,6 +31,7 @@ mod limits;
 pub mod net;
 mod order;
 pub mod permits;
+mod proof;
 pub mod references;
 pub mod run;
 pub mod runs;

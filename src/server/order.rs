@@ -1,4 +1,5 @@
-//! What of a run is worked when: the subset first, tables that it does not concern beside it, the others behind it.
+//! What of a run is worked when: the subset first, tables that it does not concern beside it, the others behind it; tables
+//! that cannot be in a snapshot when all others are taken.
 
 use crate::plan::run::{Route, TablePlan};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,20 +28,26 @@ pub struct Jobs {
 struct State {
     /// Whether nobody took the subset yet.
     subset: bool,
+    /// Whether somebody is at it.
+    finding: bool,
     /// Last first: the largest begin first, copies before what is read directly.
     ready: Vec<usize>,
     /// Behind the subset, in the same order.
     held: Vec<usize>,
+    /// Behind all others.
+    last: Vec<usize>,
 }
 
 impl Jobs {
-    /// The jobs for `tables`.
+    /// The jobs for `tables`, of which some come last.
     #[must_use]
-    pub fn new(tables: &[TablePlan]) -> Self {
+    pub fn new(tables: &[TablePlan], is_last: impl Fn(&TablePlan) -> bool) -> Self {
         let mut order: Vec<usize> = (0..tables.len()).collect();
         order.sort_by_key(|at| (matches!(tables[*at].route, Route::Copy(_)), tables[*at].table.bytes));
-        let (held, ready): (Vec<_>, Vec<_>) = order.into_iter().partition(|at| tables[*at].restricted);
-        let state = State { subset: !held.is_empty(), ready, held };
+        let subset = tables.iter().any(|plan| plan.restricted);
+        let (last, others): (Vec<_>, Vec<_>) = order.into_iter().partition(|at| is_last(&tables[*at]));
+        let (held, ready): (Vec<_>, Vec<_>) = others.into_iter().partition(|at| tables[*at].restricted);
+        let state = State { subset, finding: false, ready, held, last };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -52,13 +59,14 @@ impl Jobs {
                 return None;
             }
             if std::mem::take(&mut state.subset) {
+                state.finding = true;
                 return Some(Job::Subset);
             }
             if let Some(table) = state.ready.pop() {
                 return Some(Job::Table(table));
             }
-            if state.held.is_empty() {
-                return None;
+            if state.held.is_empty() && !state.finding {
+                return state.last.pop().map(Job::Table);
             }
             let waited = self.changed.wait_timeout(state, LOOK_EVERY);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -70,6 +78,7 @@ impl Jobs {
         let mut state = self.lock();
         let held = std::mem::take(&mut state.held);
         state.ready.extend(held);
+        state.finding = false;
         drop(state);
         self.changed.notify_all();
     }
@@ -82,17 +91,17 @@ impl Jobs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::run::MaskAt;
+    use crate::plan::run::{MaskAt, Strategy};
     use crate::schema::{Column, Table};
 
     fn table(name: &str, bytes: u64, restricted: bool) -> TablePlan {
         let table = Table { bytes, ..Table::new(name, vec![Column::new("id", "int")]) };
-        TablePlan::new(&table, None, None, restricted, MaskAt::Update, Vec::new()).unwrap()
+        TablePlan::new(&table, None, None, restricted, Strategy::Copies(MaskAt::Update), Vec::new()).unwrap()
     }
 
     #[test]
     fn restricted_tables_wait_for_the_subset_and_others_do_not() {
-        let jobs = Jobs::new(&[table("a", 1, true), table("b", 2, false), table("c", 3, true)]);
+        let jobs = Jobs::new(&[table("a", 1, true), table("b", 2, false), table("c", 3, true)], |_| false);
         let next = || jobs.next(|| false);
         assert_eq!(next(), Some(Job::Subset));
         assert_eq!(next(), Some(Job::Table(1)));
@@ -106,8 +115,18 @@ mod tests {
     }
 
     #[test]
+    fn the_last_come_behind_restricted_ones_however_large_they_are() {
+        let tables = [table("a", 9, true), table("b", 1, false), table("c", 5, false)];
+        let jobs = Jobs::new(&tables, |plan| plan.table.name != "b");
+        let next = || jobs.next(|| false);
+        assert_eq!((next(), next()), (Some(Job::Subset), Some(Job::Table(1))));
+        jobs.subset_done();
+        assert_eq!((next(), next(), next()), (Some(Job::Table(0)), Some(Job::Table(2)), None));
+    }
+
+    #[test]
     fn an_ended_run_keeps_nobody_waiting() {
-        let jobs = Jobs::new(&[table("a", 1, true)]);
+        let jobs = Jobs::new(&[table("a", 1, true)], |_| false);
         assert_eq!(jobs.next(|| false), Some(Job::Subset));
         assert_eq!(jobs.next(|| true), None);
     }

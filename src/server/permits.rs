@@ -40,6 +40,15 @@ impl Permits {
     }
 }
 
+impl Permits {
+    /// A permit if one is free.
+    pub fn acquire_free(&self) -> Option<Permit<'_>> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        *free = free.checked_sub(1)?;
+        Some(Permit(self))
+    }
+}
+
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
@@ -55,7 +64,7 @@ mod tests {
     fn permits_come_back_and_waiters_may_give_up() {
         let permits = Permits::new(1);
         let first = permits.acquire(|| false).unwrap();
-        assert!(permits.acquire(|| true).is_none());
+        assert!(permits.acquire(|| true).is_none() && permits.acquire_free().is_none());
         std::thread::scope(|scope| {
             let waiter = scope.spawn(|| permits.acquire(|| false).is_some());
             drop(first);

@@ -82,7 +82,15 @@ struct State {
     phase: RunPhase,
     tables: Vec<TableState>,
     error: Option<ErrorBody>,
+    snapshot: Option<Opened>,
     ended: bool,
+}
+
+/// A snapshot that all tables are read in.
+#[derive(Debug)]
+struct Opened {
+    means: String,
+    at: Instant,
 }
 
 #[derive(Debug)]
@@ -129,6 +137,7 @@ impl Run {
                 phase: RunPhase::Running,
                 tables: states,
                 error: None,
+                snapshot: None,
                 ended: false,
             }),
             changed: Condvar::new(),
@@ -146,6 +155,19 @@ impl Run {
     }
 
     // What workers say.
+
+    /// All tables are read in one snapshot, by these means.
+    pub fn opened_snapshot(&self, means: String) {
+        self.change(|state| state.snapshot = Some(Opened { means, at: Instant::now() }));
+    }
+
+    /// For how long a snapshot has been open that is still read from.
+    #[must_use]
+    pub fn snapshot_age(&self) -> Option<Duration> {
+        let state = self.lock();
+        let is_open = state.phase == RunPhase::Running;
+        state.snapshot.as_ref().filter(|_| is_open).map(|opened| opened.at.elapsed())
+    }
 
     /// A table entered a phase; its row count begins again.
     pub fn enter(&self, table: usize, phase: TablePhase) {
@@ -278,6 +300,7 @@ impl Run {
             phase: state.phase,
             tables: tables.collect(),
             error: state.error.clone(),
+            snapshot: state.snapshot.as_ref().map(|opened| opened.means.clone()),
         }
     }
 

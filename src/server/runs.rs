@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// No run lives longer, whoever asks about it.
 const RUN_AGE_MAX: Duration = Duration::from_secs(24 * 3600);
+/// No snapshot is kept open longer: the source cannot clean up behind it, and everything else slows down.
+const SNAPSHOT_AGE_MAX: Duration = Duration::from_secs(4 * 3600);
 /// A run that nobody asked about for so long, and whose client does not wait for an answer either, makes room for a new
 /// one when there is no other: its client was probably killed.
 const ABANDONED: Duration = Duration::from_secs(10);
@@ -137,8 +139,13 @@ impl Registry {
             .filter_map(|(id, alive)| {
                 let idle = alive.run.idle().is_some_and(|idle| idle >= self.limits.idle_timeout);
                 let old = alive.begun.elapsed() >= RUN_AGE_MAX;
-                (idle || old)
-                    .then(|| (id.clone(), if old { "too old" } else { "nobody asked about it any more" }))
+                let late = alive.run.snapshot_age().is_some_and(|age| age >= SNAPSHOT_AGE_MAX);
+                let why = match (old, late) {
+                    (true, _) => "too old",
+                    (false, true) => "its snapshot was open for too long",
+                    (false, false) => "nobody asked about it any more",
+                };
+                (idle || old || late).then(|| (id.clone(), why))
             })
             .collect();
         for (id, why) in forgotten {

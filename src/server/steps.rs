@@ -4,7 +4,8 @@ use crate::db::RowCells;
 use crate::error::Result;
 use crate::plan::run::TablePlan;
 use crate::source::reader::{Pace, READ_GOAL, Reader};
-use crate::source::workspace::{bound, key_forms};
+use crate::source::select::subset::{Piece, Reading};
+use crate::source::{bound, key_forms};
 use crate::sql::literal::Form;
 use crate::sql::select::{Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};
@@ -36,18 +37,20 @@ pub(super) struct Step {
 }
 
 impl Steps {
-    /// All steps of `from`. Key columns that are not sent are read as well, behind those that are.
+    /// All steps of `from`. Key columns that are not sent as they are, which `cell` says, are read as well, behind those
+    /// that are sent.
     pub(super) fn new(
         from: TableName,
         key: WalkKey,
         plan: &TablePlan,
+        cell: impl Fn(&str) -> Option<usize>,
         conditions: Vec<String>,
         list: &mut Vec<String>,
     ) -> Result<Self> {
         let mut cells = Vec::with_capacity(key.columns.len());
         let mut forms = Vec::with_capacity(key.columns.len());
         for name in &key.columns {
-            let sent = plan.columns.iter().position(|(column, _)| column == name);
+            let sent = cell(name);
             cells.push(sent.unwrap_or(list.len()));
             if sent.is_none() {
                 list.push(Ident::new(name.as_str()).to_string());
@@ -99,5 +102,30 @@ impl Steps {
             self.range = Range { after: Some(after), up_to: None };
         }
         Ok(rows == full)
+    }
+}
+
+/// Where the reading of a restricted table's kept rows stands.
+pub(super) struct KeptSteps<'a> {
+    reading: Reading<'a>,
+    pace: Pace,
+    begun: Instant,
+}
+
+impl<'a> KeptSteps<'a> {
+    pub(super) fn new(reading: Reading<'a>, plan: &TablePlan) -> Self {
+        let pace = Pace::new(plan.table.row_count, plan.table.bytes, STEP_ROWS_MAX, READ_GOAL);
+        Self { reading, pace, begun: Instant::now() }
+    }
+
+    /// The next piece; none at the end.
+    pub(super) fn next(&mut self) -> Result<Option<Piece<'a>>> {
+        self.begun = Instant::now();
+        self.reading.next(self.pace.rows())
+    }
+
+    /// The piece was read.
+    pub(super) fn worked(&mut self) {
+        self.pace.learn(self.begun);
     }
 }

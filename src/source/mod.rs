@@ -9,7 +9,12 @@ pub mod masking;
 pub mod news;
 pub mod reader;
 pub mod sample;
+pub mod select;
+pub mod snapshot;
 pub mod survey;
 pub mod sweep;
+mod walk;
 pub mod watch;
 pub mod workspace;
+
+pub use walk::{bound, key_forms};

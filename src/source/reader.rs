@@ -1,14 +1,18 @@
-//! Reading production: plain `SELECT`s only, each short, none held open longer than its read.
+//! Reading production: plain `SELECT`s only, each short. Metadata locks are not held longer than a read, but for one
+//! case, see [`Reader::begin_snapshot`].
 
 use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::schema::Flavour;
 use crate::source::clock::Clock;
+use crate::source::masking::Masking;
+use crate::source::walk::Positions;
 use crate::source::watch::{Seat, Statements};
 use crate::sql::TableName;
 use crate::sql::lookup::Lookup;
 use crate::sql::select::Select;
+use mysql::prelude::FromRow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +24,17 @@ pub const READ_GOAL: Duration = Duration::from_millis(40);
 pub struct Reader {
     conn: Connection,
     seat: Seat,
-    in_snapshot: bool,
+    snapshot: Option<Locks>,
+}
+
+/// What becomes of metadata locks inside a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Locks {
+    /// They are given back after each read.
+    GivenBack,
+    /// The server keeps them until the snapshot is given up. Whoever waits for one ends the run, see
+    /// [`crate::source::watch`].
+    Kept,
 }
 
 impl Reader {
@@ -32,13 +46,21 @@ impl Reader {
         let mut conn = Connection::open(endpoint, Role::Source)?;
         conn.set_run(run);
         let seat = Seat::new(statements, endpoint, conn.server(), conn.id());
-        Ok(Self { conn, seat, in_snapshot: false })
+        Ok(Self { conn, seat, snapshot: None })
     }
 
     /// The server's own name.
     #[must_use]
     pub fn server(&self) -> &str {
         self.conn.server()
+    }
+
+    /// Tells the session what masks need, before any is read.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn prepare(&mut self, masking: Masking<'_>) -> Result<()> {
+        masking.prepare(&mut self.conn)
     }
 
     /// What time it is, for what is read from now on.
@@ -55,25 +77,43 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub fn open_snapshot(&mut self) -> Result<bool> {
-        if !self.gives_locks_back()? {
-            return Ok(false);
+        let locks = self.locks()?;
+        if locks == Locks::GivenBack {
+            self.begin_snapshot(locks)?;
         }
+        Ok(locks == Locks::GivenBack)
+    }
+
+    /// Opens a snapshot, even one in which metadata locks are kept, as [`Reader::locks`] says.
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn begin_snapshot(&mut self, locks: Locks) -> Result<()> {
         // At READ COMMITTED the clause is ignored, on MariaDB without a warning.
         self.conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
         self.conn.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
-        self.in_snapshot = true;
-        Ok(true)
+        self.snapshot = Some(locks);
+        Ok(())
+    }
+
+    /// Tables without a usable key are read whole by one statement: see [`Seat::watch_closely`].
+    pub fn watch_closely(&mut self) {
+        self.seat.watch_closely();
     }
 
     /// Whether `ROLLBACK TO SAVEPOINT` gives metadata locks back. MariaDB keeps them in any session that could write
     /// to a binlog (or to a Galera cluster), even in one that only reads.
-    fn gives_locks_back(&mut self) -> Result<bool> {
+    ///
+    /// # Errors
+    /// The server's.
+    pub fn locks(&mut self) -> Result<Locks> {
         if self.conn.flavour() == Flavour::Mysql || self.conn.execute("SET SESSION sql_log_bin = 0").is_ok() {
-            return Ok(true);
+            return Ok(Locks::GivenBack);
         }
         let logs: Vec<(String, String)> =
             self.conn.query("SHOW SESSION VARIABLES WHERE Variable_name IN ('log_bin', 'wsrep_on')")?;
-        Ok(logs.iter().all(|(_, value)| value.eq_ignore_ascii_case("OFF")))
+        let logs_nothing = logs.iter().all(|(_, value)| value.eq_ignore_ascii_case("OFF"));
+        Ok(if logs_nothing { Locks::GivenBack } else { Locks::Kept })
     }
 
     /// Gives the snapshot up, if there is one.
@@ -81,10 +121,49 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub fn close_snapshot(&mut self) -> Result<()> {
-        if std::mem::take(&mut self.in_snapshot) {
+        if self.snapshot.take().is_some() {
             self.conn.execute("ROLLBACK")?;
+            self.seat.let_go();
         }
         Ok(())
+    }
+
+    /// Whether a snapshot is open.
+    #[must_use]
+    pub fn in_snapshot(&self) -> bool {
+        self.snapshot.is_some()
+    }
+
+    /// Where the binlog was when the snapshot was opened; nothing on a server that does not say.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) fn binlog_position(&mut self) -> Result<Vec<(String, String)>> {
+        self.conn
+            .query("SHOW STATUS WHERE Variable_name IN ('Binlog_snapshot_file', 'Binlog_snapshot_position')")
+    }
+
+    /// Whether every change of the source is in the server's own binlog, and in its order: then equal positions of
+    /// snapshots are one moment. What a replica receives may not be logged again.
+    ///
+    /// # Errors
+    /// The server's.
+    pub(super) fn logs_all_changes(&mut self) -> Result<bool> {
+        if self.conn.flavour() == Flavour::Mysql {
+            return Ok(false);
+        }
+        let settings: Vec<(String, String)> = self.conn.query(
+            "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'log_slave_updates', 'wsrep_on', 'gtid_slave_pos')",
+        )?;
+        let replicas: Vec<(String, String)> =
+            self.conn.query("SHOW GLOBAL STATUS WHERE Variable_name = 'Slaves_running'")?;
+        let is = |name: &str, wanted: &str| {
+            settings.iter().any(|(found, value)| found == name && value.eq_ignore_ascii_case(wanted))
+        };
+        let receives = is("wsrep_on", "ON")
+            || !is("gtid_slave_pos", "")
+            || replicas.iter().any(|(_, running)| running != "0");
+        Ok(is("log_bin", "ON") && (is("log_slave_updates", "ON") || !receives))
     }
 
     /// What a table's columns look like now; nothing without such a table.
@@ -95,6 +174,14 @@ impl Reader {
         let schema = table.schema().unwrap_or_default();
         let mut found = unless_deadlocked(|| signatures(&mut self.conn, schema, Some(table.table())))?;
         Ok(found.remove(table.table()).unwrap_or_default())
+    }
+
+    /// Asks the server about itself, outside of any snapshot.
+    pub(super) fn ask<T: FromRow>(&mut self, query: &str) -> Result<Vec<T>> {
+        if self.in_snapshot() {
+            return Err(Error::internal("a snapshot does not say what is true now"));
+        }
+        self.conn.query(query)
     }
 
     /// Where a step of a walk ends: the key cells of the one row that `select` gives, if there is one.
@@ -117,15 +204,18 @@ impl Reader {
         select: &Select,
         consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
-        let Self { conn, seat, in_snapshot } = self;
+        let Self { conn, seat, snapshot } = self;
+        if *snapshot == Some(Locks::Kept) {
+            select.tables().for_each(|table| seat.hold(table));
+        }
         seat.run(Some(&select.from), || {
             let select = select.to_string();
-            if !*in_snapshot {
+            if snapshot.is_none() {
                 return read_once(conn, &select, consume);
             }
             conn.execute("SAVEPOINT backfill_read")?;
             let read = read_once(conn, &select, consume);
-            // Fails as well if the snapshot was lost.
+            // Fails as well if the snapshot was lost; does nothing else where the server keeps locks.
             let released = conn.execute("ROLLBACK TO SAVEPOINT backfill_read");
             let value = read?;
             released?;
@@ -143,7 +233,7 @@ impl Reader {
         lookup: &Lookup,
         mut consume: impl FnMut(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
-        if self.in_snapshot {
+        if self.in_snapshot() {
             return Err(Error::internal("a snapshot does not say what is true now"));
         }
         let Self { conn, seat, .. } = self;
@@ -159,11 +249,17 @@ impl Reader {
         select: &Select,
         mut consume: impl FnMut(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
-        if self.in_snapshot {
+        if self.in_snapshot() {
             return Err(Error::internal("a snapshot does not say what is true now"));
         }
         let Self { conn, seat, .. } = self;
         seat.run_again(Some(&select.from), || consume(&mut conn.stream(&select.to_string())?))
+    }
+}
+
+impl Positions for Reader {
+    fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
+        Self::position(self, select)
     }
 }
 
@@ -218,6 +314,11 @@ impl Pace {
     pub fn at_most(&mut self, rows: u64) {
         self.rows_max = self.rows_max.min(rows.max(1));
         self.rows = self.rows.min(self.rows_max);
+    }
+
+    /// Reads should take about `goal`.
+    pub fn aim_at(&mut self, goal: Duration) {
+        self.goal = goal;
     }
 
     /// Learns from a read of `rows` rows begun at `begun`.

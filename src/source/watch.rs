@@ -6,8 +6,13 @@
 //! costs the source nothing. Only while a statement on a source table is long, the thread asks the server, over a
 //! connection of its own, whether anybody waits for that table; if so, the statement is ended.
 //!
+//! A snapshot in which the server keeps metadata locks holds up whoever changes a table that it has read. Those tables are
+//! looked after from their first read on: as soon as anybody waits for one, the connections that hold it are ended, and the
+//! run with them.
+//!
 //! Statements are ended by `KILL QUERY` from beside, with the account that runs them: that needs no right. What other
-//! accounts do is seen with the PROCESS right only; without it a long statement is never found in the way.
+//! accounts do is seen with the PROCESS right only; without it a long statement is never found in the way, unless it is
+//! watched closely: then a statement of our own is tried, which has to queue behind whoever waits.
 
 mod register;
 mod waiters;
@@ -16,8 +21,9 @@ pub use register::{Seat, Statements, gave_way};
 
 use crate::db::{Connection, Endpoint, Role, kill};
 use crate::error::{Error, Kind, Result};
-use register::{Long, Running};
-use std::collections::HashMap;
+use crate::sql::TableName;
+use register::{Held, Long, Running};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use waiters::Waiter;
@@ -28,6 +34,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LONG: Duration = Duration::from_millis(500);
 /// Who has been seen waiting for so long is given way to.
 const WAITED: Duration = Duration::from_secs(1);
+/// Time between two looks at the tables that a snapshot holds.
+const LOOK_AT_HELD_EVERY: Duration = Duration::from_secs(1);
 /// Time between two attempts to end the statements of an ended run.
 const KILL_EVERY: Duration = Duration::from_millis(100);
 /// Time without looks after the server could not be asked.
@@ -41,8 +49,8 @@ enum Task {
     Stop,
     /// The run has ended: these statements are to end.
     End(Vec<Running>),
-    /// These statements have run for long.
-    Look(Vec<Long>),
+    /// These statements have run for long, and these tables are held.
+    Look { long: Vec<Long>, held: Vec<Held> },
 }
 
 /// Does `work` while a thread beside it watches over `statements`.
@@ -69,11 +77,18 @@ struct Watcher<'a> {
     /// Who waits for which statement, since when.
     seen: HashMap<(u64, Waiter), Instant>,
     quiet_until: Option<Instant>,
+    looked_at_held: Option<Instant>,
 }
 
 impl<'a> Watcher<'a> {
     fn new(statements: &'a Statements) -> Self {
-        Self { statements, connections: Vec::new(), seen: HashMap::new(), quiet_until: None }
+        Self {
+            statements,
+            connections: Vec::new(),
+            seen: HashMap::new(),
+            quiet_until: None,
+            looked_at_held: None,
+        }
     }
 
     fn watch(&mut self) {
@@ -81,7 +96,10 @@ impl<'a> Watcher<'a> {
             match self.statements.next_task() {
                 Task::Stop => return,
                 Task::End(running) => running.iter().for_each(|statement| self.end(statement)),
-                Task::Look(long) => self.look(&long),
+                Task::Look { long, held } => {
+                    self.look(&long);
+                    self.look_at_held(&held);
+                }
             }
         }
     }
@@ -121,8 +139,49 @@ impl<'a> Watcher<'a> {
         }
     }
 
+    fn look_at_held(&mut self, held: &[Held]) {
+        let looked = self.looked_at_held.is_some_and(|at| at.elapsed() < LOOK_AT_HELD_EVERY);
+        if held.is_empty() || looked || self.rests() {
+            return;
+        }
+        self.looked_at_held = Some(Instant::now());
+        if let Err(error) = self.try_held(held) {
+            tracing::warn!(%error, "whether sessions wait for the tables of a snapshot could not be asked");
+            self.rest(REST_OF_KILLS);
+        }
+    }
+
+    fn try_held(&mut self, held: &[Held]) -> Result<()> {
+        let Some(first) = held.first() else { return Ok(()) };
+        let tables: BTreeSet<&TableName> = held.iter().flat_map(|held| &held.tables).collect();
+        let blocked = self.with_connection(&first.account, |conn| {
+            check_server(conn, &first.server)?;
+            waiters::blocked(conn, tables.into_iter())
+        })?;
+        let Some(table) = blocked else { return Ok(()) };
+        tracing::warn!(
+            table = table.table(),
+            "a session of the source waits for a table that the run's snapshot has read; the run gives way"
+        );
+        self.statements.give_way();
+        for held in held {
+            self.with_connection(&held.account, |conn| {
+                check_server(conn, &held.server)?;
+                kill::kill_connection_over(conn, held.connection).map(|_| ())
+            })?;
+        }
+        Ok(())
+    }
+
     fn look_at(&mut self, statement: &Long) -> Result<()> {
-        let found = self.with_connection(&statement.running, |conn| waiters::of(conn, &statement.table))?;
+        let found = self.with_connection(&statement.running.account, |conn| {
+            let mut found = waiters::of(conn, &statement.table)?;
+            if found.is_empty() && statement.closely {
+                let blocked = waiters::blocked(conn, std::iter::once(&statement.table))?;
+                found.extend(blocked.map(|_| waiters::SOMEBODY));
+            }
+            Ok(found)
+        })?;
         let (token, now) = (statement.running.token, Instant::now());
         self.seen.retain(|(of, waiter), _| *of != token || found.contains(waiter));
         let mut longest = Duration::ZERO;
@@ -148,24 +207,20 @@ impl<'a> Watcher<'a> {
     /// connection cannot have gone on to something else. Its next statement would be of the same run in any case.
     fn kill(&mut self, statement: &Running, gives_way: bool) -> Result<bool> {
         let statements = self.statements;
-        self.with_connection(statement, |conn| {
-            // Numbers mean something on one server only.
-            if conn.server() != &*statement.server {
-                return Err(Error::new(Kind::Source, format!("a connection reached {}", conn.server())));
-            }
+        self.with_connection(&statement.account, |conn| {
+            check_server(conn, &statement.server)?;
             statements.if_running(statement.token, gives_way, || {
                 kill::kill_query_over(conn, statement.connection).map(|_| ())
             })
         })
     }
 
-    /// Does `work` over a connection of the statement's account, opened on demand; a failed one is not used again.
+    /// Does `work` over a connection of that account, opened on demand; a failed one is not used again.
     fn with_connection<T>(
         &mut self,
-        statement: &Running,
+        account: &Arc<Endpoint>,
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        let account = &statement.account;
         let kept = self.connections.iter().position(|(of, _)| of == account);
         let mut conn = match kept {
             Some(at) => self.connections.swap_remove(at).1,
@@ -180,4 +235,12 @@ impl<'a> Watcher<'a> {
         self.connections.push((Arc::clone(account), conn));
         Ok(done)
     }
+}
+
+/// Numbers of connections mean something on one server only.
+fn check_server(conn: &Connection, server: &str) -> Result<()> {
+    if conn.server() == server {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Source, format!("a connection reached {}", conn.server())))
 }

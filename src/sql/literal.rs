@@ -92,8 +92,13 @@ impl Form {
     /// DOUBLE itself is exact on both servers as it stands.
     #[must_use]
     pub fn select_expression(column: &Column) -> String {
-        let name = Ident::new(column.name.as_str());
-        if column.data_type == "float" { format!("{name}*1e0") } else { name.to_string() }
+        Self::select(column, Ident::new(column.name.as_str()).to_string())
+    }
+
+    /// The same for an expression that stands for the column: a name, or something in parentheses.
+    #[must_use]
+    pub fn select(column: &Column, value: String) -> String {
+        if column.data_type == "float" { format!("{value}*1e0") } else { value }
     }
 
     /// Appends the literal for `cell` (none: `NULL`) to `out`. Nothing is appended on an error.

@@ -5,6 +5,7 @@ pub mod changed;
 pub mod digest;
 pub mod ident;
 pub mod insert;
+pub mod keyset;
 pub mod literal;
 pub mod lookup;
 pub mod scan;

@@ -2,6 +2,7 @@
 //! a table lock its rows even at READ COMMITTED, so there is no way to render one for a source table.
 
 use super::ident::{Ident, TableName, column_list};
+use super::keyset::KeyLookup;
 use super::workspace::{WorkspaceTable, is_workspace_table};
 use std::fmt;
 
@@ -134,6 +135,10 @@ pub struct Select {
     pub from: TableName,
     /// What it is called in the statement; needed where others are joined.
     pub alias: Option<String>,
+    /// The keys that name its rows, where it is not walked: they drive the statement.
+    pub keys: Option<KeyLookup>,
+    /// Whether the table is read in its own order, by no index.
+    pub scan: bool,
     /// Other tables.
     pub joins: Vec<Join>,
     /// The SELECT list: expressions, rendered.
@@ -156,10 +161,12 @@ impl Select {
     /// The table of `schema` that is read, workspace tables aside; none if only those are.
     #[must_use]
     pub fn source_table(&self, schema: &str) -> Option<&TableName> {
-        let joined = self.joins.iter().map(|join| &join.table);
-        std::iter::once(&self.from)
-            .chain(joined)
-            .find(|table| table.schema() == Some(schema) && !is_workspace_table(table.table()))
+        self.tables().find(|table| table.schema() == Some(schema) && !is_workspace_table(table.table()))
+    }
+
+    /// The tables that are read, but for those that are joined to a joined one.
+    pub fn tables(&self) -> impl Iterator<Item = &TableName> {
+        std::iter::once(&self.from).chain(self.joins.iter().map(|join| &join.table))
     }
 
     /// All rows of `from`.
@@ -168,6 +175,8 @@ impl Select {
         Self {
             from,
             alias: None,
+            keys: None,
+            scan: false,
             joins: Vec::new(),
             list,
             conditions: Vec::new(),
@@ -200,13 +209,26 @@ impl Select {
 
 impl fmt::Display for Select {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SELECT {} FROM {}", self.list.join(", "), self.from)?;
+        write!(f, "SELECT {} FROM ", self.list.join(", "))?;
+        if let Some(lookup) = &self.keys {
+            write!(f, "{} STRAIGHT_JOIN ", lookup.keys)?;
+        }
+        write!(f, "{}", self.from)?;
         if let Some(alias) = &self.alias {
             write!(f, " AS {}", Ident::new(alias.as_str()))?;
+        }
+        if self.scan {
+            f.write_str(" USE INDEX ()")?;
         }
         if let Some((key, _)) = &self.walk {
             // Left alone, the optimizer may pick another index and sort.
             write!(f, " FORCE INDEX ({})", Ident::new(key.index.as_str()))?;
+        }
+        if let Some(lookup) = &self.keys {
+            if let Some(index) = &lookup.index {
+                write!(f, " FORCE INDEX ({})", Ident::new(index.as_str()))?;
+            }
+            write!(f, " ON {}", lookup.condition(self.alias.as_deref()))?;
         }
         for join in &self.joins {
             write!(f, "{join}")?;

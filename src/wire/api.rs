@@ -173,6 +173,10 @@ pub struct RunStatus {
     /// Why the run failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorBody>,
+    /// By what means all tables are read at one moment, in words; none where each is read at its own, and before the
+    /// snapshot is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot: Option<String>,
 }
 
 /// One table in a [`RunStatus`].

@@ -16,13 +16,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("detect", &[]),
     ("scan", &["detect", "error", "plan", "schema", "scan"]),
     ("install", &["config", "error", "schema", "secret", "source", "sql", "install"]),
-    ("source", &["random", "db", "error", "plan", "schema", "sql", "source"]),
+    ("source", &["random", "db", "error", "plan", "schema", "spill", "sql", "source"]),
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     (
         "server",
         &[
             "random", "config", "db", "detect", "error", "fault", "plan", "scan", "schema", "secret",
-            "source", "sql", "wire", "server",
+            "source", "spill", "sql", "wire", "server",
         ],
     ),
     (
@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sandbox", &["db", "error", "schema", "secret", "sql", "sandbox"]),
     ("random", &["error"]),
     ("fault", &["error"]),
+    ("spill", &["error"]),
 ];
 
 /// What pure modules must not touch.

@@ -101,6 +101,18 @@ fn what_is_told_happens(site: &Site<'_>) {
         serde_json::from_str(plan(site, &["--json"]).stdout.lines().last().unwrap()).unwrap();
     assert_eq!(json["tables"].as_array().unwrap().len(), 5);
     assert!(json["limits"][0]["statements"][0].as_str().unwrap().starts_with("CREATE TABLE"));
+
+    // Where nothing is written, nothing else is told.
+    site.configure_server("temp_strategy = \"select\"", RULES);
+    let told = plan(site, &["--sql"]).stdout;
+    for (table, way) in [("users", "masked while read"), ("visits", "read by key"), ("free", "read directly")]
+    {
+        let line = told.lines().find(|line| line.starts_with(table)).unwrap();
+        assert!(line.contains(way), "{line}");
+    }
+    let masked = told.lines().filter(|line| line.starts_with("SELECT") && line.contains("@example.test"));
+    assert_eq!(masked.count(), 1, "{told}");
+    assert!(!["CREATE ", "INSERT ", "UPDATE ", "canary"].iter().any(|word| told.contains(word)), "{told}");
 }
 
 fn dry_run_notes(site: &Site<'_>) {

@@ -71,6 +71,7 @@ mod srv_replica;
 mod srv_rights;
 mod srv_safety;
 mod srv_sanitize;
+mod srv_select;
 mod srv_subset;
 mod srv_tables;
 mod srv_watch;
@@ -81,6 +82,7 @@ mod subset_graph;
 mod subset_limits;
 mod subset_model;
 mod subset_random;
+mod subset_select;
 mod subset_shape;
 /// Builders of table structures, shared with the unit tests beside the planner.
 #[allow(dead_code, reason = "each side uses a part of it")]
@@ -169,6 +171,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_policy::tests(&mut add);
     srv_safety::tests(&mut add);
     srv_sanitize::tests(&mut add);
+    srv_select::tests(&mut add);
     srv_tables::tests(&mut add);
     srv_watch::tests(&mut add);
     srv_subset::tests(&mut add);

@@ -3,6 +3,7 @@
 
 use crate::harness::{Add, FLAVOURS, Site, exec, short};
 use crate::subset_by_hand::{CASES, Case, limit};
+use crate::subset_select::Selected;
 use backfill::db::Role;
 use backfill::db::lock::LockKeeper;
 use backfill::error::Kind;
@@ -222,6 +223,17 @@ impl Graph {
             found.insert(table.clone(), ids);
         }
         workspace.drop_now().unwrap();
+        let mut selected = Selected::find(&endpoint, &plan).unwrap();
+        for table in served.keys() {
+            if wanted.as_ref().is_some_and(|wanted| !wanted.contains(table)) {
+                continue;
+            }
+            let ids = selected.numbers(table, "id").unwrap().map(|mut ids| {
+                ids.sort_unstable();
+                ids
+            });
+            assert_eq!(ids.as_ref(), found.get(table), "`{table}` by strategy `select`");
+        }
         found
     }
 }

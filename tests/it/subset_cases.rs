@@ -1,6 +1,7 @@
 //! Limits on tables of every shape that the random schemas do not have: keys of every type, odd names, long chains.
 
 use crate::harness::{Add, FLAVOURS, Servers, connect, exec, short};
+use crate::subset_select::{Selected, assert_refusal, is_refused};
 use backfill::db::introspect::load_schema;
 use backfill::db::lock::LockKeeper;
 use backfill::db::{Connection, Role};
@@ -89,9 +90,22 @@ impl<'a> Place<'a> {
             Workspace::create(&Home::new(&endpoint, Layout::Schema, None).unwrap(), &keeper, "test").unwrap();
         let mut writer = Writer::open(&workspace, "test", &std::sync::Arc::default()).unwrap();
         let kept = subset::compute(&mut writer, &mut workspace, &self.database, &plan, || true).unwrap();
-        let found = tables.iter().map(|table| self.rows(&kept, table)).collect();
+        let found: Vec<Vec<i64>> = tables.iter().map(|table| self.rows(&kept, table)).collect();
         drop(writer);
         workspace.drop_now().unwrap();
+        match Selected::find(&endpoint, &plan) {
+            Err(error) if is_refused(&plan) => assert_refusal(&error),
+            selected => {
+                let mut selected = selected.unwrap();
+                for (table, expected) in tables.iter().zip(&found) {
+                    let rows = selected.numbers(table, "rid").unwrap().map(|mut rows| {
+                        rows.sort_unstable();
+                        rows
+                    });
+                    assert!(rows.is_none_or(|rows| rows == *expected), "`{table}` by strategy `select`");
+                }
+            }
+        }
         found
     }
 

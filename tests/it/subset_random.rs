@@ -7,6 +7,7 @@ use crate::harness::{Add, FLAVOURS, Servers, Site, connect, exec, short};
 use crate::subset_graph::{Graph, MOMENT};
 use crate::subset_limits::{configured, relation, toml};
 use crate::subset_model::{self, Rows, dangling, resolve, restricted, shrunk};
+use crate::subset_select::{Selected, assert_refusal, is_refused};
 use crate::subset_shape::{Dice, Shape};
 use backfill::db::introspect::load_schema;
 use backfill::db::lock::LockKeeper;
@@ -136,7 +137,7 @@ impl<'a> Ground<'a> {
             graph.load(&mut conn);
         }
         for round in 0..ROUNDS {
-            let case = Case { seed, round, zone: zone.0 };
+            let case = Case { seed, round, zone: zone.0, strategy: Strategy::Database };
             self.compare(case, &graphs);
             if round + 1 == ROUNDS {
                 break;
@@ -145,13 +146,19 @@ impl<'a> Ground<'a> {
                 graph.roll_limits(&mut dice);
             }
         }
-        self.repeat(Case { seed, round: ROUNDS, zone: zone.0 }, &graphs);
+        self.repeat(Case { seed, round: ROUNDS, zone: zone.0, strategy: Strategy::Database }, &graphs);
         for graph in &graphs {
             graph.drop_tables(&mut conn);
         }
     }
 
     fn compare(&self, case: Case, graphs: &[Graph]) {
+        for strategy in [Strategy::Database, Strategy::Select] {
+            self.compare_by(Case { strategy, ..case }, graphs);
+        }
+    }
+
+    fn compare_by(&self, case: Case, graphs: &[Graph]) {
         let wrong = match self.engine(case, graphs) {
             Ok(found) => {
                 let mut pairs = graphs.iter().zip(found);
@@ -232,11 +239,16 @@ impl<'a> Ground<'a> {
         };
         let asked = case.asked(schema.tables.keys());
         let plan = SubsetPlan::new(&inputs, asked.as_ref())?;
-        let home = Home::new(&endpoint, Layout::Schema, None)?;
-        let mut workspace = Workspace::create(&home, &self.keeper, "test")?;
-        let mut writer = Writer::open(&workspace, "test", &Arc::default())?;
-        let kept = subset::compute(&mut writer, &mut workspace, &self.database, &plan, || true)?;
-        let mut conn = self.conn();
+        let mut kept = match case.strategy {
+            Strategy::Database => KeptBy::Workspace(self.in_workspace(&plan)?),
+            Strategy::Select => match Selected::find(&endpoint, &plan) {
+                Err(error) if is_refused(&plan) => {
+                    assert_refusal(&error);
+                    return Ok(graphs.iter().map(|graph| resolve(&graph.model)).collect());
+                }
+                found => KeptBy::Select(found?),
+            },
+        };
         let mut found = Vec::new();
         for graph in graphs {
             let restricted = restricted(&graph.model);
@@ -245,15 +257,33 @@ impl<'a> Ground<'a> {
                 assert_eq!(plan.is_restricted(&shape.name), restricted[at], "{}", shape.name);
                 if asked.as_ref().is_none_or(|asked| asked.contains(&shape.name)) {
                     let all = || (0..graph.model.tables[at].rows.len()).collect();
-                    rows[at] = kept_rows(&mut conn, shape, &kept)?.unwrap_or_else(all);
+                    let kept = match &mut kept {
+                        KeptBy::Workspace((_, kept)) => kept_rows(&mut self.conn(), shape, kept)?,
+                        KeptBy::Select(selected) => selected.distinct(&shape.name, "rid")?,
+                    };
+                    rows[at] = kept.unwrap_or_else(all);
                 }
             }
             found.push(rows);
         }
-        drop(writer);
-        workspace.drop_now()?;
+        if let KeptBy::Workspace((workspace, _)) = kept {
+            workspace.drop_now()?;
+        }
         Ok(found)
     }
+
+    fn in_workspace(&self, plan: &SubsetPlan) -> Result<(Workspace, subset::KeyTables)> {
+        let home = Home::new(&self.endpoint(), Layout::Schema, None)?;
+        let mut workspace = Workspace::create(&home, &self.keeper, "test")?;
+        let mut writer = Writer::open(&workspace, "test", &Arc::default())?;
+        let kept = subset::compute(&mut writer, &mut workspace, &self.database, plan, || true)?;
+        Ok((workspace, kept))
+    }
+}
+
+enum KeptBy {
+    Workspace((Workspace, subset::KeyTables)),
+    Select(Selected),
 }
 
 /// Under which circumstances graphs are run.
@@ -262,6 +292,14 @@ struct Case {
     seed: u64,
     round: u64,
     zone: &'static str,
+    strategy: Strategy,
+}
+
+/// Where key sets are: in a workspace, or in the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strategy {
+    Database,
+    Select,
 }
 
 impl Case {

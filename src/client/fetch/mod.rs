@@ -23,7 +23,7 @@ pub use schedule::Loaded;
 use schedule::{Job, Schedule};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use stream::{Part, Wanted};
 
@@ -154,6 +154,8 @@ pub(super) struct Fetch<'a> {
     pub(super) patience: &'a Patience<'a>,
     /// Whether it may go on: nobody wants it to stop, and the target is still its own.
     pub(super) may_go_on: &'a (dyn Fn() -> Result<()> + Sync),
+    /// Where it is noted how all tables are read at one moment, if they are.
+    pub(super) snapshot: &'a OnceLock<String>,
 }
 
 /// Loads every chunk of a run and tells what is there of each table, in the run's order. One worker per sink.
@@ -340,6 +342,10 @@ impl Shared<'_> {
             return Err(failure::run_failed(status.error.as_ref()));
         }
         self.fetch.progress.server(&doing(status));
+        if let Some(snapshot) = &status.snapshot {
+            // The same in every status.
+            let _ = self.fetch.snapshot.set(snapshot.clone());
+        }
         let mut state = self.lock();
         let ended = state.schedule.announce(status)?;
         if status.phase == RunPhase::Complete {

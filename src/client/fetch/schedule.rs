@@ -229,6 +229,7 @@ mod tests {
                 })
                 .collect(),
             error: None,
+            snapshot: None,
         }
     }
 

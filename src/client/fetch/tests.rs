@@ -85,7 +85,7 @@ impl Server {
             chunks: chunks(*all),
             checkpoint: None,
         });
-        RunStatus { run: "r".into(), version, phase, tables: tables.collect(), error: None }
+        RunStatus { run: "r".into(), version, phase, tables: tables.collect(), error: None, snapshot: None }
     }
 }
 
@@ -251,6 +251,7 @@ fn run_to_its_end(server: &Server, target: &Arc<Target>, interrupt: &Interrupt) 
         progress: &progress,
         patience: &Patience::new(PATIENCE, &progress, interrupt),
         may_go_on: &|| interrupt.check(),
+        snapshot: &OnceLock::new(),
     };
     fetch(work, sinks)
 }
@@ -510,6 +511,7 @@ fn fewer_rows_than_the_server_counted_is_an_error() {
         progress: &progress,
         patience: &Patience::new(PATIENCE, &progress, &interrupt),
         may_go_on: &|| Ok(()),
+        snapshot: &OnceLock::new(),
     };
     let error = fetch(work, vec![Box::new(Connection::default())]).unwrap_err();
     assert!(error.what().contains("6 rows arrived, the server sent 8"), "{error}");

@@ -93,12 +93,14 @@ impl Strategy {
         match self {
             Self::Database => "database",
             Self::Tables => "tables",
+            Self::Select => "select",
         }
     }
 
     fn of(strategy: &TempStrategy) -> Self {
         match strategy {
             TempStrategy::Tables => Self::Tables,
+            TempStrategy::Select => Self::Select,
             TempStrategy::Database | TempStrategy::TempDatabase(_) => Self::Database,
         }
     }
@@ -275,9 +277,14 @@ impl Gathering<'_> {
         let items = [
             "in a schema of their own (no right to write to your database is needed)",
             "in tables of your database (for accounts that can have no other schema)",
+            "nowhere: rows are masked while they are read (for accounts that may only read, and for replicas)",
         ];
         let chosen = prompt::choose(self.screen, "Where are copies kept while they are masked?", &items, 0)?;
-        Ok((chosen == 1).then_some(Strategy::Tables))
+        Ok(match chosen {
+            1 => Some(Strategy::Tables),
+            2 => Some(Strategy::Select),
+            _ => None,
+        })
     }
 
     fn rules(&mut self, role: Role) -> Rules {

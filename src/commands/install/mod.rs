@@ -79,6 +79,8 @@ pub enum Strategy {
     Database,
     /// In the source database.
     Tables,
+    /// Nowhere: rows are masked while they are read.
+    Select,
 }
 
 /// `--rules`.

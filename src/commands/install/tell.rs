@@ -7,7 +7,7 @@ use super::{Report, Scanned};
 use crate::config::{Known, TempStrategy};
 use crate::db::{Connection, Endpoint, Role as Session};
 use crate::error::{Error, Result};
-use crate::install::grants::{self, Grantee};
+use crate::install::grants::{self, Grantee, SourceGrants};
 use crate::install::lines::{self, Agreed, HIDDEN_TOKEN};
 use crate::install::plan::Change;
 use crate::install::{Role, files};
@@ -108,19 +108,20 @@ impl Outlook<'_> {
             None | Some(TempStrategy::Database) => Layout::Schema,
             Some(TempStrategy::TempDatabase(name)) => Layout::Shared { temp_database: name.clone() },
             Some(TempStrategy::Tables) => Layout::Tables,
+            Some(TempStrategy::Select) => return self.read_grants(endpoint, screen),
         };
         let home = Home::new(endpoint, layout, self.known.temp_account.as_ref())?;
         let (main, server) = whoami(endpoint, Session::Source);
         let temp = self.known.temp_account.as_ref();
         let temp = temp.map(|account| whoami(&endpoint.with_account(account), Session::Source).0);
         let grants = grants::source(&home, &main, temp.as_ref(), server);
-        let on = server.map_or_else(String::new, |(flavour, version)| format!(" ({flavour} {version})"));
-        block(screen, &format!("Rights on the source{on}:"), &grants.needed)?;
-        let useful: Vec<String> =
-            grants.useful.iter().flat_map(|(what, grant)| [format!("-- {what}"), grant.clone()]).collect();
-        block(screen, "And if they can be had:", &useful)?;
-        let useful = grants.useful.into_iter().map(|(_, grant)| grant);
-        Ok(grants.needed.into_iter().chain(useful).collect())
+        tell_grants(grants, server, screen)
+    }
+
+    /// Where nothing is written.
+    fn read_grants(&self, endpoint: &Endpoint, screen: &Screen) -> Result<Vec<String>> {
+        let (main, server) = whoami(endpoint, Session::Source);
+        tell_grants(grants::read_only(&endpoint.database, &main, server), server, screen)
     }
 
     fn running(&self, screen: &Screen) -> Result<()> {
@@ -133,6 +134,20 @@ impl Outlook<'_> {
         let told: Vec<String> = location.lines().map(str::to_owned).collect();
         block(screen, "It listens on this machine alone; behind HTTPS of nginx, for example:", &told)
     }
+}
+
+fn tell_grants(
+    grants: SourceGrants,
+    server: Option<(Flavour, Version)>,
+    screen: &Screen,
+) -> Result<Vec<String>> {
+    let on = server.map_or_else(String::new, |(flavour, version)| format!(" ({flavour} {version})"));
+    block(screen, &format!("Rights on the source{on}:"), &grants.needed)?;
+    let useful: Vec<String> =
+        grants.useful.iter().flat_map(|(what, grant)| [format!("-- {what}"), grant.clone()]).collect();
+    block(screen, "And if they can be had:", &useful)?;
+    let useful = grants.useful.into_iter().map(|(_, grant)| grant);
+    Ok(grants.needed.into_iter().chain(useful).collect())
 }
 
 fn target_grants(endpoint: &Endpoint, screen: &Screen) -> Result<Vec<String>> {

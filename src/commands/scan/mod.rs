@@ -4,7 +4,7 @@ mod list;
 mod report;
 
 use super::{Context, rules, serve};
-use crate::config::{Config, MaskAt, Overrides};
+use crate::config::{Config, Overrides};
 use crate::error::{Error, Result};
 use crate::plan::policy::{Keep, undecided};
 use crate::plan::reference::Relation;
@@ -105,7 +105,7 @@ fn look(config: &Config, rows: Option<u32>, known: Option<&Keep>) -> Result<Scan
     let keep = rules::kept(&config.keep())?;
     let relations = config.relations().iter().enumerate().map(|(at, one)| serve::relation(at + 1, one));
     let relations: Vec<ForeignKey> = relations.map(|Relation { key, .. }| key).collect();
-    let mask_at = config.mask_at()?;
+    let by_update = config.masks_by_update()?;
     let mut survey = Survey::take(&endpoint)?;
     let folds = survey.facts.folds_table_names();
     let keep = keep.on_server(folds);
@@ -122,7 +122,7 @@ fn look(config: &Config, rows: Option<u32>, known: Option<&Keep>) -> Result<Scan
         widest_id_digits: widest,
         excluded,
         relations: &relations,
-        by_update: mask_at == MaskAt::Update,
+        by_update,
     };
     let schema = survey.schema.clone();
     // What is wrong with the rules that there are is told as `serve` tells it.

@@ -68,15 +68,6 @@ fn shape_is_checked_for_the_whole_file() {
 }
 
 #[test]
-fn every_key_of_a_feature_to_come_is_refused_by_name() {
-    for key in keys::KEYS.iter().filter(|key| !key.is_built()) {
-        let (message, _) = refusal(file(&format!("[{}]\n{} = 1", key.table(), key.name())));
-        let expected = format!("backfill.toml line 2: `{}` is not supported by this version: ", key.path);
-        assert!(message.starts_with(&expected), "{message}");
-    }
-}
-
-#[test]
 fn rules_have_a_type_and_options_of_a_shape() {
     let table = [
         (
@@ -138,13 +129,33 @@ fn serve_checks_the_meaning_of_its_keys() {
         ("spool_max = \"1 parsec\"", format!("`server.spool_max` {at} must be a size of at least 1 MiB")),
         ("spool_max = 1024", format!("`server.spool_max` {at} must be a size of at least 1 MiB")),
         ("mask_at = \"cpoy\"", format!("`server.mask_at` {at} must be \"update\" or \"copy\"")),
-        ("temp_strategy = \"x\"", format!("`server.temp_strategy` {at} must be \"database\" or \"tables\"")),
         (
-            "temp_strategy = \"select\"",
+            "temp_strategy = \"x\"",
+            format!("`server.temp_strategy` {at} must be \"database\" or \"tables\" or \"select\""),
+        ),
+        (
+            "mask_at = \"copy\"\ntemp_strategy = \"select\"",
+            format!("`server.mask_at` {at} has no effect: with temp_strategy = \"select\" nothing is copied"),
+        ),
+        (
+            "temp_database = \"work\"\ntemp_strategy = \"select\"",
             format!(
-                "`server.temp_strategy` {at} \"select\" is not supported by this version: masking without a workspace"
+                "`server.temp_database` {at} has no effect: with temp_strategy = \"select\" nothing is copied"
             ),
         ),
+        (
+            "temp_username = \"u\"\ntemp_strategy = \"select\"",
+            format!(
+                "`server.temp_username` {at} has no effect: with temp_strategy = \"select\" nothing is copied"
+            ),
+        ),
+        (
+            "snapshot_lock = \"tables\"",
+            format!(
+                "`server.snapshot_lock` {at} has no effect: only temp_strategy = \"select\" reads all tables at one moment"
+            ),
+        ),
+        ("snapshot_lock = \"all\"", format!("`server.snapshot_lock` {at} must be \"none\" or \"tables\"")),
         (
             "temp_database = \"work\"\ntemp_strategy = \"tables\"",
             format!(

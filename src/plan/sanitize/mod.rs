@@ -11,6 +11,7 @@
 mod check;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod forbidden;
 mod identity;
 mod key;
 mod mentions;
@@ -23,6 +24,7 @@ mod resolve;
 mod sensitive;
 mod types;
 
+pub use forbidden::{Forbidden, WHOLE_BYTES_MAX};
 pub use identity::Refs;
 pub use key::MaskKey;
 pub use proof::{ColumnProof, Fails};

@@ -7,7 +7,7 @@
 
 use super::identity::Refs;
 use super::render::{MaskedColumn, TableMasks, same};
-use super::types::{Mask, Unchanged};
+use super::types::{Mask, Row, Unchanged};
 use crate::schema::Column;
 use crate::sql::Ident;
 
@@ -64,6 +64,21 @@ impl TableMasks {
         }
         let before = refs.column(&masked.name);
         let after = Refs::Of(copy).column(&masked.name);
+        let (had_value, changed, fails) = self.changes(masked, row)?;
+        let same_value = equal(&masked.column, &after, &before);
+        Some(ColumnProof {
+            column: masked.name.clone(),
+            unmasked: format!("{same_value} AND {had_value}{changed}"),
+            masked: had_value,
+            fails,
+        })
+    }
+
+    /// Whether the row had a value that had to be masked, what has to be true besides (` AND …`, or nothing) so that its
+    /// mask makes another one of it, and what it means if it does not; none where nobody knows.
+    pub(super) fn changes(&self, masked: &MaskedColumn, row: Row<'_>) -> Option<(String, String, Fails)> {
+        let own = self.own(masked);
+        let before = row.refs.column(&masked.name);
         let behaviour = masked.behaviour();
         let (unchanged, fails) = match behaviour.unchanged(&masked.column, &own, row) {
             Unchanged::Unknown => return None,
@@ -78,14 +93,8 @@ impl TableMasks {
         let kept = self.kept(masked, row);
         let kept = if kept.is_empty() { "FALSE".to_owned() } else { kept.join(" OR ") };
         let had_value = format!("{before} IS NOT NULL AND ({kept}) IS NOT TRUE");
-        let same_value = equal(&masked.column, &after, &before);
-        let unchanged = unchanged.map_or_else(String::new, |sql| format!(" AND ({sql}) IS NOT TRUE"));
-        Some(ColumnProof {
-            column: masked.name.clone(),
-            unmasked: format!("{same_value} AND {had_value}{unchanged}"),
-            masked: had_value,
-            fails,
-        })
+        let changed = unchanged.map_or_else(String::new, |sql| format!(" AND ({sql}) IS NOT TRUE"));
+        Some((had_value, changed, fails))
     }
 }
 

@@ -79,7 +79,8 @@ impl Builder<'_> {
             layout.add(&table, columns, &[]);
         }
         let cyclic = self.is_cyclic(name, groups);
-        let restricted = Restricted { table, base, walk, want, layout, edges: Vec::new(), cyclic };
+        let source = source.clone();
+        let restricted = Restricted { table, source, base, walk, want, layout, edges: Vec::new(), cyclic };
         self.plan.tables.insert(name.to_owned(), restricted);
         Ok(())
     }
@@ -156,6 +157,8 @@ impl Builder<'_> {
             }
             listed.edges.push(edge);
         } else if let Some(direct) = self.plan.direct.get_mut(child) {
+            let index = leading_index(&direct.table, &reference.columns);
+            edge.child_index = index.filter(|index| index.whole).map(|index| index.index);
             direct.edges.push(edge);
         } else if of_all && self.concerned.pulled.contains(parent) {
             let all = self.plan.all.entry(child.clone()).or_insert_with(|| Direct {

@@ -58,6 +58,8 @@ pub enum Step {
 pub struct Restricted {
     /// The structure of what rows are read from: the source table, or a copy with a number for each row.
     pub table: Table,
+    /// The structure of the source table.
+    pub source: Table,
     /// Which rows are copied first; none for a table that has a key.
     pub base: Option<Base>,
     /// The key that identifies rows.
@@ -190,6 +192,18 @@ impl SubsetPlan {
     /// `Internal` when it is not one.
     pub fn all(&self, name: &str) -> Result<&Direct> {
         self.all.get(name).ok_or_else(|| Error::internal(format!("table `{name}` has no `all`")))
+    }
+
+    /// All restricted tables without a list.
+    pub fn directs(&self) -> impl Iterator<Item = (&String, &Direct)> {
+        self.direct.iter()
+    }
+
+    /// The references that lead to a table with a list.
+    pub fn references_to<'a>(&'a self, table: &'a str) -> impl Iterator<Item = &'a Edge> {
+        let listed = self.tables.values().flat_map(|restricted| &restricted.edges);
+        let direct = self.direct.values().chain(self.all.values()).flat_map(|direct| &direct.edges);
+        listed.chain(direct).filter(move |edge| edge.reference.references == table)
     }
 
     /// Restricted tables without a list: their kept rows are copied by condition.

@@ -73,7 +73,7 @@ fn read(
             Ok(())
         });
     };
-    let mut steps = Steps::new(from, key, plan, Vec::new(), &mut list)?;
+    let mut steps = Steps::new(from, key, plan, |_| None, Vec::new(), &mut list)?;
     loop {
         if run.is_cancelled() {
             return Err(Run::cancelled_error());

@@ -71,7 +71,7 @@ impl<'a> TableCheck<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::run::MaskAt;
+    use crate::plan::run::{MaskAt, Strategy};
     use crate::schema::{Column, Table};
 
     struct Cells(Vec<Option<&'static str>>);
@@ -90,7 +90,8 @@ mod tests {
     fn finds_are_counted_by_column_and_kind_and_no_value_is_told() {
         let table =
             Table::new("notes", vec![Column::new("id", "int"), text("body"), text("Seen"), text("tags")]);
-        let plan = TablePlan::new(&table, None, None, false, MaskAt::Update, Vec::new()).unwrap();
+        let plan =
+            TablePlan::new(&table, None, None, false, Strategy::Copies(MaskAt::Update), Vec::new()).unwrap();
         let mut originals = Originals::new();
         originals.add(b"Anna Berg", &mut Vec::new());
         let except = Keep::new(&["*.seen"]).unwrap();

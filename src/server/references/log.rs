@@ -1,8 +1,8 @@
 //! What was delivered of each row, as far as references need it: some cells in the order of reading. It is written
 //! always and read only when something is missing, so it is made small by what costs least: numbers are kept as numbers.
 
-use super::store::{Piece, Store};
 use crate::error::{Error, Result};
+use crate::spill::{Piece, Store};
 use std::ops::Range;
 
 /// Bytes of one block.

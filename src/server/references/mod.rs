@@ -13,7 +13,6 @@ mod log;
 mod now;
 mod removal;
 mod set;
-mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -21,9 +20,10 @@ mod tests;
 use crate::db::RowCells;
 use crate::error::{Error, Result};
 use crate::plan::checked::{Checks, Compared, SortKey};
+use crate::plan::sanitize::Refs;
 use crate::server::run::Run;
 use crate::source::reader::Reader;
-use crate::sql::Ident;
+use crate::spill::Store;
 use crate::sql::ident::string_literal;
 use crate::sql::literal::Form;
 use log::Log;
@@ -33,7 +33,6 @@ use set::{Collector, Set};
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, OnceLock};
-use store::Store;
 use sweep::sweep;
 
 /// What one run knows about its references.
@@ -190,19 +189,21 @@ struct End {
 
 impl<'a> Recorder<'a> {
     /// A recorder for the table at this position; adds what it needs beside `columns`, which are sent, to the SELECT
-    /// list.
+    /// list, where columns are named by `refs`.
     pub fn new(
         references: &'a References,
         table: usize,
         columns: &[(String, Form)],
+        refs: Refs<'_>,
         list: &mut Vec<String>,
     ) -> Self {
         let checks = &references.checks;
         let layout = Layout::new(checks, table);
         let beside = list.len();
-        let name = |key: &SortKey| Ident::new(columns[key.column].0.as_str()).to_string();
+        let name = |key: &SortKey| refs.column(&columns[key.column].0);
         list.extend(layout.sort_keys.iter().map(|(_, key)| key.expression(&name(key))));
-        let whens = layout.conditional.iter().map(|at| condition(&checks.references[*at].reference.when));
+        let whens =
+            layout.conditional.iter().map(|at| condition(&checks.references[*at].reference.when, refs));
         list.extend(whens);
         let children = checks.references.iter().enumerate().filter(|(_, checked)| checked.child == table);
         let children = children.map(|(at, checked)| End {
@@ -277,10 +278,10 @@ impl<'a> Recorder<'a> {
 }
 
 /// 1 for rows whose columns have these values.
-fn condition(when: &[(String, String)]) -> String {
+fn condition(when: &[(String, String)], refs: Refs<'_>) -> String {
     let terms: Vec<String> = when
         .iter()
-        .map(|(column, value)| format!("{} = {}", Ident::new(column.as_str()), string_literal(value)))
+        .map(|(column, value)| format!("{} = {}", refs.column(column), string_literal(value)))
         .collect();
     format!("({})", terms.join(" AND "))
 }

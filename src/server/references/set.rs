@@ -3,8 +3,8 @@
 //! A buffer of bounded size is sorted and written out when it is full; reading merges what was written. What came a
 //! moment ago is not taken again: children of one parent mostly stand together.
 
-use super::store::{Piece, Store};
 use crate::error::Result;
+use crate::spill::{Piece, Store};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 

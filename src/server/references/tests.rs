@@ -193,7 +193,7 @@ fn swept(delivered: &Tables, source: &mut Model<'_>) -> Tables {
     let references = References::new(checks.clone(), delivered.len());
     for (at, rows) in delivered.iter().enumerate() {
         let columns = ["k", "a", "b"].map(|name| (name.to_owned(), Form::Utf8));
-        let mut recorder = Recorder::new(&references, at, &columns, &mut vec![String::new(); 3]);
+        let mut recorder = Recorder::new(&references, at, &columns, Refs::Bare, &mut vec![String::new(); 3]);
         rows.iter().for_each(|row| recorder.row(&TestRow::new(checks, at, row)).unwrap());
         recorder.finish().unwrap();
     }
@@ -302,13 +302,13 @@ fn what_only_some_rows_reference_is_asked_of_those() {
     let references = References::new(checks.clone(), 2);
     let mut list = vec!["`id`".to_owned(), "`ref`".to_owned()];
     let columns = ["id", "ref"].map(|name| (name.to_owned(), Form::Number));
-    let mut recorder = Recorder::new(&references, 1, &columns, &mut list);
+    let mut recorder = Recorder::new(&references, 1, &columns, Refs::Bare, &mut list);
     assert_eq!(list[2], "(`kind` = 'P')");
     for cells in [["10", "1", "1"], ["11", "2", "0"], ["12", "3", ""]] {
         recorder.row(&TestRow(row(&cells))).unwrap();
     }
     recorder.finish().unwrap();
-    Recorder::new(&references, 0, &columns, &mut list).finish().unwrap();
+    Recorder::new(&references, 0, &columns, Refs::Bare, &mut list).finish().unwrap();
     let mut gone = Gone::default();
     sweep(&references, &mut Model { checks: &checks, tables: &vec![vec![]; 2], earlier: &[] }, &mut gone)
         .unwrap();

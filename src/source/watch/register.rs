@@ -4,7 +4,7 @@ use super::{KILL_EVERY, LONG, LOOK_EVERY, Task};
 use crate::db::{Endpoint, error::server_code, unless_deadlocked};
 use crate::error::{Error, Kind, Result};
 use crate::sql::TableName;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,13 +23,29 @@ pub struct Statements {
     state: Mutex<State>,
     changed: Condvar,
     ended: AtomicBool,
+    gave_way: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     next_token: u64,
     running: BTreeMap<u64, Entry>,
+    /// By connection.
+    held: BTreeMap<u32, Held>,
     stopped: bool,
+}
+
+/// What a connection keeps other sessions from changing as long as its snapshot is open.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    /// The connection.
+    pub(super) connection: u32,
+    /// The server's own name.
+    pub(super) server: Arc<str>,
+    /// Whose connection it is.
+    pub(super) account: Arc<Endpoint>,
+    /// The tables that it has read.
+    pub(super) tables: BTreeSet<TableName>,
 }
 
 #[derive(Debug)]
@@ -38,6 +54,7 @@ struct Entry {
     /// The source table that it reads.
     table: Option<TableName>,
     begun: Instant,
+    closely: bool,
     gave_way: bool,
 }
 
@@ -59,6 +76,8 @@ pub(super) struct Running {
 pub(super) struct Long {
     pub(super) running: Running,
     pub(super) table: TableName,
+    /// Whether waiters are looked for without the right to see them, too.
+    pub(super) closely: bool,
 }
 
 /// Marks the error of a statement that gave way.
@@ -85,6 +104,16 @@ fn gave_way_error() -> Error {
         .hint(
             "give the table a primary key whose columns have no rule, so that it is read in short pieces; or exclude \
              it, or pull when nobody changes tables or takes backups",
+        )
+        .retryable()
+}
+
+fn snapshot_gave_way_error() -> Error {
+    Error::new(Kind::Source, "a session of the source waited for a table that the run's snapshot had read")
+        .source(GaveWay)
+        .hint(
+            "pull again when nobody changes tables; or GRANT BINLOG ADMIN (SUPER before MariaDB 10.5.2) to the server's \
+             account, so that it can give tables back while its snapshot is open",
         )
         .retryable()
 }
@@ -128,11 +157,21 @@ impl Statements {
         }
         let long = |entry: &Entry| match &entry.table {
             Some(table) if entry.begun.elapsed() >= LONG => {
-                Some(Long { running: entry.statement.clone(), table: table.clone() })
+                Some(Long { running: entry.statement.clone(), table: table.clone(), closely: entry.closely })
             }
             _ => None,
         };
-        Task::Look(state.running.values().filter_map(long).collect())
+        let held = if self.gave_way() { Vec::new() } else { state.held.values().cloned().collect() };
+        Task::Look { long: state.running.values().filter_map(long).collect(), held }
+    }
+
+    /// The run gives way: none of its statements counts any more.
+    pub(super) fn give_way(&self) {
+        self.gave_way.store(true, Ordering::Release);
+    }
+
+    fn gave_way(&self) -> bool {
+        self.gave_way.load(Ordering::Acquire)
     }
 
     /// Calls `kill` if the statement still runs, and keeps it from ending (here) meanwhile.
@@ -154,6 +193,9 @@ impl Statements {
         if self.has_ended() {
             return Err(ended_error());
         }
+        if self.gave_way() {
+            return Err(snapshot_gave_way_error());
+        }
         let token = state.next_token;
         state.next_token += 1;
         let statement = Running {
@@ -162,7 +204,13 @@ impl Statements {
             server: Arc::clone(&seat.server),
             account: Arc::clone(&seat.account),
         };
-        let entry = Entry { statement, table: table.cloned(), begun: Instant::now(), gave_way: false };
+        let entry = Entry {
+            statement,
+            table: table.cloned(),
+            begun: Instant::now(),
+            closely: seat.closely,
+            gave_way: false,
+        };
         state.running.insert(token, entry);
         Ok(Entered { statements: self, token })
     }
@@ -197,6 +245,7 @@ pub struct Seat {
     connection: u32,
     server: Arc<str>,
     account: Arc<Endpoint>,
+    closely: bool,
 }
 
 impl Seat {
@@ -208,7 +257,14 @@ impl Seat {
             connection,
             server: Arc::from(server),
             account: Arc::new(account.clone()),
+            closely: false,
         }
+    }
+
+    /// Its statements may last as long as a table is large. So who waits for one is looked for even without the right to see
+    /// that.
+    pub fn watch_closely(&mut self) {
+        self.closely = true;
     }
 
     /// Runs a statement that may be long. `from` is the table that it reads, if it reads one; tables outside the
@@ -226,8 +282,33 @@ impl Seat {
             if self.statements.has_ended() {
                 return ended_error();
             }
+            if self.statements.gave_way() {
+                return snapshot_gave_way_error();
+            }
             if gave_way && server_code(&error) == Some(INTERRUPTED) { gave_way_error() } else { error }
         })
+    }
+
+    /// Its snapshot is about to keep a lock on this table; tables outside the account's database are our own.
+    pub fn hold(&self, table: &TableName) {
+        if table.schema() != Some(self.account.database.as_str()) {
+            return;
+        }
+        let mut state = self.statements.lock();
+        let held = state.held.entry(self.connection).or_insert_with(|| Held {
+            connection: self.connection,
+            server: Arc::clone(&self.server),
+            account: Arc::clone(&self.account),
+            tables: BTreeSet::new(),
+        });
+        if !held.tables.contains(table) {
+            held.tables.insert(table.clone());
+        }
+    }
+
+    /// Its snapshot is gone, and the locks with it.
+    pub fn let_go(&self) {
+        self.statements.lock().held.remove(&self.connection);
     }
 
     /// As [`Seat::run`] for a statement of which nothing is left when it is ended: one that gave way is tried again, and
@@ -267,5 +348,11 @@ impl Seat {
             std::thread::sleep(left);
         }
         Err(ended_error())
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }

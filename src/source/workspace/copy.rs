@@ -8,13 +8,13 @@
 use super::Writer;
 use super::proof::Proof;
 use super::subset::KeyTables;
-use super::walk::{Walk, last_number};
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::run::MaskAt;
 use crate::plan::sanitize::{Refs, TableMasks};
 use crate::plan::subset::row_alias;
 use crate::schema::{Column, Table};
 use crate::source::masking::Masking;
+use crate::source::walk::{Walk, last_number};
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::since::Since;
 use crate::sql::{Ident, TableName, WorkspaceTable};

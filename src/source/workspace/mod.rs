@@ -10,13 +10,11 @@ mod copy;
 mod home;
 mod proof;
 pub mod subset;
-mod walk;
 mod writer;
 
 pub use copy::{CopyOrder, Sanitized, copy_statements, copy_table};
 pub use home::{Home, Layout, binlog_right, read_grant, read_hint};
-pub use proof::is_unmasked;
-pub use walk::{bound, key_forms};
+pub use proof::{is_unmasked, unmasked};
 pub use writer::{Logging, Writer};
 
 use crate::db::lock::{HeldLock, LockKeeper};

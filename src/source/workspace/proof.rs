@@ -37,6 +37,12 @@ struct Counted {
     unmasked: u64,
 }
 
+impl Counted {
+    fn unmasked(&self, order: &CopyOrder<'_>) -> Error {
+        unmasked(&order.table.name, &self.proof.column, self.unmasked, self.masked)
+    }
+}
+
 impl Proof {
     /// Nothing counted yet. A copy that is walked by a number of its own has no key in common with its source, and a
     /// masked key is another one: there the masks are proven by less. Such tables are masked by one statement, either
@@ -80,7 +86,7 @@ impl Proof {
             counted.masked += pair.first().copied().unwrap_or(0);
             counted.unmasked += pair.get(1).copied().unwrap_or(0);
             if counted.proof.fails == Fails::Any && counted.unmasked > 0 {
-                return Err(unmasked(order, counted));
+                return Err(counted.unmasked(order));
             }
         }
         Ok(())
@@ -102,18 +108,18 @@ impl Proof {
         }
         let failed = |counted: &&Counted| counted.masked > 0 && counted.unmasked == counted.masked;
         match self.columns.iter().find(failed) {
-            Some(counted) => Err(unmasked(order, counted)),
+            Some(counted) => Err(counted.unmasked(order)),
             None => Ok(()),
         }
     }
 }
 
-fn unmasked(order: &CopyOrder<'_>, counted: &Counted) -> Error {
-    let (table, column) = (&order.table.name, &counted.proof.column);
+/// The error for a column whose rows hold the source's values after masking: so many of those that were looked at.
+#[must_use]
+pub fn unmasked(table: &str, column: &str, unmasked: u64, of: u64) -> Error {
     Error::integrity(format!(
-        "{} of {} rows of table `{table}` that were looked at hold the source's value in column `{column}` after \
+        "{unmasked} of {of} rows of table `{table}` that were looked at hold the source's value in column `{column}` after \
          masking; nothing of the table is served",
-        counted.unmasked, counted.masked
     ))
     .hint(format!(
         "correct the rule of `{column}` under [sanitize.{table}]; values that may stay belong in its `exclude` or `where`"

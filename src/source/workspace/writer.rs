@@ -7,6 +7,7 @@ use crate::schema::Flavour;
 use crate::source::clock::Clock;
 use crate::source::masking::Masking;
 use crate::source::reader::last_cells;
+use crate::source::walk::Positions;
 use crate::source::watch::{Seat, Statements};
 use crate::sql::WorkspaceTable;
 use crate::sql::select::{Compare, InsertSelect, Range, Select, WalkKey};
@@ -191,4 +192,10 @@ pub(super) fn quiet_binlog(conn: &mut Connection) -> Result<Logging> {
         .hint(format!("GRANT {right} ON *.* to the account, or set binlog_format=ROW on the server")));
     }
     Ok(Logging::On)
+}
+
+impl Positions for Writer {
+    fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
+        Self::position(self, select)
+    }
 }

@@ -2,8 +2,8 @@
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::subset::{Role, Statements, Step};
+use crate::source::walk::{Walk, last_number};
 use crate::source::workspace::Writer;
-use crate::source::workspace::walk::{Walk, last_number};
 use crate::sql::TableName;
 use crate::sql::select::{InsertSelect, Range, Select};
 use std::collections::BTreeMap;

@@ -1,10 +1,9 @@
 //! Working rows in ranges: each found by one short read, small enough that nobody waits long for what is done with it.
 
-use super::Writer;
 use crate::error::{Error, Result};
 use crate::plan::run::ROW_NUMBER_COLUMN;
 use crate::schema::Table;
-use crate::source::reader::Pace;
+use crate::source::reader::{Pace, READ_GOAL};
 use crate::sql::literal::Form;
 use crate::sql::select::{Bound, Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};
@@ -17,6 +16,12 @@ const COPY_ROWS_MAX: u64 = 20_000;
 
 /// What a row of a list counts for when the first range is cut.
 const LIST_ROW_BYTES: u64 = 100;
+
+/// A connection that finds the ends of ranges.
+pub(super) trait Positions {
+    /// The key cells of the one row that `select` gives, if there is one.
+    fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>>;
+}
 
 /// Rows that are worked in ranges, and how far they are.
 #[derive(Debug)]
@@ -77,13 +82,19 @@ impl Walk {
         Self { pace, at_once: false, ..self }
     }
 
+    /// With ranges that are read, not copied: each as quick as other reads.
+    pub fn for_reading(mut self) -> Self {
+        self.pace.aim_at(READ_GOAL);
+        self
+    }
+
     /// Makes no range larger than `rows`.
     pub fn at_most(&mut self, rows: u64) {
         self.pace.at_most(rows);
     }
 
     /// The next range; none at the end. Found on the rows that are walked, whatever becomes of them elsewhere.
-    pub fn next(&mut self, writer: &mut Writer) -> Result<Option<Range>> {
+    pub fn next(&mut self, conn: &mut impl Positions) -> Result<Option<Range>> {
         if self.finished {
             return Ok(None);
         }
@@ -94,7 +105,7 @@ impl Walk {
         }
         select.limit = Some(1);
         select.offset = self.pace.rows().saturating_sub(1);
-        let position = if self.at_once { None } else { writer.position(&select)? };
+        let position = if self.at_once { None } else { conn.position(&select)? };
         let up_to = match position {
             Some(cells) => Some(bound(&self.forms, cells.iter().map(|cell| Some(cell.as_slice())))?),
             None => {

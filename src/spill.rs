@@ -1,4 +1,5 @@
-//! A private file without a name that pieces are written to and read back from; made when the first piece comes.
+//! What does not fit into memory: a private file without a name that pieces are written to and read back from; made
+//! when the first piece comes.
 
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -7,14 +8,16 @@ use std::sync::{Mutex, PoisonError};
 
 /// Where a piece is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) at: u64,
-    pub(super) len: usize,
+pub struct Piece {
+    /// Where it begins.
+    pub at: u64,
+    /// How many bytes it has.
+    pub len: usize,
 }
 
-/// The file; all tables of a run write into one.
+/// The file; all that belongs to one run is written into one.
 #[derive(Debug, Default)]
-pub(super) struct Store {
+pub struct Store {
     inner: Mutex<Option<Inner>>,
 }
 
@@ -29,7 +32,7 @@ impl Store {
     ///
     /// # Errors
     /// `Internal` when the file cannot be made or written (disk full).
-    pub(super) fn put(&self, bytes: &[u8]) -> Result<Piece> {
+    pub fn put(&self, bytes: &[u8]) -> Result<Piece> {
         let (file, at) = self.place(bytes.len() as u64).map_err(failed)?;
         file.write_all_at(bytes, at).map_err(failed)?;
         Ok(Piece { at, len: bytes.len() })
@@ -50,7 +53,7 @@ impl Store {
     ///
     /// # Errors
     /// `Internal` when the file cannot be read.
-    pub(super) fn read(&self, piece: Piece, buffer: &mut Vec<u8>) -> Result<()> {
+    pub fn read(&self, piece: Piece, buffer: &mut Vec<u8>) -> Result<()> {
         let file = {
             let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             inner.as_ref().map(|inner| std::sync::Arc::clone(&inner.file))
@@ -63,7 +66,7 @@ impl Store {
 }
 
 fn failed(error: std::io::Error) -> Error {
-    Error::internal("writing what references are checked by to a temporary file")
+    Error::internal("writing to a temporary file")
         .source(error)
         .hint("make room in the folder for temporary files (TMPDIR)")
 }

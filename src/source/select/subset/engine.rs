@@ -1,0 +1,349 @@
+//! Working the steps of a plan one after the other.
+
+use super::base::BaseRows;
+use super::kept::Kept;
+use super::link::{Context, Link, Name, columns_of, held};
+use crate::db::RowCells;
+use crate::error::{Context as _, Error, Kind, Result};
+use crate::plan::subset::{Edge, Restricted, Step};
+use crate::source::reader::{Pace, READ_GOAL, Reader};
+use crate::source::select::keys::{Cursor, Growing, KeyShape, Keys, Room};
+use crate::source::walk::Walk;
+use crate::sql::keyset::{KEYS_MAX, KeyLookup, KeyTable, Passed};
+use crate::sql::select::{Range, Select};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Most bytes of the keys of one statement.
+const BATCH_BYTES: usize = 128 * 1024;
+/// What a row that is looked up counts for when the first batch is cut.
+pub(super) const ROW_BYTES: u64 = 200;
+/// What the parent's rows are called.
+pub(super) const PARENT: &str = "p";
+
+/// Works a plan.
+pub(super) struct Engine<'a> {
+    pub(super) reader: &'a mut Reader,
+    pub(super) context: Context<'a>,
+    pub(super) room: Arc<Room>,
+    go_on: &'a mut dyn FnMut() -> bool,
+    /// Rows that are listed so far, by table.
+    pub(super) listed: BTreeMap<String, Growing>,
+    /// Those of them whose parents are still to be found; only of tables that pull in parents.
+    fresh: BTreeMap<String, Growing>,
+    /// Complete sets.
+    pub(super) kept: BTreeMap<Name, Keys>,
+    /// Tables without a key.
+    pub(super) bases: BTreeMap<String, BaseRows>,
+}
+
+/// A parent of one of several rows.
+pub(super) struct Found {
+    /// Which of the rows.
+    pub(super) row: usize,
+    /// What names the parent; none where it is not there.
+    pub(super) parent: Option<Vec<u8>>,
+}
+
+impl<'a> Engine<'a> {
+    pub(super) fn new(
+        reader: &'a mut Reader,
+        context: Context<'a>,
+        go_on: &'a mut dyn FnMut() -> bool,
+    ) -> Self {
+        let steps = context.plan.steps().iter();
+        let pulling: BTreeSet<&String> = steps
+            .filter_map(|step| if let Step::Up(tables) = step { Some(tables) } else { None })
+            .flatten()
+            .collect();
+        let room = Room::new();
+        let fresh = pulling.into_iter().map(|table| (table.clone(), Growing::new(&room))).collect();
+        let (listed, kept, bases) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { reader, context, room, go_on, listed, fresh, kept, bases }
+    }
+
+    /// Works all steps.
+    pub(super) fn run(mut self) -> Result<Kept> {
+        let plan = self.context.plan;
+        for step in plan.steps() {
+            match step {
+                Step::Base(table) => self.base(table),
+                Step::Want(table) => self.want(table),
+                Step::ParentsOfAll(table) => self.parents_of_all(table),
+                Step::Up(tables) => self.up(tables),
+                Step::Down(table) => self.down(table),
+                Step::DownCycle(tables) => self.down_cycle(tables),
+            }
+            .context(|| step.to_string())?;
+        }
+        for (table, _) in plan.tables() {
+            self.settle(table)?;
+        }
+        for (_, direct) in plan.directs() {
+            self.settle_parents(&direct.edges)?;
+        }
+        Ok(Kept::new(plan, self.context.database, self.kept))
+    }
+
+    pub(super) fn check(&mut self) -> Result<()> {
+        if (self.go_on)() { Ok(()) } else { Err(Error::new(Kind::Busy, "the run has ended")) }
+    }
+
+    /// Hands the rows of a statement to `each`.
+    pub(super) fn read(
+        &mut self,
+        select: &Select,
+        mut each: impl FnMut(&dyn RowCells) -> Result<()>,
+    ) -> Result<()> {
+        self.check()?;
+        self.reader.read(select, |rows| {
+            while let Some(row) = rows.next_row()? {
+                each(&row)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The number in the first cell of the only row; 0 without a row.
+    pub(super) fn number(&mut self, select: &Select) -> Result<u64> {
+        let mut number = 0;
+        self.read(select, |row| {
+            let text = row.cell(0).and_then(|cell| std::str::from_utf8(cell).ok());
+            number = text
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| Error::internal("a count is no number"))?;
+            Ok(())
+        })?;
+        Ok(number)
+    }
+
+    /// Works `walk` range by range, until `work` says that it is enough.
+    pub(super) fn walk(
+        &mut self,
+        walk: Walk,
+        mut work: impl FnMut(&mut Self, Range) -> Result<bool>,
+    ) -> Result<()> {
+        let mut walk = walk.for_reading();
+        self.check()?;
+        while let Some(range) = walk.next(self.reader)? {
+            let enough = work(self, range)?;
+            walk.worked();
+            if enough {
+                break;
+            }
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    /// Works rows in batches that one statement takes, as `next` gives them: it is told how many are done and how many to
+    /// give. Each row counts for so many bytes when the first batch is cut.
+    pub(super) fn batches(
+        &mut self,
+        bytes: u64,
+        next: impl Fn(&Self, u64, u64) -> Result<Vec<Vec<u8>>>,
+        mut work: impl FnMut(&mut Self, u64, &[Vec<u8>]) -> Result<()>,
+    ) -> Result<()> {
+        let (mut done, mut pace) = (0, Pace::new(1, bytes, KEYS_MAX, READ_GOAL));
+        loop {
+            let batch = next(self, done, pace.rows())?;
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let begun = Instant::now();
+            work(self, done, &batch)?;
+            done += batch.len() as u64;
+            pace.learn(begun);
+        }
+    }
+
+    /// Some rows of a complete list, behind the first `done`.
+    pub(super) fn kept_batch(&self, name: &Name, done: u64, rows: u64) -> Result<Vec<Vec<u8>>> {
+        self.kept.get(name).map_or(Ok(Vec::new()), |kept| batch(&mut kept.behind(done)?, rows))
+    }
+
+    /// Lists rows whose key is in the first cells of a statement; says how many are new.
+    pub(super) fn list(&mut self, table: &str, select: &Select) -> Result<u64> {
+        let shape = key_shape(self.context.plan.table(table)?);
+        let mut found = Vec::new();
+        self.read(select, |row| {
+            let mut key = Vec::new();
+            shape.encode((0..shape.cells()).map(|at| row.cell(at)), &mut key)?;
+            found.push(key);
+            Ok(())
+        })?;
+        let mut added = 0;
+        for key in found {
+            added += u64::from(self.found(table, &key)?);
+        }
+        Ok(added)
+    }
+
+    /// Lists a row that is wanted or pulled in; says whether it is new.
+    pub(super) fn found(&mut self, table: &str, key: &[u8]) -> Result<bool> {
+        if !self.listed(table).insert(key)? {
+            return Ok(false);
+        }
+        if let Some(fresh) = self.fresh.get_mut(table) {
+            fresh.insert(key)?;
+        }
+        Ok(true)
+    }
+
+    /// The list of a table, while it grows.
+    pub(super) fn listed(&mut self, table: &str) -> &mut Growing {
+        let Self { listed, room, .. } = self;
+        listed.entry(table.to_owned()).or_insert_with(|| Growing::new(room))
+    }
+
+    /// Completes the list of a table.
+    pub(super) fn settle(&mut self, table: &str) -> Result<()> {
+        let name = Name::of(table);
+        if !self.kept.contains_key(&name) {
+            let keys = match self.listed.remove(table) {
+                Some(listed) => listed.finish()?,
+                None => Keys::empty(&self.room),
+            };
+            self.kept.insert(name, keys);
+        }
+        Ok(())
+    }
+
+    /// Completes what tells whether the parents of rows are kept.
+    pub(super) fn settle_parents(&mut self, edges: &[Edge]) -> Result<()> {
+        for edge in edges.iter().filter(|edge| !edge.in_cycle) {
+            self.settle(&edge.reference.references)?;
+            self.settle_names(edge)?;
+        }
+        Ok(())
+    }
+
+    fn parents_of_all(&mut self, table: &str) -> Result<()> {
+        let context = self.context;
+        let all = context.plan.all(table)?;
+        let work = |engine: &mut Self, range: Range| {
+            for edge in &all.edges {
+                let mut select = context.rows(table, Vec::new());
+                select.walk = all.walk.clone().map(|key| (key, range.clone()));
+                select.order_by = vec!["NULL".to_owned()];
+                select.conditions = held(edge).into_iter().collect();
+                let link = Link::add(&mut select, &context, edge, PARENT, true)?;
+                let mut parents = Growing::new(&engine.room);
+                engine.read(&select, |row| match link.parent(row)? {
+                    Some(parent) => parents.insert(&parent).map(|_| ()),
+                    None => Ok(()),
+                })?;
+                let parents = parents.finish()?;
+                let mut parents = parents.cursor();
+                while let Some(parent) = parents.next()? {
+                    engine.pull_in(edge, parent)?;
+                }
+            }
+            Ok(false)
+        };
+        match &all.walk {
+            Some(key) => self.walk(Walk::over(&all.table, context.source(table), key)?, work),
+            None => work(self, Range::default()).map(|_| ()),
+        }
+    }
+
+    /// Lists the rows of a parent that are named so.
+    fn pull_in(&mut self, edge: &Edge, parent: &[u8]) -> Result<()> {
+        let table = &edge.reference.references;
+        match self.rows_named(edge, parent)? {
+            None => self.found(table, parent).map(|_| ()),
+            Some(rows) => rows.iter().try_for_each(|row| self.found(table, row).map(|_| ())),
+        }
+    }
+
+    /// Lists parents of listed rows until there are no more.
+    fn up(&mut self, tables: &[String]) -> Result<()> {
+        let context = self.context;
+        loop {
+            let mut news = false;
+            for table in tables {
+                let Some(fresh) = self.fresh.get_mut(table) else { continue };
+                let rows = std::mem::replace(fresh, Growing::new(&self.room)).finish()?;
+                news |= rows.rows() > 0;
+                for edge in context.plan.table(table)?.edges.iter().filter(|edge| edge.held.is_some()) {
+                    let next = |_: &Self, done, most| batch(&mut rows.behind(done)?, most);
+                    self.batches(ROW_BYTES, next, |engine, _, rows| {
+                        for found in engine.parents(table, edge, rows, true)? {
+                            if let Some(parent) = found.parent {
+                                engine.pull_in(edge, &parent)?;
+                            }
+                        }
+                        Ok(())
+                    })?;
+                }
+            }
+            if !news {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The parents by `edge` of some rows of a table: nothing for rows that reference nothing.
+    pub(super) fn parents(
+        &mut self,
+        table: &str,
+        edge: &Edge,
+        rows: &[Vec<u8>],
+        must_exist: bool,
+    ) -> Result<Vec<Found>> {
+        let context = self.context;
+        let restricted = context.plan.table(table)?;
+        if restricted.base.is_some() {
+            return self.parents_of_base(table, edge, rows);
+        }
+        let mut select = context.rows(table, vec![KeyTable::ordinal()]);
+        select.keys = Some(lookup(restricted, rows)?);
+        select.conditions = held(edge).into_iter().collect();
+        let link = Link::add(&mut select, &context, edge, PARENT, must_exist)?;
+        let mut found = Vec::new();
+        self.read(&select, |row| {
+            found.push(Found { row: ordinal(row)?, parent: link.parent(row)? });
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// Which of the keys of its statement a row is of, from 0; its first cell says so.
+pub(super) fn ordinal(row: &dyn RowCells) -> Result<usize> {
+    let text = row.cell(0).and_then(|cell| std::str::from_utf8(cell).ok());
+    let number = text.and_then(|text| text.parse::<usize>().ok()).and_then(|number| number.checked_sub(1));
+    number.ok_or_else(|| Error::internal("a row that belongs to no key"))
+}
+
+/// The keys that one statement takes, `rows` at most.
+pub(super) fn batch(keys: &mut Cursor<'_>, rows: u64) -> Result<Vec<Vec<u8>>> {
+    let (mut batch, mut bytes) = (Vec::new(), 0);
+    while (batch.len() as u64) < rows && bytes < BATCH_BYTES {
+        let Some(key) = keys.next()? else { break };
+        bytes += key.len();
+        batch.push(key.to_vec());
+    }
+    Ok(batch)
+}
+
+/// What the keys of a table are.
+pub(super) fn key_shape(restricted: &Restricted) -> KeyShape {
+    match restricted.base {
+        Some(_) => KeyShape::number(),
+        None => KeyShape::of(&columns_of(&restricted.source, &restricted.walk.columns)),
+    }
+}
+
+/// Rows of a table by their keys.
+pub(super) fn lookup(restricted: &Restricted, rows: &[Vec<u8>]) -> Result<KeyLookup> {
+    let columns = columns_of(&restricted.source, &restricted.walk.columns);
+    let shape = KeyShape::of(&columns);
+    let mut keys = KeyTable::new(columns.iter().map(Passed::of).collect::<Result<_>>()?);
+    for row in rows {
+        keys.push(shape.decode(row)?.iter().map(Option::as_deref))?;
+    }
+    let (columns, index) = (restricted.walk.columns.clone(), Some(restricted.walk.index.clone()));
+    Ok(KeyLookup { keys, columns, index })
+}
