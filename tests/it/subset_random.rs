@@ -243,7 +243,7 @@ impl<'a> Ground<'a> {
         let asked = case.asked(schema.tables.keys());
         let plan = SubsetPlan::new(&inputs, asked.as_ref())?;
         let mut kept = match case.strategy {
-            Strategy::Database => KeptBy::Workspace(self.in_workspace(&plan)?),
+            Strategy::Database => KeptBy::Workspace(Box::new(self.in_workspace(&plan)?)),
             Strategy::Select => match Selected::find(&endpoint, &plan) {
                 Err(error) if is_refused(&plan) => {
                     assert_refusal(&error);
@@ -261,7 +261,7 @@ impl<'a> Ground<'a> {
                 if asked.as_ref().is_none_or(|asked| asked.contains(&shape.name)) {
                     let all = || (0..graph.model.tables[at].rows.len()).collect();
                     let kept = match &mut kept {
-                        KeptBy::Workspace((_, kept)) => kept_rows(&mut self.conn(), shape, kept)?,
+                        KeptBy::Workspace(held) => kept_rows(&mut self.conn(), shape, &held.1)?,
                         KeptBy::Select(selected) => selected.distinct(&shape.name, "rid")?,
                     };
                     rows[at] = kept.unwrap_or_else(all);
@@ -269,8 +269,8 @@ impl<'a> Ground<'a> {
             }
             found.push(rows);
         }
-        if let KeptBy::Workspace((workspace, _)) = kept {
-            workspace.drop_now()?;
+        if let KeptBy::Workspace(held) = kept {
+            held.0.drop_now()?;
         }
         Ok(found)
     }
@@ -285,7 +285,7 @@ impl<'a> Ground<'a> {
 }
 
 enum KeptBy {
-    Workspace((Workspace, subset::KeyTables)),
+    Workspace(Box<(Workspace, subset::KeyTables)>),
     Select(Box<Selected>),
 }
 
