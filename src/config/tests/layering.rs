@@ -344,6 +344,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
         .replace("\"...\"", &format!("\"{TOKEN}\""))
         .replace("enabled = false", "enabled = true")
         .replace("ca = \"ca.pem\"", "")
+        .replace("leak_check_except = [\"shops.contact\"]", "")
         .replace("tls_cert = \"server.pem\"", "")
         .replace("tls_key = \"server.key\"", "")
         .replace("exclude_tables = [\"telescope_*\", \"failed_jobs\"]", "")
