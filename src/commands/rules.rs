@@ -104,7 +104,7 @@ mod tests {
         std::fs::write(folder.path().join("backfill.toml"), toml).unwrap();
         let sources = config::Sources { directory: folder.path().to_owned(), ..config::Sources::default() };
         let planned = planned(config::Config::load(sources).unwrap().rules()).unwrap();
-        assert_eq!(planned.len(), 11);
+        assert_eq!(planned.len(), 12);
         assert!(planned.iter().any(|rule| rule.condition.is_some()));
     }
 }

@@ -148,10 +148,10 @@ const TEMPLATE: &str = r##"# backfill: a safe copy of production for developers.
 # Columns that are harmless as they are, as TABLE.COLUMN: `backfill scan` and warnings pass over them.
 # keep = ["products.*", "orders.status", "*.created_at"]
 
-# With a key the masks email, name, phone, text, address and token are functions of the old values: the same value has
-# the same mask in every table and every pull. 32 characters at least, best in .env: BACKFILL_MASK_KEY. Keep it: with
-# another one every mask is another one. Make one with `openssl rand -hex 32`.
-# key = ""
+# With a key the masks email, name, phone, text, address, token, and first_name to digits below are functions of the old
+# values: the same value has the same mask in every table and every pull. 32 characters at least, best in .env:
+# BACKFILL_MASK_KEY. Keep it: with another one every mask is another one. Make one with `openssl rand -hex 32`.
+# key = "..."
 
 # Looks at every text of a column without a rule while it is sent: what is also a value that a rule replaces, or looks
 # like an e-mail address, a phone number, a card, an IBAN, an IP address, a token or a password hash, ends the run.

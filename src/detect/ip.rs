@@ -1,8 +1,8 @@
 //! Public IP addresses.
 
 use super::{at as byte_at, before};
+use core::net::{Ipv4Addr, Ipv6Addr};
 use memchr::memchr_iter;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 /// The address whose first digit is at `start`.

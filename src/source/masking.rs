@@ -14,8 +14,8 @@ use crate::db::error::server_code;
 use crate::error::{Context, Error, Result};
 use crate::plan::sanitize::{MaskKey, SanitizePlan, TableMasks};
 
-/// The server has no such function.
-const NO_SUCH_FUNCTION: u16 = 1305;
+/// The server has no such function; the second is said to accounts that may not know.
+const NO_SUCH_FUNCTION: [u16; 2] = [1305, 1370];
 
 /// What sessions are told.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +48,7 @@ impl<'a> Masking<'a> {
 
 fn tell(key: &MaskKey, conn: &mut Connection) -> Result<()> {
     match conn.execute(&MaskKey::make_pad()) {
-        Err(error) if server_code(&error) == Some(NO_SUCH_FUNCTION) => {
+        Err(error) if server_code(&error).is_some_and(|code| NO_SUCH_FUNCTION.contains(&code)) => {
             conn.execute(&MaskKey::make_older_pad())?;
         }
         made => {

@@ -407,6 +407,12 @@ mod tests {
     }
 
     #[test]
+    fn a_scan_uses_no_index() {
+        let scan = Select { scan: true, ..Select::all(TableName::qualified("app", "t"), vec!["`a`".into()]) };
+        assert_eq!(scan.to_string(), "SELECT `a` FROM `app`.`t` USE INDEX ()");
+    }
+
+    #[test]
     fn joins_render_inside_out() {
         let inner = Join {
             kind: JoinKind::Left,

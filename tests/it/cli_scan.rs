@@ -4,6 +4,8 @@
 use crate::cli_common::{Out, run};
 use crate::harness::{Add, FLAVOURS, Serve, Site, exec, short};
 use backfill::sandbox::shop::{self, Scale};
+use backfill::source::sample::Sampled;
+use backfill::source::survey::Survey;
 use mysql::prelude::Queryable;
 
 /// Shapes that the usual masks do not fit as they are.
@@ -44,6 +46,10 @@ pub fn tests(add: &mut Add<'_>) {
         add(
             format!("cli_scan::a_check_fails_until_every_column_is_decided_about::{}", short(flavour)),
             Box::new(move |servers| check(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("cli_scan::a_table_that_cannot_be_read_in_time_is_left_alone::{}", short(flavour)),
+            Box::new(move |servers| in_time(&Site::new(servers, flavour, flavour))),
         );
         add(
             format!("cli_scan::what_is_wrong_is_told_as_by_serve::{}", short(flavour)),
@@ -239,6 +245,23 @@ fn values(site: &Site<'_>) {
     site.pull(&site.serve());
     let names_only = scan(site, &["--no-sample"]);
     assert_eq!(names_only.code, Some(0), "{}", names_only.all());
+}
+
+/// Whoever locked the table, or a disk that is slow, ends the read and not the scan.
+fn in_time(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    exec(&mut conn, "CREATE TABLE held (id INT NOT NULL PRIMARY KEY, v VARCHAR(9) NOT NULL) ENGINE=InnoDB");
+    exec(&mut conn, "INSERT INTO held VALUES (1, 'a'), (2, 'b')");
+    let mut survey = Survey::take(&site.source.endpoint(&site.source_db)).unwrap();
+    let held = survey.schema.tables["held"].clone();
+    let columns = [held.column("v").unwrap()];
+    let mut seen = Vec::new();
+    let mut look = |at: usize, value: &[u8]| seen.push((at, value.to_vec()));
+    exec(&mut conn, "LOCK TABLES held WRITE");
+    assert_eq!(survey.sample(&held, &columns, 10, &mut look).unwrap(), Sampled::TookTooLong);
+    exec(&mut conn, "UNLOCK TABLES");
+    assert_eq!(survey.sample(&held, &columns, 10, &mut look).unwrap(), Sampled::Read);
+    assert_eq!(seen, [(0, b"a".to_vec()), (0, b"b".to_vec())]);
 }
 
 /// In CI there is a database and the file, and no server.

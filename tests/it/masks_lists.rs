@@ -7,12 +7,17 @@ use backfill::schema::Flavour;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
+const KEY: &str = "key-of-the-tests-0123456789-abcdef";
+
 pub fn tests(add: &mut Add<'_>) {
     for flavour in FLAVOURS {
-        for mask_at in ["update", "copy"] {
+        for (mask_at, key) in [("update", None), ("copy", Some(KEY))] {
+            let how = if key.is_some() { "keyed" } else { "random" };
             add(
-                format!("masks_lists::values_are_invented_in_shape::{mask_at}_{}", short(flavour)),
-                Box::new(move |servers| invented(&Site::new(servers, flavour, flavour), flavour, mask_at)),
+                format!("masks_lists::values_are_invented_in_shape::{how}_{}", short(flavour)),
+                Box::new(move |servers| {
+                    invented(&Site::new(servers, flavour, flavour), flavour, mask_at, key);
+                }),
             );
         }
         add(
@@ -157,7 +162,7 @@ const ROWS: &[&str] = &[
 const INET_ROWS: &[&str] =
     &["'10.0.0.1', '::ffff:10.0.0.1'", "'0.0.0.0', 'fe80::1'", "'255.255.255.255', '::1'", "NULL, NULL"];
 
-fn invented(site: &Site<'_>, flavour: Flavour, mask_at: &str) {
+fn invented(site: &Site<'_>, flavour: Flavour, mask_at: &str, key: Option<&str>) {
     let with_inet = flavour == Flavour::Mariadb;
     let columns: Vec<_> = COLUMNS.iter().chain(INET.iter().filter(|_| with_inet)).collect();
     let mut source = site.source_conn();
@@ -186,7 +191,8 @@ fn invented(site: &Site<'_>, flavour: Flavour, mask_at: &str) {
     let same: Vec<String> = columns.iter().map(|(name, ..)| format!("`{name}0` = `{name}`")).collect();
     exec(&mut source, &format!("UPDATE invented SET {}", same.join(", ")));
     let rules: String = columns.iter().map(|(name, _, rule, _)| format!("{name} = {rule}\n")).collect();
-    pull(site, mask_at, &format!("[sanitize.invented]\n{rules}"));
+    let privacy = key.map_or_else(String::new, |key| format!("[privacy]\nkey = \"{key}\"\n"));
+    pull(site, mask_at, &format!("[sanitize.invented]\n{rules}{privacy}"));
 
     let mut target = site.target_conn();
     let count = |target: &mut Conn, condition: &str| -> u64 {
@@ -213,10 +219,22 @@ fn invented(site: &Site<'_>, flavour: Flavour, mask_at: &str) {
             other_digits(&old, &new);
         }
     }
-    // Not one value for all.
-    for name in ["first", "full", "street", "ip", "phone", "account"] {
-        let sql = format!("SELECT COUNT(DISTINCT `{name}`) FROM invented WHERE id % 4 = 1");
-        assert!(target.query_first::<u64, _>(sql).unwrap().unwrap() > 5, "{name}");
+    // Rows a multiple of four apart had the same values: with a key they have the same again, without one they do not.
+    let different = |target: &mut Conn, name: &str, of: &str| -> u64 {
+        let sql = format!("SELECT COUNT(DISTINCT HEX(`{name}`)) FROM invented WHERE id > 4 AND {of}");
+        target.query_first(&sql).unwrap_or_else(|error| panic!("{error}\n{sql}")).unwrap()
+    };
+    if key.is_some() {
+        for (name, ..) in &columns {
+            for group in 0..4 {
+                assert!(different(&mut target, name, &format!("id % 4 = {group}")) <= 1, "{name} {group}");
+            }
+        }
+        assert!(different(&mut target, "phone", "TRUE") > 1);
+    } else {
+        for name in ["first", "full", "street", "ip", "phone", "account"] {
+            assert!(different(&mut target, name, "id % 4 = 1") > 5, "{name}");
+        }
     }
 }
 
@@ -263,7 +281,7 @@ fn refused(site: &Site<'_>) {
     for part in [
         "column `name` of table `t` holds 8 characters, results of `first_name` have up to 9",
         "column `code` of table `t` is in the unique index `by_code`, and results of `full_name` are not distinct",
-        "use `email`, `text` or `null`",
+        "use `email`, `text`, `token` or `null`",
         "column `n` of table `t` is `int",
         "which cannot hold addresses as numbers",
         "column `d` of table `t` is `date`, which cannot hold results of `city`",

@@ -333,7 +333,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
         let there = config.layers.file.values.contains_key(key.path);
         assert!(there, "{}", key.path);
     }
-    assert_eq!(config.rules().len(), 11);
+    assert_eq!(config.rules().len(), 13);
     assert_eq!(config.layers.file.limits.len(), 4);
     assert_eq!(config.layers.file.relations[0].when[0].1, "App\\Models\\Post");
     assert_eq!(refusal(config.tokens()).0, "`token` (backfill.toml line 7) has fewer than 32 characters");
@@ -344,6 +344,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
         .replace("\"...\"", &format!("\"{TOKEN}\""))
         .replace("enabled = false", "enabled = true")
         .replace("ca = \"ca.pem\"", "")
+        .replace("leak_check_except = [\"shops.contact\"]", "")
         .replace("tls_cert = \"server.pem\"", "")
         .replace("tls_key = \"server.key\"", "")
         .replace("exclude_tables = [\"telescope_*\", \"failed_jobs\"]", "")
@@ -357,6 +358,7 @@ fn the_template_sets_nothing_and_all_of_it_is_accepted() {
     serve.rules = written.rules().to_vec();
     serve.policy = Policy::Warn;
     serve.keep = written.keep();
+    serve.mask_key = written.mask_key().unwrap();
     serve.limits.clone_from(&written.layers.file.limits);
     serve.relations.clone_from(&written.layers.file.relations);
     assert_eq!(format!("{:?}", written.serve().unwrap()), format!("{serve:?}"));

@@ -240,7 +240,7 @@ fn serve_checks_the_meaning_of_its_keys() {
     );
     let (message, hint) =
         refusal(serve("", "", "[privacy]\npolicy = \"open\"\nkey = \"0123456789012345678901234567890 \""));
-    assert_eq!(message, "`privacy.key` (backfill.toml line 12): has fewer than 32 characters");
+    assert_eq!(message, "`privacy.key` (backfill.toml line 12) has fewer than 32 characters");
     assert!(hint.contains("openssl rand -hex 32"), "{hint}");
     assert_eq!(
         refusal(serve("", "", "[privacy]\npolicy = \"strickt\"")),

@@ -2,7 +2,7 @@
 //! personal data is found ends the run.
 //!
 //! Two things are looked for. What the run itself masks: before the first table is read, the values that rules replace
-//! are read once from every served table ([`gather`]) and kept as keyed hashes ([`originals`]); the same value in another
+//! are read once from every served table (`gather`) and kept as keyed hashes (`originals`); the same value in another
 //! column is a leak, whatever it looks like. And what has the shape of personal data or of a secret ([`crate::detect`]).
 //! What is found is counted, by column and kind, to the end of the table; a value is never kept nor told.
 //!

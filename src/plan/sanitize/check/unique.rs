@@ -155,9 +155,9 @@ fn refuse(one: &Ruled<'_>, key: &Key<'_>, why: &str) -> Problem {
     let what =
         format!("column `{}` of table `{}` is in {}, and {why}", one.column.name, one.table.name, key.label);
     let fix = if one.column.nullable {
-        "use `email`, `text` or `null`"
+        "use `email`, `text`, `token` or `null`"
     } else {
-        "use `email` or `text`, which differ in every row"
+        "use `email`, `text` or `token`"
     };
     Problem::of(one, what, fix)
 }

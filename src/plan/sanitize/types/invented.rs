@@ -119,6 +119,9 @@ impl Behaviour for Invented {
 
     /// Real values may be on a list too, and be chosen by chance; what is not on it has to change.
     fn unchanged(&self, column: &Column, _own: &Own<'_>, row: Row<'_>) -> Unchanged {
+        if row.keyed.is_some() {
+            return Unchanged::WhereMasked;
+        }
         let old = row.refs.column(&column.name);
         let texts = match self.parts() {
             [_] => vec![old],

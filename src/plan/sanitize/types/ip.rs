@@ -134,6 +134,9 @@ impl Behaviour for Ip {
 
     /// There are few addresses of IPv4: one of them may be chosen again.
     fn unchanged(&self, column: &Column, _own: &Own<'_>, row: Row<'_>) -> Unchanged {
+        if row.keyed.is_some() {
+            return Unchanged::WhereMasked;
+        }
         let old = row.refs.column(&column.name);
         let of_range = |(begin, first): (&str, u32)| match Form::of(column) {
             Some(Form::Bytes { .. }) => {

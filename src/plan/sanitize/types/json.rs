@@ -284,10 +284,13 @@ impl Behaviour for Json {
         self.paths.iter().any(|(_, mask)| mask.behaviour(false).reads_identity())
     }
 
-    fn unchanged(&self, _column: &Column, _own: &Own<'_>, _row: Row<'_>) -> Unchanged {
+    fn unchanged(&self, _column: &Column, _own: &Own<'_>, row: Row<'_>) -> Unchanged {
         // What is chosen of few may be what was there.
-        let by_chance =
-            |mask: &Mask| matches!(mask, Mask::LocalIp | Mask::Ip | Mask::Invented(_) | Mask::Pick(_));
+        let by_chance = |mask: &Mask| match mask {
+            Mask::LocalIp => true,
+            Mask::Ip | Mask::Invented(_) | Mask::Pick(_) => row.keyed.is_none(),
+            _ => false,
+        };
         match self.paths.iter().any(|(_, mask)| by_chance(mask)) {
             true => Unchanged::Unknown,
             false => Unchanged::WhereMasked,

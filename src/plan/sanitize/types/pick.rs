@@ -47,6 +47,16 @@ pub(super) fn make(options: &mut Options<'_>) -> Result<Mask, Refusal> {
     Ok(Mask::Pick(Pick { values }))
 }
 
+/// Members of an ENUM need its character set: unlike one literal, a chosen one is not converted by itself.
+fn cast(column: &Column) -> Cast {
+    match &column.charset {
+        Some(charset) if column.data_type == "enum" => {
+            Cast::Text { charset: charset.clone(), collation: column.collation.clone() }
+        }
+        _ => Cast::of(column),
+    }
+}
+
 impl Pick {
     /// The SQL of one of the values as JSON.
     pub(super) fn json(&self, old: &str, row: Row<'_>) -> String {
@@ -85,15 +95,18 @@ impl Behaviour for Pick {
 
     fn value(&self, column: &Column, _own: &Own<'_>, row: Row<'_>) -> String {
         let seed = seed(&row.refs.column(&column.name), NAME, row);
-        Cast::of(column).wrap(&one_of(&seed, 0, &self.literals()))
+        cast(column).wrap(&one_of(&seed, 0, &self.literals()))
     }
 
     /// An old value that is one of these may be chosen again. Floats and documents are not stored as they are written.
     fn unchanged(&self, column: &Column, _own: &Own<'_>, row: Row<'_>) -> Unchanged {
+        if row.keyed.is_some() {
+            return Unchanged::WhereMasked;
+        }
         if matches!(column.data_type.as_str(), "float" | "json") {
             return Unchanged::Unknown;
         }
-        let cast = Cast::of(column);
+        let cast = cast(column);
         let values: Vec<_> = self.literals().iter().map(|value| cast.wrap(value)).collect();
         Unchanged::Where(format!("{} IN ({})", row.refs.column(&column.name), values.join(", ")))
     }
