@@ -11,7 +11,7 @@
 
 use crate::db::Connection;
 use crate::db::error::server_code;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::plan::sanitize::{MaskKey, SanitizePlan, TableMasks};
 
 /// The server has no such function; the second is said to accounts that may not know.
@@ -43,6 +43,32 @@ impl<'a> Masking<'a> {
     pub fn prepare(self, conn: &mut Connection) -> Result<()> {
         let Some(key) = self.key else { return Ok(()) };
         tell(key, conn).context(|| "giving the session its key for masks")
+    }
+}
+
+/// A number is out of range: how mask expressions refuse a value.
+const OUT_OF_RANGE: u16 = 1690;
+
+/// Tells a rule of `table` that does not fit its column from a fault of the server.
+pub fn explain(error: Error, table: &str, masks: Option<&TableMasks>) -> Error {
+    // 1048 NOT NULL, 1062 duplicate, 1264/1265/1366/1406 does not fit, 1292/1411/1441 is no value of the type, 1690 out
+    // of range, 3140/3141 no JSON, 3819/4025 CHECK.
+    let code = server_code(&error);
+    if let (Some(OUT_OF_RANGE), Some((column, takes))) = (code, masks.and_then(TableMasks::demanding)) {
+        let what =
+            format!("`token` of column `{column}` of table `{table}` takes {takes}, and met another value");
+        return error
+            .with_kind(Kind::Config)
+            .context(what)
+            .hint("leave this column and those that reference it without the rule, or give texts a collation that ends with _bin");
+    }
+    match code {
+        Some(
+            1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1441 | 1690 | 3140 | 3141 | 3819 | 4025,
+        ) if masks.is_some() => error.with_kind(Kind::Config).hint(format!(
+            "a rule under [sanitize.{table}] makes values that the table does not take; choose another type"
+        )),
+        _ => error,
     }
 }
 

@@ -18,7 +18,7 @@ use crate::server::dumpable::Dumpable;
 use crate::server::order::{Job, Jobs};
 use crate::server::permits::Permit;
 use crate::server::run::Run;
-use crate::source::masking::Masking;
+use crate::source::masking::{self, Masking};
 use crate::source::reader::Reader;
 use crate::source::select::subset::{self, Kept};
 use crate::source::snapshot::{Birth, Lockable, Snapshot, SnapshotLock, births};
@@ -149,7 +149,8 @@ impl Scene<'_> {
             reader.prepare(Masking::of(masks))?;
         }
         let what = self.dumpable(plan)?;
-        self.shared.encoder.dump(reader, &what, self.run, at, begun)?;
+        let dumped = self.shared.encoder.dump(reader, &what, self.run, at, begun);
+        dumped.map_err(|error| masking::explain(error, &plan.table.name, plan.masks.as_ref()))?;
         self.check_table(plan, is_inside)
     }
 

@@ -13,7 +13,7 @@ use crate::plan::run::MaskAt;
 use crate::plan::sanitize::{Refs, TableMasks};
 use crate::plan::subset::row_alias;
 use crate::schema::{Column, Table};
-use crate::source::masking::Masking;
+use crate::source::masking::{Masking, explain};
 use crate::source::walk::{Walk, last_number};
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::since::Since;
@@ -217,7 +217,7 @@ fn copy_whole(writer: &mut Writer, order: &CopyOrder<'_>) -> Result<RawRange> {
 fn copy_rows(writer: &mut Writer, order: &CopyOrder<'_>, select: Select) -> Result<u64> {
     writer
         .copy(&copying(order, select))
-        .map_err(|error| explain(error, order))
+        .map_err(|error| explain(error, &order.table.name, order.masks))
         .context(|| format!("copying table `{}` into the workspace", order.table.name))
 }
 
@@ -268,7 +268,7 @@ fn update_rows(writer: &mut Writer, order: &CopyOrder<'_>, masks: &TableMasks, r
     // The copy is walked by its own key: the source's, or a number of its own over one whole range.
     let masked = writer
         .update(&order.into, &assignments(masks)?, &order.copy_walk, &raw.range)
-        .map_err(|error| explain(error, order))
+        .map_err(|error| explain(error, &order.table.name, order.masks))
         .context(|| format!("sanitizing table `{}`", order.table.name))?;
     if masked != raw.rows {
         return Err(Error::internal(format!(
@@ -283,32 +283,4 @@ fn update_rows(writer: &mut Writer, order: &CopyOrder<'_>, masks: &TableMasks, r
 fn assignments(masks: &TableMasks) -> Result<String> {
     let all = masks.update_assignments()?;
     Ok(all.into_iter().map(|(column, value)| format!("{column} = {value}")).collect::<Vec<_>>().join(", "))
-}
-
-/// A number is out of range: how mask expressions refuse a value.
-const OUT_OF_RANGE: u16 = 1690;
-
-/// Tells a rule that does not fit its column from a fault of the server.
-fn explain(error: Error, order: &CopyOrder<'_>) -> Error {
-    // 1048 NOT NULL, 1062 duplicate, 1264/1265/1366/1406 does not fit, 1292/1411/1441 is no value of the type, 1690 out
-    // of range, 3140/3141 no JSON, 3819/4025 CHECK.
-    let code = crate::db::error::server_code(&error);
-    if let (Some(OUT_OF_RANGE), Some((column, takes))) = (code, order.masks.and_then(TableMasks::demanding)) {
-        let table = &order.table.name;
-        let what =
-            format!("`token` of column `{column}` of table `{table}` takes {takes}, and met another value");
-        return error
-            .with_kind(Kind::Config)
-            .context(what)
-            .hint("leave this column and those that reference it without the rule, or give texts a collation that ends with _bin");
-    }
-    match code {
-        Some(
-            1048 | 1062 | 1264 | 1265 | 1292 | 1366 | 1406 | 1411 | 1441 | 1690 | 3140 | 3141 | 3819 | 4025,
-        ) if order.masks.is_some() => error.with_kind(Kind::Config).hint(format!(
-            "a rule under [sanitize.{}] makes values that the table does not take; choose another type",
-            order.table.name
-        )),
-        _ => error,
-    }
 }
