@@ -267,11 +267,12 @@ fn install_options() {
     }
 }
 
-/// Errors name the grants that the README shows, no more and no less.
+/// Nothing is written, so there is no home for workspaces to ask.
 fn is_select(way: &Way) -> bool {
     way.key("temp_strategy") == Some("select")
 }
 
+/// Errors name the grants that the README shows, no more and no less.
 fn grants() {
     let source = endpoint();
     let ways = ways();
