@@ -177,7 +177,7 @@ fn rows_are_those_that_changed(servers: &Servers, flavour: Flavour) {
     let mut conn = site.source_conn();
     prepare(&mut conn);
     let before = oracle::contents(&mut conn, &[]);
-    for server in ["", "mask_at = \"copy\"", "temp_strategy = \"tables\""] {
+    for server in ["", "mask_at = \"copy\"", "temp_strategy = \"tables\"", "temp_strategy = \"select\""] {
         site.configure_server(server, RULES);
         let serve = site.serve();
         let http = Http::new(&serve);

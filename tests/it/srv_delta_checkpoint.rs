@@ -85,7 +85,10 @@ fn values_prove_it(site: &Site<'_>) {
     exec(&mut conn, "CREATE TABLE plain (id INT PRIMARY KEY) ENGINE=InnoDB");
     // It must not see what other tests have open.
     let account = site.account(&["ALL ON {db}.*"]);
-    for (server, rules) in [("", ""), ("temp_strategy = \"tables\"", "[sanitize.\"*\"]\nname = \"text\"\n")] {
+    let ruled = "[sanitize.\"*\"]\nname = \"text\"\n";
+    for (server, rules) in
+        [("", ""), ("temp_strategy = \"tables\"", ruled), ("temp_strategy = \"select\"", ruled)]
+    {
         let rules = format!("[privacy]\npolicy = \"open\"\n{rules}");
         site.configure_server_as(&account.url(&site.source_db), server, &rules);
         let serve = site.serve();
