@@ -44,11 +44,10 @@ const COMMON: &[Setting] = &[
     required("SET SESSION sql_big_selects = 1"),
     required("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"),
     // Connections wait while the other end works, and what a server closes by its own default is missed then.
-    best_effort("SET SESSION wait_timeout = 3600"),
     best_effort("SET SESSION net_write_timeout = 3600"),
+    best_effort("SET SESSION net_read_timeout = 3600"),
     // A snapshot may wait for a slow client between two reads.
     best_effort("SET SESSION wait_timeout = 28800"),
-    best_effort("SET SESSION net_read_timeout = 3600"),
     best_effort("SET SESSION group_concat_max_len = 1048576"),
 ];
 
@@ -100,7 +99,12 @@ const MYSQL_TARGET: &[Setting] = &[
     best_effort("SET SESSION restrict_fk_on_non_standard_key = 0"),
     best_effort("SET SESSION innodb_ddl_buffer_size = 16777216"),
 ];
-const MARIADB: &[Setting] = &[best_effort("SET SESSION max_statement_time = 0")];
+const MARIADB: &[Setting] = &[
+    best_effort("SET SESSION max_statement_time = 0"),
+    // A snapshot waits between two reads.
+    best_effort("SET SESSION idle_transaction_timeout = 0"),
+    best_effort("SET SESSION idle_readonly_transaction_timeout = 0"),
+];
 
 /// The settings of `role` on a server of `flavour`, in order.
 pub(super) fn settings(role: Role, flavour: Flavour) -> impl Iterator<Item = &'static Setting> {

@@ -1,7 +1,7 @@
 //! Where the values are that rules replace: what the leak check has to read before it knows what it looks for.
 
 use super::run::{Strategy, TablePlan};
-use super::sanitize::{Mask, Refs, SanitizePlan, TableMasks};
+use super::sanitize::{Mask, MaskKey, Refs, SanitizePlan, TableMasks};
 use crate::error::Result;
 use crate::schema::{Generated, Table};
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ const BYTES_MAX: u64 = 1024;
 #[derive(Debug, Clone, Default)]
 pub struct OriginalsPlan {
     tables: Vec<RuledTable>,
+    key: Option<MaskKey>,
 }
 
 /// A table some of whose columns have rules.
@@ -35,7 +36,13 @@ impl OriginalsPlan {
         let ruled = served.values().filter_map(|table| Some((table, sanitize.for_table(&table.name)?)));
         let tables = ruled.map(|(table, masks)| RuledTable::new(table, masks));
         let tables = tables.filter(|ruled| ruled.as_ref().map_or(true, |ruled| !ruled.list.is_empty()));
-        Ok(Self { tables: tables.collect::<Result<_>>()? })
+        Ok(Self { tables: tables.collect::<Result<_>>()?, key: sanitize.key().cloned() })
+    }
+
+    /// The key that conditions of rules may read.
+    #[must_use]
+    pub fn key(&self) -> Option<&MaskKey> {
+        self.key.as_ref()
     }
 
     /// The tables.

@@ -15,7 +15,7 @@ pub use written::{keep_lines, lines};
 use crate::error::{Error, Kind, Result};
 use crate::plan::policy::{Keep, undecided};
 use crate::plan::sanitize::{ANY_TABLE, Category, Facts, Rule, SanitizePlan, category, plan};
-use crate::schema::{Column, Schema, Table};
+use crate::schema::{Column, ForeignKey, Schema, Table};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -177,13 +177,23 @@ struct Trial<'a> {
     rules: Vec<Rule>,
     /// The schema as far as rules of the table are checked against it.
     alone: Schema,
+    relations: Vec<ForeignKey>,
 }
 
 impl<'a> Trial<'a> {
     fn new(table: &'a Table, ground: &Ground<'_>) -> Self {
         let Schema { database, flavour, version, foreign_keys, .. } = ground.schema;
+        // A key that has rules was checked together with its other ends, which are not here.
+        let is_open = |key: &&ForeignKey| {
+            let is_ruled = |table: &str, columns: &[String]| {
+                let masks = ground.masks.for_table(table);
+                masks.is_some_and(|masks| columns.iter().any(|column| masks.column(column).is_some()))
+            };
+            !is_ruled(&key.table, &key.columns) && !is_ruled(&key.references, &key.referenced_columns)
+        };
         let keys = foreign_keys.iter();
-        let keys = keys.filter(|key| key.table == table.name || key.references == table.name);
+        let keys = keys.filter(|key| key.table == table.name || key.references == table.name).filter(is_open);
+        let relations = ground.facts.relations.iter().filter(is_open).cloned().collect();
         let alone = Schema {
             database: database.clone(),
             flavour: *flavour,
@@ -196,7 +206,7 @@ impl<'a> Trial<'a> {
             events: 0,
         };
         let rules = ground.rules.iter().filter(|rule| concerns(rule, table)).cloned().collect();
-        Self { table, rules, alone }
+        Self { table, rules, alone, relations }
     }
 
     /// The first proposal that holds; its rule stays.
@@ -208,6 +218,7 @@ impl<'a> Trial<'a> {
         accepts: Accepts<'_>,
     ) -> Result<Result<Proposal, String>> {
         let mut refusal = None;
+        let facts = &Facts { relations: &self.relations, ..facts.clone() };
         for proposal in propose::proposals(category, column) {
             self.rules.push(proposal.rule(&self.table.name, &column.name)?);
             match plan(&self.rules, &self.alone, facts).and_then(|planned| accepts(&planned)) {
@@ -231,8 +242,8 @@ fn reason(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sanitize::Mask;
     use crate::plan::sanitize::fixture::{column, foreign_key, generated, nullable, schema, table};
+    use crate::plan::sanitize::{Mask, MaskKey, parse};
 
     fn facts() -> Facts<'static> {
         Facts { salt: "5a17", by_update: true, ..Facts::default() }
@@ -371,6 +382,39 @@ mod tests {
             "{found:?}"
         );
         assert_eq!(found[1], ("visits.email".to_owned(), "\"null\"".to_owned()));
+    }
+
+    #[test]
+    fn keys_that_are_masked_with_their_other_ends_are_in_nobodys_way() {
+        let mut schema = schema(vec![
+            table("people", vec![column("code", "varchar(64)"), column("email", "varchar(99)")])
+                .key(&["code"])
+                .done(),
+            table("visits", vec![column("id", "int"), column("person", "varchar(64)")]).key(&["id"]).done(),
+        ]);
+        schema.foreign_keys = vec![foreign_key(("visits", "person"), ("people", "code"))];
+        let token = |table: &str, column: &str| Rule {
+            mask: parse("token", &[]).unwrap().mask,
+            ..rule(table, column)
+        };
+        let rules = [token("people", "code"), token("visits", "person")];
+        let key = MaskKey::derive(&"k".repeat(32).as_str().into()).unwrap();
+        let facts = Facts { key: Some(&key), ..facts() };
+        let masks = plan(&rules, &schema, &facts).unwrap();
+        let (keep, seen) = (Keep::default(), Sightings::default());
+        let ground = Ground {
+            schema: &schema,
+            served: &schema.tables,
+            rules: &rules,
+            masks: &masks,
+            keep: &keep,
+            seen: &seen,
+            facts: &facts,
+        };
+        let found = scan(ground, &mut |_| Ok(())).unwrap();
+        let proposals: Vec<_> =
+            found.sensitive.into_iter().map(|finding| finding.proposal.map(|one| one.toml())).collect();
+        assert_eq!(proposals, [Ok("\"email\"".to_owned())]);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 use crate::db::Connection;
 use crate::db::error::server_code;
 use crate::error::{Context, Error, Kind, Result};
+use crate::plan::originals::OriginalsPlan;
 use crate::plan::sanitize::{MaskKey, SanitizePlan, TableMasks};
 
 /// The server has no such function; the second is said to accounts that may not know.
@@ -36,6 +37,12 @@ impl<'a> Masking<'a> {
         Self { key: plan.key() }
     }
 
+    /// What the conditions need by which values are told that masks replace.
+    #[must_use]
+    pub fn of_originals(plan: &'a OriginalsPlan) -> Self {
+        Self { key: plan.key() }
+    }
+
     /// Tells the session, once: it is kept as long as the connection.
     ///
     /// # Errors
@@ -54,13 +61,14 @@ pub fn explain(error: Error, table: &str, masks: Option<&TableMasks>) -> Error {
     // 1048 NOT NULL, 1062 duplicate, 1264/1265/1366/1406 does not fit, 1292/1411/1441 is no value of the type, 1690 out
     // of range, 3140/3141 no JSON, 3819/4025 CHECK.
     let code = server_code(&error);
-    if let (Some(OUT_OF_RANGE), Some((column, takes))) = (code, masks.and_then(TableMasks::demanding)) {
-        let what =
-            format!("`token` of column `{column}` of table `{table}` takes {takes}, and met another value");
-        return error
-            .with_kind(Kind::Config)
-            .context(what)
-            .hint("leave this column and those that reference it without the rule, or give texts a collation that ends with _bin");
+    let demanding = masks.map(TableMasks::demanding).unwrap_or_default();
+    if code == Some(OUT_OF_RANGE) && !demanding.is_empty() {
+        let takes = |(column, takes): &(&str, String)| format!("`token` of column `{column}` takes {takes}");
+        let takes: Vec<String> = demanding.iter().map(takes).collect();
+        let what = format!("table `{table}` has a value that its rules do not take: {}", takes.join("; "));
+        return error.with_kind(Kind::Config).context(what).hint(
+            "leave such a column and those that reference it without the rule, or give texts a collation that ends with _bin",
+        );
     }
     match code {
         Some(

@@ -27,6 +27,8 @@ const ATTEMPTS: usize = 5;
 /// Seconds that MySQL may take to lock tables, the fewest that it can be told. Whoever wants to write to them waits for so
 /// long, and one whose transaction has written to others of them may be told of a deadlock.
 const LOCK_SECONDS: u32 = 1;
+/// Seconds after which the server takes the locks back from a connection that says nothing.
+const LOCK_IDLE_SECONDS: u32 = 5;
 /// How often MariaDB is asked to lock them at once or not at all, and the time between: nobody can be part of a deadlock with
 /// one who never waits.
 const LOCK_ATTEMPTS: usize = 50;
@@ -187,6 +189,8 @@ fn under_locks(readers: &mut [Reader], locks: Locks, lockable: Lockable<'_>) -> 
     if readers.iter().any(|reader| reader.server() != conn.server()) {
         return Err(Error::new(Kind::Source, format!("a connection reached {}", conn.server())));
     }
+    // Should this process stand still or its host vanish, the server lets go by itself.
+    conn.execute(&format!("SET SESSION wait_timeout = {LOCK_IDLE_SECONDS}"))?;
     conn.execute("SET SESSION innodb_table_locks = 1")?;
     conn.execute("SET SESSION autocommit = 0")?;
     let tables: Vec<String> = lockable.tables.iter().map(|table| format!("{table} READ")).collect();

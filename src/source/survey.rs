@@ -9,7 +9,7 @@ use crate::plan::reference::Relation;
 use crate::plan::sanitize::{SanitizePlan, TableMasks, measured_column};
 use crate::plan::subset::check::Checked;
 use crate::schema::{Check, Column, Index, IndexKind, Schema, Table};
-use crate::source::masking::Masking;
+use crate::source::masking::{self, Masking};
 use crate::sql::ident::string_literal;
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
@@ -92,6 +92,7 @@ impl Survey {
             let row: mysql::Row = self
                 .conn
                 .query_one(&probe)
+                .map_err(|error| masking::explain(error, &masks.table, Some(masks)))
                 .context(|| format!("trying the CHECKs of table `{}`", masks.table))?;
             for (at, check) in masks.checks.iter().enumerate() {
                 let refused: u64 = row.get_opt(at).and_then(Result::ok).unwrap_or(0);

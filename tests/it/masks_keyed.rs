@@ -319,7 +319,7 @@ fn references_hold_and_no_log_has_the_key(site: &Site<'_>) {
     out.refused(
         "a key that is not ASCII",
         9,
-        &["column `code` of table `customers`", "takes printable ASCII"],
+        &["table `customers`", "`token` of column `code` takes printable ASCII"],
     );
 }
 

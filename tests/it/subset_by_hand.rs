@@ -64,6 +64,22 @@ pub const CASES: &[Case] = &[
         kept: &[("users", &[3, 4]), ("orders", &[2, 3, 4, 5]), ("items", &[2, 3, 4, 5, 6])],
     },
     Case {
+        name: "a_circle_of_rows_without_a_key_over_repeated_values",
+        make: &[
+            "CREATE TABLE owners (id INT PRIMARY KEY)",
+            "SET SESSION sql_safe_updates = 0 /*!80400 , SESSION restrict_fk_on_non_standard_key = 0 */",
+            "CREATE TABLE nodes (id INT NOT NULL, code VARCHAR(9), up VARCHAR(9), owner INT, KEY (code), KEY (up), \
+             FOREIGN KEY (up) REFERENCES nodes (code), FOREIGN KEY (owner) REFERENCES owners (id))",
+            "INSERT INTO owners VALUES (1), (2), (3)",
+            "INSERT INTO nodes VALUES (1, 'x', NULL, 1), (2, 'x', NULL, 2), (3, 'y', 'x', 3), (4, 'z', 'y', 3)",
+            "INSERT INTO nodes VALUES (5, 'u', NULL, 3), (6, 'u', NULL, 1), (7, 'v', 'u', 3), (8, 'w', 'w', 3)",
+        ],
+        limits: || vec![limit("owners", 1)],
+        relations: no_relations,
+        // Both rows that node 3 may mean are gone; one of those that node 7 may mean is left.
+        kept: &[("owners", &[3]), ("nodes", &[5, 7, 8])],
+    },
+    Case {
         name: "drivers_at_both_ends",
         make: &[
             "CREATE TABLE users (id INT PRIMARY KEY)",

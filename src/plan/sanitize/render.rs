@@ -119,19 +119,18 @@ impl Cast {
 }
 
 impl TableMasks {
-    /// A column whose mask fails on some values, and which ones it takes.
+    /// The columns whose masks fail on some values, and which ones they take.
     #[must_use]
-    pub fn demanding(&self) -> Option<(&str, String)> {
-        self.columns.iter().filter(|masked| masked.keyed.is_some()).find_map(|masked| {
-            let takes = match (&masked.mask, token_bits(&masked.column)) {
-                (Mask::Token(_), Some(bits)) => format!("numbers from 0 to {}", (1_u64 << bits) - 1),
-                _ if masked.keyed.is_some_and(Reading::refuses) => {
-                    format!("printable ASCII, for `{}` may take other texts for equal", masked.collation())
-                }
-                _ => return None,
-            };
-            Some((masked.name.as_str(), takes))
-        })
+    pub fn demanding(&self) -> Vec<(&str, String)> {
+        let takes = |masked: &MaskedColumn| match (&masked.mask, token_bits(&masked.column)) {
+            (Mask::Token(_), Some(bits)) => Some(format!("numbers from 0 to {}", (1_u64 << bits) - 1)),
+            _ if masked.keyed.is_some_and(Reading::refuses) => {
+                Some(format!("printable ASCII, for `{}` may take other texts for equal", masked.collation()))
+            }
+            _ => None,
+        };
+        let keyed = self.columns.iter().filter(|masked| masked.keyed.is_some());
+        keyed.filter_map(|masked| Some((masked.name.as_str(), takes(masked)?))).collect()
     }
 
     /// Whether the column's results are the same in every run, whatever else its row holds.

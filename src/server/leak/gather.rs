@@ -7,6 +7,7 @@ use crate::error::{Context, Result};
 use crate::plan::originals::RuledTable;
 use crate::server::run::Run;
 use crate::server::steps::Steps;
+use crate::source::masking::Masking;
 use crate::source::reader::Reader;
 use crate::sql::TableName;
 use crate::sql::select::Select;
@@ -25,6 +26,7 @@ pub(in crate::server) fn gather(
 ) -> Result<()> {
     let begun = Instant::now();
     let mut originals = Originals::new();
+    reader.prepare(Masking::of_originals(&check.plan.originals))?;
     for source in check.plan.originals.tables() {
         read(source, reader, run, database, &mut originals)
             .context(|| format!("reading the ruled columns of table `{}`", source.plan.table.name))?;

@@ -130,6 +130,7 @@ impl Scene<'_> {
     fn find_kept_rows(&self, reader: &mut Reader) -> Result<()> {
         let (run, database) = (self.run, &self.shared.endpoint.database);
         let kept = subset::find(reader, database, &run.subset.plan, &mut || !run.is_cancelled())?;
+        self.check_subset()?;
         self.kept.set(kept).map_err(|_| Error::internal("the kept rows were found twice"))?;
         phase("subset.listed");
         Ok(())
@@ -170,6 +171,14 @@ impl Scene<'_> {
                 Err(Error::internal("a table was planned to be copied or read directly that must be masked"))
             }
         }
+    }
+
+    /// The same of the tables that only decide which rows are kept, and are not read to be sent.
+    fn check_subset(&self) -> Result<()> {
+        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = births(&mut beside, &self.shared.endpoint.database, None)?;
+        let is_other = |(name, _): (&String, _)| now.get(name) != self.births.get(name);
+        if self.run.subset.plan.tables().any(is_other) { Err(schema_changed()) } else { Ok(()) }
     }
 
     /// A table that changed its definition between the plan and the end of its reading may have been read by both. One that

@@ -23,6 +23,9 @@ use std::sync::Mutex;
 const RUN: &[&str] =
     &["run.begun", "subset.listed", "table.sanitized", "table.read", "workspace.dropped", "rows.checked"];
 
+/// The same where nothing is copied.
+const SELECT: &[&str] = &["run.begun", "snapshot.opened", "subset.listed", "table.read", "rows.checked"];
+
 /// Moments at which the pull has a connection that it cannot do without; at all others it makes itself a new one. Up to
 /// the swap it then finds that its locks are gone; once deltas are merged it takes the swap to its end.
 const NEEDS_ITS_CONNECTION: &[&str] = &["staging.created", "swap.journal_written"];
@@ -41,7 +44,8 @@ pub fn tests(add: &mut Add<'_>) {
         for (name, test) in [
             ("client_stops", client_stops as fn(&Servers, Flavour)),
             ("client_loses_connections", client_loses_connections),
-            ("server_at_moments", server_at_moments),
+            ("server_at_moments", |servers, flavour| server_at_moments(servers, flavour, false)),
+            ("server_with_select_at_moments", |servers, flavour| server_at_moments(servers, flavour, true)),
         ] {
             add(
                 format!("faults::{name}::{}", short(flavour)),
@@ -56,8 +60,11 @@ fn moments_are_all_named() {
     let mut found = Vec::new();
     collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut found);
     found.sort();
-    let mut known: Vec<&str> = STAGING.iter().chain(SWAP).chain(MERGE).chain(RUN).copied().collect();
+    found.dedup();
+    let mut known: Vec<&str> =
+        STAGING.iter().chain(SWAP).chain(MERGE).chain(RUN).chain(SELECT).copied().collect();
     known.sort_unstable();
+    known.dedup();
     assert_eq!(found, known, "a moment without a test");
 }
 
@@ -206,9 +213,11 @@ struct Struck<'a, 'b> {
     site: &'a Site<'b>,
     user: String,
     conn: Conn,
+    /// Nothing is copied.
+    selects: bool,
 }
 
-fn server_at_moments(servers: &Servers, flavour: Flavour) {
+fn server_at_moments(servers: &Servers, flavour: Flavour, selects: bool) {
     // A source of its own: a `serve` of another test, on a shared one, would sweep as well.
     let options =
         Options { arguments: vec!["--log-bin=bin".into(), "--server-id=13".into()], ..Options::default() };
@@ -220,15 +229,17 @@ fn server_at_moments(servers: &Servers, flavour: Flavour) {
     // Nothing is copied without a rule or a limit; these change nothing.
     let rules =
         "[sanitize.parents]\nnote = \"null\"\n[limits]\ntags = { max_rows = 1000, order_by = \"name\" }\n";
-    ground.site.configure_server_as(&url, "max_runs = 50", rules);
+    let (moments, strategy) = if selects { (SELECT, "select") } else { (RUN, "database") };
+    let server = format!("max_runs = 50\ntemp_strategy = \"{strategy}\"");
+    ground.site.configure_server_as(&url, &server, rules);
     let failed = Mutex::default();
-    for moment in RUN {
+    for moment in moments {
         for blow in [Blow::Kill, Blow::Stop, Blow::LoseConnections] {
             attempt(&failed, &format!("{moment}, {blow:?}"), || {
                 ground.refill();
                 let conn = ground.site.source.connect().unwrap();
                 exec(&mut ground.site.source_conn(), "UPDATE parents SET note = NULL");
-                Struck { site: &ground.site, user: user.clone(), conn }.at(moment, blow);
+                Struck { site: &ground.site, user: user.clone(), conn, selects }.at(moment, blow);
             });
         }
     }
@@ -258,7 +269,9 @@ impl Struck<'_, '_> {
         });
         let out = pulling.out();
 
-        if blow == Blow::LoseConnections {
+        // A snapshot ends with its connections.
+        let is_over = blow != Blow::LoseConnections || (self.selects && out.code != Some(0));
+        if !is_over {
             // The server makes itself new ones.
             out.good(&what);
             before.expect_whole(self.site, Side::New, &what);
@@ -267,8 +280,8 @@ impl Struck<'_, '_> {
             before.expect_whole(self.site, Side::Old, &what);
         }
         let left = self.workspaces();
-        let expected =
-            usize::from(blow == Blow::Kill && !["workspace.dropped", "rows.checked"].contains(&moment));
+        let stays = !self.selects && !["workspace.dropped", "rows.checked"].contains(&moment);
+        let expected = usize::from(blow == Blow::Kill && stays);
         if blow != Blow::LoseConnections {
             assert_eq!(left.len(), expected, "{what}: {left:?}\n{}", serve.log());
         }

@@ -100,9 +100,11 @@ impl Engine<'_> {
                 let Some(kept) = engine.kept.get(&parents) else { continue };
                 let named = engine.rows_named(edge, &parent)?;
                 for parent in named.unwrap_or_else(|| vec![parent]) {
-                    if let Some(rank) = kept.rank(&parent)? {
+                    // A parent without a key is found once for each row of its name.
+                    if let Some(rank) = kept.rank(&parent)?
+                        && circle.add(at, first_parent + rank, first + done + found.row as u64)?
+                    {
                         *count += 1;
-                        circle.add(at, first_parent + rank, first + done + found.row as u64)?;
                     }
                 }
             }
@@ -120,11 +122,12 @@ impl Engine<'_> {
 }
 
 impl Circle {
-    fn add(&mut self, at: usize, parent: u64, child: u64) -> Result<()> {
+    /// Notes a pair; says whether it is new.
+    fn add(&mut self, at: usize, parent: u64, child: u64) -> Result<bool> {
         let mut pair = number_key(parent);
         pair.extend(number_key(child));
         match self.pairs.get_mut(at) {
-            Some(pairs) => pairs.insert(&pair).map(|_| ()),
+            Some(pairs) => pairs.insert(&pair),
             None => Err(Error::internal("a reference that a circle does not have")),
         }
     }
