@@ -330,22 +330,23 @@ fn next_pull_works(site: &Site<'_>, serve: &Serve) {
 /// Each dump fails once, in another way each; the pull asks again and everything arrives.
 fn cured(site: &Site<'_>, serve: &Serve) {
     let structure = picture(site).1;
+    // The stall comes first: it takes all the time that a chunk has, and a chunk that had failed before would be given up.
     let proxy = Proxy::start(&serve.url, |request, mut response| match request.dump {
-        Some(0) => body(response, |bytes| bytes.truncate(bytes.len() - 10)),
-        Some(1) => body(response, |bytes| {
+        Some(0) => {
+            response.body.truncate(60);
+            Answer::Stall(response)
+        }
+        Some(1) => body(response, |bytes| bytes.truncate(bytes.len() - 10)),
+        Some(2) => body(response, |bytes| {
             let at = bytes.len() / 3;
             bytes[at] ^= 0x40;
         }),
-        Some(2) => {
+        Some(3) => {
             response.status = "502 Bad Gateway".into();
             response.headers = vec!["Content-Type: text/html".into()];
             Answer::Whole(response)
         }
-        Some(3) => Answer::Close,
-        Some(4) => {
-            response.body.truncate(60);
-            Answer::Stall(response)
-        }
+        Some(4) => Answer::Close,
         _ => Answer::Whole(response),
     });
     let out = pull(site, &proxy.url, &["--yes"]).good("asking again");
