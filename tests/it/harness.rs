@@ -403,8 +403,20 @@ impl Serve {
     }
 }
 
+/// Lines of a server's log that a failing test shows.
+const LOG_LINES: usize = 40;
+
 impl Drop for Serve {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            // A pull is told only that its server failed: the log says why.
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!(
+                "the end of what `serve` logged:\n{}",
+                lines[lines.len().saturating_sub(LOG_LINES)..].join("\n")
+            );
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

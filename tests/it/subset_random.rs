@@ -31,7 +31,7 @@ const BATCHES: u64 = 8;
 const GRAPHS: usize = 10;
 const ROUNDS: u64 = 5;
 /// Those in which strategy `select` has to find the same.
-const SELECT_ROUNDS: u64 = 3;
+const SELECT_ROUNDS: u64 = 2;
 /// Engine runs that making a failing graph smaller may take.
 const SMALLER_RUNS: usize = 150;
 const ZONES: [(&str, i64); 4] = [("+00:00", 0), ("+05:30", 19_800), ("-11:00", -39_600), ("+14:00", 50_400)];
