@@ -107,6 +107,11 @@ impl Reader {
         self.seat.watch_closely();
     }
 
+    /// Says, also while a read goes on, whether it has to make way: see [`Seat::gives_way`].
+    pub fn gives_way(&self) -> impl Fn() -> bool + use<> {
+        self.seat.gives_way()
+    }
+
     /// Whether `ROLLBACK TO SAVEPOINT` gives metadata locks back. MariaDB keeps them in any session that could write
     /// to a binlog (or to a Galera cluster), even in one that only reads.
     ///
@@ -202,7 +207,7 @@ impl Reader {
     /// table's metadata lock is given back right after, the snapshot is kept.
     ///
     /// # Errors
-    /// The server's, and what `consume` says; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`]
+    /// The server's; what `consume` says, and then the statement is ended, however many rows are left; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`]
     /// knows when the read took long and somebody waited for the table. After an error inside a snapshot the snapshot
     /// must be given up.
     pub fn read<T>(
@@ -211,6 +216,7 @@ impl Reader {
         consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
         let Self { conn, seat, snapshot } = self;
+        let consume = |rows: &mut Rows<'_>| consume(rows).inspect_err(|_| seat.abandon());
         if *snapshot == Some(Locks::Kept) {
             select.tables().for_each(|table| seat.hold(table));
         }
