@@ -5,7 +5,7 @@ use super::link::{Context, Link, Name, key_cells};
 use crate::error::Result;
 use crate::plan::subset::{Edge, Restricted, row_alias};
 use crate::source::select::keys::Keys;
-use crate::source::walk::Walk;
+use crate::source::walk::{Walk, Walker};
 use crate::sql::select::{Join, JoinKind, Range, Select, column_of};
 
 /// Children are looked up from their parents when at most one of so many parents is kept: looking up costs more for each

@@ -4,16 +4,16 @@ use super::base::BaseRows;
 use super::kept::Kept;
 use super::link::{Context, Link, Name, columns_of, held};
 use crate::db::RowCells;
-use crate::error::{Context as _, Error, Kind, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::plan::subset::{Edge, Restricted, Step, row_alias};
 use crate::source::reader::{Pace, READ_GOAL, Reader};
 use crate::source::select::keys::{Cursor, Growing, KeyShape, Keys, Room};
-use crate::source::walk::Walk;
+use crate::source::walk::{Walk, Walker};
 use crate::sql::keyset::{KEYS_MAX, KeyLookup, KeyTable, Passed};
 use crate::sql::select::{Range, Select};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Most bytes of the keys of one statement.
 const BATCH_BYTES: usize = 128 * 1024;
@@ -86,10 +86,6 @@ impl<'a> Engine<'a> {
         Ok(Kept::new(plan, self.context.database, self.kept))
     }
 
-    pub(super) fn check(&mut self) -> Result<()> {
-        if (self.go_on)() { Ok(()) } else { Err(Error::new(Kind::Busy, "the run has ended")) }
-    }
-
     /// Hands the rows of a statement to `each`.
     pub(super) fn read(
         &mut self,
@@ -116,25 +112,6 @@ impl<'a> Engine<'a> {
             Ok(())
         })?;
         Ok(number)
-    }
-
-    /// Works `walk` range by range, until `work` says that it is enough.
-    pub(super) fn walk(
-        &mut self,
-        walk: Walk,
-        mut work: impl FnMut(&mut Self, Range) -> Result<bool>,
-    ) -> Result<()> {
-        let mut walk = walk.for_reading();
-        self.check()?;
-        while let Some(range) = walk.next(self.reader)? {
-            let enough = work(self, range)?;
-            walk.worked();
-            if enough {
-                break;
-            }
-            self.check()?;
-        }
-        Ok(())
     }
 
     /// Works rows in batches that one statement takes, as `next` gives them: it is told how many are done and how many to
@@ -307,6 +284,20 @@ impl<'a> Engine<'a> {
             Ok(())
         })?;
         Ok(found)
+    }
+}
+
+impl Walker for Engine<'_> {
+    type Conn = Reader;
+
+    const GOAL: Duration = READ_GOAL;
+
+    fn conn(&mut self) -> &mut Reader {
+        self.reader
+    }
+
+    fn goes_on(&mut self) -> bool {
+        (self.go_on)()
     }
 }
 

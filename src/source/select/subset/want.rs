@@ -5,7 +5,7 @@ use super::link::key_cells;
 use crate::error::Result;
 use crate::plan::subset::{Phase, Restricted, Want, Way};
 use crate::source::select::keys::Growing;
-use crate::source::walk::Walk;
+use crate::source::walk::{Walk, Walker};
 use crate::sql::keyset::KEYS_MAX;
 use crate::sql::select::{Range, Select, column_of};
 
