@@ -34,13 +34,8 @@ pub(super) trait Walker {
     /// The connection.
     fn conn(&mut self) -> &mut Self::Conn;
 
-    /// Whether the work is still wanted.
-    fn goes_on(&mut self) -> bool;
-
-    /// Asked before each statement.
-    fn check(&mut self) -> Result<()> {
-        if self.goes_on() { Ok(()) } else { Err(Error::new(Kind::Busy, "the run has ended")) }
-    }
+    /// Asked before each statement: refuses when the work is not wanted any more.
+    fn check(&mut self) -> Result<()>;
 
     /// Works `walk` range by range, until `work` says that it is enough.
     fn walk(&mut self, mut walk: Walk, mut work: impl FnMut(&mut Self, Range) -> Result<bool>) -> Result<()> {
@@ -56,6 +51,11 @@ pub(super) trait Walker {
         }
         Ok(())
     }
+}
+
+/// Refuses when `go_on` says no.
+pub(super) fn check(go_on: &mut dyn FnMut() -> bool) -> Result<()> {
+    if go_on() { Ok(()) } else { Err(Error::new(Kind::Busy, "the run has ended")) }
 }
 
 /// Rows that are worked in ranges, and how far they are.

@@ -37,6 +37,8 @@ mod down;
 mod engine;
 mod kept;
 mod link;
+mod lists;
+mod parents;
 mod want;
 
 pub use kept::{Kept, Piece, Reading};

@@ -1,6 +1,6 @@
 //! The wanted rows of drivers.
 
-use super::engine::{Engine, batch, key_shape, lookup};
+use super::engine::{Engine, batch, key_at, key_shape, lookup};
 use super::link::key_cells;
 use crate::error::Result;
 use crate::plan::subset::{Phase, Restricted, Want, Way};
@@ -42,7 +42,7 @@ impl Engine<'_> {
             select.conditions.clone_from(&want.conditions);
             select.walk = Some((restricted.walk.clone(), range));
             select.order_by = vec!["NULL".to_owned()];
-            passing += engine.number(&select)?;
+            passing += engine.asker.number(&select)?;
             Ok(false)
         })?;
         Ok(Some(want.limit.wanted_rows(passing)))
@@ -54,7 +54,7 @@ impl Engine<'_> {
         select.conditions.clone_from(&part.conditions);
         select.walk = Some((part.key.clone(), Range::default()));
         (select.limit, select.offset) = (Some(1), most);
-        Ok(self.number(&select)? > 0)
+        Ok(self.asker.number(&select)? > 0)
     }
 
     fn want_along(&mut self, table: &str, want: &Want, phases: &[Phase], most: Option<u64>) -> Result<()> {
@@ -143,11 +143,7 @@ impl Engine<'_> {
     /// Notes the rows of a statement without listing them.
     fn note(&mut self, restricted: &Restricted, select: &Select, noted: &mut Growing) -> Result<()> {
         let shape = key_shape(restricted);
-        self.read(select, |row| {
-            let mut key = Vec::new();
-            shape.encode((0..shape.cells()).map(|at| row.cell(at)), &mut key)?;
-            noted.insert(&key).map(|_| ())
-        })
+        self.asker.read(select, |row| noted.insert(&key_at(&shape, row, 0)?).map(|_| ()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::error::{Context, Result};
 use crate::plan::subset::{Role, Statements, Step};
-use crate::source::walk::{Walk, Walker, last_number};
+use crate::source::walk::{Walk, Walker, check, last_number};
 use crate::source::workspace::Writer;
 use crate::sql::TableName;
 use crate::sql::select::{InsertSelect, Range, Select};
@@ -144,7 +144,7 @@ impl Walker for Engine<'_> {
         self.writer
     }
 
-    fn goes_on(&mut self) -> bool {
-        (self.go_on)()
+    fn check(&mut self) -> Result<()> {
+        check(&mut *self.go_on)
     }
 }
