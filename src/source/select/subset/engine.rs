@@ -265,12 +265,21 @@ pub(super) fn key_shape(restricted: &Restricted) -> KeyShape {
 
 /// Rows of a table by their keys.
 pub(super) fn lookup(restricted: &Restricted, rows: &[Vec<u8>]) -> Result<KeyLookup> {
-    let columns = columns_of(&restricted.source, &restricted.walk.columns);
-    let shape = KeyShape::of(&columns);
-    let mut keys = KeyTable::new(columns.iter().map(Passed::of).collect::<Result<_>>()?);
+    let shape = key_shape(restricted);
+    let mut keys = no_keys(restricted)?;
     for row in rows {
         keys.push(shape.decode(row)?.iter().map(Option::as_deref))?;
     }
-    let (columns, index) = (restricted.walk.columns.clone(), Some(restricted.walk.index.clone()));
-    Ok(KeyLookup { keys, columns, index })
+    Ok(lookup_of(restricted, keys))
+}
+
+/// An empty table for keys of a table's rows.
+pub(super) fn no_keys(restricted: &Restricted) -> Result<KeyTable> {
+    let columns = columns_of(&restricted.source, &restricted.walk.columns);
+    Ok(KeyTable::new(columns.iter().map(Passed::of).collect::<Result<_>>()?))
+}
+
+/// The rows that keys name.
+pub(super) fn lookup_of(restricted: &Restricted, keys: KeyTable) -> KeyLookup {
+    KeyLookup { keys, columns: restricted.walk.columns.clone(), index: Some(restricted.walk.index.clone()) }
 }

@@ -39,6 +39,7 @@ mod kept;
 mod link;
 mod lists;
 mod parents;
+mod ranking;
 mod want;
 
 pub use kept::{Kept, Piece, Reading};
