@@ -64,6 +64,7 @@ mod srv_kill;
 mod srv_leak;
 mod srv_live;
 mod srv_live_limits;
+mod srv_live_masked;
 mod srv_locks;
 mod srv_memory;
 mod srv_policy;
@@ -182,6 +183,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_leak::tests(&mut add);
     srv_live::tests(&mut add);
     srv_live_limits::tests(&mut add);
+    srv_live_masked::tests(&mut add);
     srv_locks::tests(&mut add);
     srv_memory::tests(&mut add);
     srv_replica::tests(&mut add);
