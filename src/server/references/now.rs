@@ -187,5 +187,5 @@ fn expression(alias: &str, plan: &TablePlan, at: usize) -> Result<String> {
     let name = &plan.columns[at].0;
     let column = plan.table.column(name);
     let column = column.ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
-    Ok(format!("{alias}.{}", Form::select_expression(column)))
+    Ok(Form::select_column(column, column_of(Some(alias), name)))
 }
