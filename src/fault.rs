@@ -3,6 +3,8 @@
 //! A test names a moment in [`KILL_AT`]; the process then ends there with SIGKILL, as a power cut or `kill -9`
 //! would end it: no destructor runs, nothing is flushed. At the moments named in [`HOLD_AT`] it stops with SIGSTOP,
 //! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
+//!
+//! And the size of steps, so that a test needs no large tables for many of them.
 
 use signal_hook::consts::{SIGKILL, SIGSTOP};
 use signal_hook::low_level::raise;
@@ -11,6 +13,15 @@ use signal_hook::low_level::raise;
 pub const KILL_AT: &str = "BACKFILL_TEST_KILL_AT";
 /// The environment variable with the moments at which the process stops, by commas; for tests only.
 pub const HOLD_AT: &str = "BACKFILL_TEST_HOLD_AT";
+
+/// The environment variable with the most rows of one step of a walk; for tests only.
+pub const STEP_ROWS: &str = "BACKFILL_TEST_STEP_ROWS";
+
+/// The most rows of one step, if a test has a wish.
+#[must_use]
+pub fn step_rows() -> Option<u64> {
+    std::env::var(STEP_ROWS).ok()?.parse().ok()
+}
 
 /// Logs that `moment` is reached, and ends or stops the process if a test asked for it.
 pub fn phase(moment: &'static str) {

@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("detect", &[]),
     ("scan", &["detect", "error", "plan", "schema", "scan"]),
     ("install", &["config", "error", "schema", "secret", "source", "sql", "install"]),
-    ("source", &["random", "db", "error", "plan", "schema", "spill", "sql", "source"]),
+    ("source", &["random", "db", "error", "fault", "plan", "schema", "spill", "sql", "source"]),
     ("target", &["random", "db", "error", "fault", "plan", "schema", "sql", "wire", "target"]),
     (
         "server",
