@@ -3,7 +3,7 @@
 //! A test names a moment in [`KILL_AT`]; the process then ends there with SIGKILL, as a power cut or `kill -9`
 //! would end it: no destructor runs, nothing is flushed. At the moments named in [`HOLD_AT`] it stops with SIGSTOP,
 //! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
-//! One limit that no test could wait for is set here as well.
+//! What no test could wait for, or would need large tables for, is set here as well: a limit, and the size of steps.
 
 use signal_hook::consts::{SIGKILL, SIGSTOP};
 use signal_hook::low_level::raise;
@@ -21,6 +21,15 @@ pub const LOST_AFTER: &str = "BACKFILL_TEST_LOST_AFTER";
 #[must_use]
 pub fn lost_after(seconds: u32) -> u32 {
     std::env::var(LOST_AFTER).ok().and_then(|wanted| wanted.parse().ok()).unwrap_or(seconds)
+}
+
+/// The environment variable with the most rows of one step of a walk; for tests only.
+pub const STEP_ROWS: &str = "BACKFILL_TEST_STEP_ROWS";
+
+/// The most rows of one step, if a test has a wish.
+#[must_use]
+pub fn step_rows() -> Option<u64> {
+    std::env::var(STEP_ROWS).ok()?.parse().ok()
 }
 
 /// Logs that `moment` is reached, and ends or stops the process if a test asked for it.

@@ -77,8 +77,14 @@ const WORKSPACE: &[Setting] = &[
     best_effort("SET SESSION innodb_strict_mode = 0"),
 ];
 
+/// The mode of the target's sessions: keeps invalid dates and refuses whatever else is not stored as it is written.
+pub const TARGET_STRICT: &str =
+    "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'";
+/// The same but for the refusing: what is changed is warned of.
+pub const TARGET_NOT_STRICT: &str = "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'";
+
 const TARGET: &[Setting] = &[
-    required("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'"),
+    required(TARGET_STRICT),
     required("SET SESSION foreign_key_checks = 0"),
     required("SET SESSION lock_wait_timeout = 3"),
     required("SET SESSION innodb_lock_wait_timeout = 3"),

@@ -8,6 +8,7 @@ pub mod insert;
 pub mod keyset;
 pub mod literal;
 pub mod lookup;
+pub mod no_member;
 pub mod scan;
 pub mod select;
 pub mod since;

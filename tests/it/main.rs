@@ -12,6 +12,7 @@
 
 mod arch;
 mod between;
+mod cases;
 mod cli_bad_input;
 mod cli_common;
 mod cli_delta;
@@ -160,6 +161,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
             Ok(())
         }));
     };
+    cases::tests(&mut add);
     db_silence::tests(&mut add);
     directions::tests(&mut add);
     faults::tests(&mut add);
