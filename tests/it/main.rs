@@ -101,7 +101,8 @@ use backfill::schema;
 use harness::Servers;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     // Some tests need a process that dies.
@@ -125,7 +126,22 @@ fn main() -> ExitCode {
     };
     let conclusion = libtest_mimic::run(&arguments, trials(Some(&servers)));
     drop(servers);
+    tell_slowest();
     conclusion.exit_code()
+}
+
+/// How long each test took that passed.
+static TIMES: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
+
+/// Where the time of a whole run went.
+fn tell_slowest() {
+    let mut times = TIMES.lock().unwrap();
+    if times.len() < 100 {
+        return;
+    }
+    times.sort();
+    println!("the slowest of {} tests:", times.len());
+    times.iter().rev().take(700).for_each(|(time, name)| println!("{:6.1} s  {name}", time.as_secs_f64()));
 }
 
 /// All tests; without servers only their names are good for anything.
@@ -135,10 +151,12 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     trials.extend(subset_model::trials());
     trials.extend(subset_random::trials());
     let mut add = |name: String, test: harness::Test| {
-        let servers = servers.cloned();
+        let (servers, of) = (servers.cloned(), name.clone());
         trials.push(Trial::test(name, move || {
             let servers = servers.ok_or("no servers")?;
+            let begun = Instant::now();
             test(&servers);
+            TIMES.lock().unwrap().push((begun.elapsed(), of));
             Ok(())
         }));
     };
