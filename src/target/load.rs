@@ -8,7 +8,7 @@ use super::reread::Compared;
 use super::resume::{self, ChunkRows};
 use super::site::{Site, unless_code};
 use super::staging::{Empty, Staging, numbers};
-use crate::db::{Connection, Done, Warning, sessions};
+use crate::db::{Connection, Done, Warning, sessions, unless_met};
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
 use crate::schema::Flavour;
@@ -105,7 +105,8 @@ fn is_followed(site: &Site, conn: &mut Connection) -> Result<bool> {
         return Ok(true);
     }
     // Without the right to see all connections, no connection seen means nothing.
-    let may_see = unless_refused(conn.query::<u8>("SELECT 1 FROM information_schema.INNODB_TRX LIMIT 1"))?;
+    let look = || conn.query::<u8>("SELECT 1 FROM information_schema.INNODB_TRX LIMIT 1");
+    let may_see = unless_refused(unless_met(sessions::UNREADABLE, look))?;
     if may_see.is_none() {
         return Ok(true);
     }
