@@ -9,6 +9,7 @@ use super::reread::{Compared, Origins};
 use super::resume::{self, ChunkRows};
 use super::site::{Site, unless_code};
 use super::staging::{Empty, Staging, numbers};
+use crate::db::error::server_code;
 use crate::db::{Connection, Done, TARGET_NOT_STRICT, TARGET_STRICT, Warning, sessions};
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
