@@ -21,4 +21,4 @@ pub use again::{unless_deadlocked, unless_met};
 pub use connect::{Connection, Done, Warning};
 pub use endpoint::{Account, Endpoint, Tls, TlsMode};
 pub use rows::{RowCells, Rows};
-pub use session::Role;
+pub use session::{Role, TARGET_NOT_STRICT, TARGET_STRICT};

@@ -60,7 +60,7 @@ impl Encoder {
     ) -> Result<()> {
         let mut dump = Dump::new(self, what, run, at, begun)?;
         while dump.read_on(reader)? {}
-        dump.outlet.finish()
+        dump.outlet.finish(reader)
     }
 }
 
@@ -101,7 +101,7 @@ impl<'a> Dump<'a> {
             (None, Some(_)) => self.read_kept(reader)?,
             (None, None) => self.read_all(reader)?,
         };
-        self.outlet.end_read(more)?;
+        self.outlet.end_read(more, reader)?;
         Ok(more)
     }
 
@@ -109,7 +109,7 @@ impl<'a> Dump<'a> {
         let all = Select::all(self.from.clone(), self.list.clone());
         let select = Select { conditions: self.conditions.clone(), ..all };
         let Self { run, outlet, .. } = self;
-        outlet.begin_open_end()?;
+        outlet.begin_open_end(reader)?;
         let gives_way = reader.gives_way();
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
@@ -146,7 +146,7 @@ impl<'a> Dump<'a> {
         let select = piece.select.clone();
         let has_open_end = select.keys.is_none();
         if has_open_end {
-            outlet.begin_open_end()?;
+            outlet.begin_open_end(reader)?;
         }
         let gives_way = reader.gives_way();
         reader.read(&select, |result| {

@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 
 /// No open statement waits longer at a time for its client to take what is there.
 pub const OPEN_WAIT_MAX: Duration = Duration::from_secs(30);
-/// How often an open statement that waits looks whether it is to go on all the same.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Time between two looks at what else there is to do, while a chunk waits for room.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Room for the frames of one run.
 #[derive(Debug)]
@@ -56,13 +56,6 @@ struct Used {
     open_waiting: usize,
     /// Served chunks, oldest first: the first to go when room is needed.
     served: Vec<std::sync::Weak<Chunk>>,
-}
-
-/// What to do while there is no room.
-enum Without {
-    Wait,
-    WaitFor(Duration),
-    GiveUp,
 }
 
 /// One chunk, sealed: its frames as they go over the wire, and what its end frame needs.
@@ -111,7 +104,7 @@ impl Spool {
     /// # Errors
     /// `Busy` when the spool was closed: the run has ended.
     pub fn begin_chunk(self: &Arc<Self>) -> Result<ChunkWriter> {
-        let has_room = self.find_room(false, || Without::GiveUp)?;
+        let has_room = self.look(false)?.is_none();
         Ok(ChunkWriter {
             spool: Arc::clone(self),
             frames: Vec::new(),
@@ -123,33 +116,35 @@ impl Spool {
         })
     }
 
-    /// Finds room, if need be by letting served chunks go; says whether it did. `without` says what to do while there is
-    /// none. Open statements come first.
-    fn find_room(&self, is_open: bool, without: impl Fn() -> Without) -> Result<bool> {
-        let mut used = self.lock();
+    /// Looks for room, and lets served chunks go for it. Gives nothing if there is some, else what to wait with. Open
+    /// statements come first.
+    fn look(&self, is_open: bool) -> Result<Option<MutexGuard<'_, Used>>> {
         loop {
+            let mut used = self.lock();
             if used.closed {
                 return Err(Error::new(Kind::Busy, "the run has ended"));
             }
-            if is_open || used.open_waiting == 0 {
-                if used.total < self.limits.bytes_max {
-                    return Ok(true);
-                }
-                if let Some(victim) = next_served(&mut used) {
-                    drop(used);
-                    victim.evict();
-                    used = self.lock();
-                    continue;
-                }
+            if used.open_waiting > 0 && !is_open {
+                return Ok(Some(used));
             }
-            used = match without() {
-                Without::GiveUp => return Ok(false),
-                Without::Wait => self.freed.wait(used).unwrap_or_else(PoisonError::into_inner),
-                Without::WaitFor(time) => {
-                    self.freed.wait_timeout(used, time).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
+            if used.total < self.limits.bytes_max {
+                return Ok(None);
+            }
+            let Some(victim) = next_served(&mut used) else { return Ok(Some(used)) };
+            drop(used);
+            victim.evict();
         }
+    }
+
+    /// Waits for room as long as `goes_on`, which is asked again and again; says whether there is some.
+    fn wait(&self, is_open: bool, mut goes_on: impl FnMut() -> Result<bool>) -> Result<bool> {
+        while let Some(used) = self.look(is_open)? {
+            drop(self.freed.wait_timeout(used, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner));
+            if !goes_on()? {
+                return Ok(self.look(is_open)?.is_none());
+            }
+        }
+        Ok(true)
     }
 
     /// Wakes whoever waits for room; no chunk begins any more.
@@ -211,33 +206,29 @@ pub struct ChunkWriter {
 }
 
 impl ChunkWriter {
-    /// Waits until there is room for the chunk. No statement may be open.
+    /// Waits until there is room for the chunk, and calls `meanwhile` again and again. No statement may be open.
     ///
     /// # Errors
-    /// `Busy` when the run has ended.
-    pub fn wait_for_room(&mut self) -> Result<()> {
+    /// `Busy` when the run has ended; what `meanwhile` says.
+    pub fn wait_for_room(&mut self, mut meanwhile: impl FnMut() -> Result<()>) -> Result<()> {
         if !self.has_room {
-            self.spool.find_room(false, || Without::Wait)?;
+            self.spool.wait(false, || meanwhile().map(|()| true))?;
             self.take_room();
         }
         Ok(())
     }
 
     /// As [`ChunkWriter::wait_for_room`] inside an open statement: before all others, but only for so long as the spool's
-    /// limits say, and until `goes_on` says that the statement has to. Says whether there is room.
+    /// limits say, and until the statement `gives_way`. Says whether there is room.
     ///
     /// # Errors
     /// `Busy` when the run has ended.
-    pub fn wait_shortly(&mut self, goes_on: impl Fn() -> bool) -> Result<bool> {
+    pub fn wait_shortly(&mut self, gives_way: impl Fn() -> bool) -> Result<bool> {
         if !self.has_room {
             let spool = Arc::clone(&self.spool);
             let _first = OpenWaiting::new(&spool);
-            let until = Instant::now() + self.spool.limits.open_wait_max;
-            let without = || match until.checked_duration_since(Instant::now()) {
-                Some(left) if !goes_on() => Without::WaitFor(left.min(LOOK_EVERY)),
-                _ => Without::GiveUp,
-            };
-            if !spool.find_room(true, without)? {
+            let until = Instant::now() + spool.limits.open_wait_max;
+            if !spool.wait(true, || Ok(Instant::now() < until && !gives_way()))? {
                 return Ok(false);
             }
             self.take_room();

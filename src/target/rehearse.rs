@@ -95,6 +95,10 @@ fn hint(error: &Error) -> Option<&'static str> {
             "the target demands a primary key: set sql_require_primary_key = OFF there, or exclude the table"
         }
         6125 => "the target demands unique parent keys: set restrict_fk_on_non_standard_key = OFF there",
+        1901 => {
+            "its server does not compute such a column: make the table there without it (its other columns are pulled), or \
+             exclude the table"
+        }
         1118 => "the table's rows are too large for the target's row format",
         _ => return None,
     })

@@ -12,6 +12,7 @@
 
 mod arch;
 mod between;
+mod cases;
 mod cli_bad_input;
 mod cli_common;
 mod cli_delta;
@@ -64,6 +65,7 @@ mod srv_kill;
 mod srv_leak;
 mod srv_live;
 mod srv_live_limits;
+mod srv_live_masked;
 mod srv_locks;
 mod srv_memory;
 mod srv_policy;
@@ -141,7 +143,7 @@ fn tell_slowest() {
     }
     times.sort();
     println!("the slowest of {} tests:", times.len());
-    times.iter().rev().take(700).for_each(|(time, name)| println!("{:6.1} s  {name}", time.as_secs_f64()));
+    times.iter().rev().take(25).for_each(|(time, name)| println!("{:6.1} s  {name}", time.as_secs_f64()));
 }
 
 /// All tests; without servers only their names are good for anything.
@@ -160,6 +162,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
             Ok(())
         }));
     };
+    cases::tests(&mut add);
     db_silence::tests(&mut add);
     directions::tests(&mut add);
     faults::tests(&mut add);
@@ -183,6 +186,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_leak::tests(&mut add);
     srv_live::tests(&mut add);
     srv_live_limits::tests(&mut add);
+    srv_live_masked::tests(&mut add);
     srv_locks::tests(&mut add);
     srv_memory::tests(&mut add);
     srv_replica::tests(&mut add);

@@ -11,19 +11,37 @@ pub type Contents = BTreeMap<String, Vec<String>>;
 /// Columns to leave out, as `table.column`.
 pub type Except<'a> = &'a [&'a str];
 
+/// How JSON documents are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Json {
+    /// By their bytes.
+    AsStored,
+    /// By what they mean: MySQL sorts keys and writes numbers its own way.
+    Parsed,
+}
+
 /// The contents of the schema that `conn` is in.
 pub fn contents(conn: &mut Conn, except: Except<'_>) -> Contents {
+    contents_with(conn, except, Json::Parsed)
+}
+
+/// As [`contents`], with JSON compared in a way of one's own.
+pub fn contents_with(conn: &mut Conn, except: Except<'_>, json: Json) -> Contents {
     let tables: Vec<String> = conn
         .query(
             "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
              AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IS NOT NULL ORDER BY 1",
         )
         .unwrap();
-    tables.into_iter().map(|table| (table.clone(), rows(conn, &table, except))).collect()
+    tables.into_iter().map(|table| (table.clone(), rows_with(conn, &table, except, json))).collect()
 }
 
 /// The rows of one table, sorted.
 pub fn rows(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<String> {
+    rows_with(conn, table, except, Json::Parsed)
+}
+
+fn rows_with(conn: &mut Conn, table: &str, except: Except<'_>, json: Json) -> Vec<String> {
     let columns = columns(conn, table, except);
     let list: Vec<String> = columns.iter().map(Column::expression).collect();
     let quoted = table.replace('`', "``");
@@ -34,7 +52,11 @@ pub fn rows(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<String> {
         let row = row.unwrap();
         let cells = columns.iter().enumerate().map(|(at, column)| {
             let cell: Option<String> = row.get_opt(at).unwrap().unwrap();
-            format!("{}={}", column.name, cell.map_or_else(|| "NULL".to_owned(), |text| column.normal(&text)))
+            format!(
+                "{}={}",
+                column.name,
+                cell.map_or_else(|| "NULL".to_owned(), |text| column.normal(&text, json))
+            )
         });
         rows.push(cells.collect::<Vec<_>>().join(" "));
     }
@@ -71,21 +93,36 @@ impl Column {
             "float" => format!("CAST({name}*1e0 AS CHAR)"),
             "double" => format!("CAST({name} AS CHAR)"),
             "bit" => format!("HEX({name}+0)"),
-            "uuid" | "inet4" | "inet6" => format!("CAST({name} AS CHAR)"),
+            // An ENUM without a member looks like one whose member is empty.
+            "enum" | "set" => format!(
+                "CONCAT(HEX(CAST({name} AS BINARY)), IF(CAST({name} AS UNSIGNED) = 0, ' (index 0)', ''))"
+            ),
+            "uuid" | "inet4" | "inet6" => format!("HEX(CAST(CAST({name} AS CHAR) AS BINARY))"),
             "geometry" | "point" | "linestring" | "polygon" | "multipoint" | "multilinestring"
-            | "multipolygon" | "geometrycollection" | "geomcollection" | "vector" => format!("HEX({name})"),
-            _ => format!("HEX(CAST({name} AS BINARY))"),
+            | "multipolygon" | "geometrycollection" | "geomcollection" | "vector" => bytes(&name),
+            _ => bytes(&format!("CAST({name} AS BINARY)")),
         }
     }
 
     /// What two servers may write differently and mean the same.
-    fn normal(&self, text: &str) -> String {
+    fn normal(&self, text: &str, json: Json) -> String {
         match self.data_type.as_str() {
-            _ if self.is_json => serde_json::from_str::<serde_json::Value>(text).unwrap().to_string(),
-            "float" | "double" => format!("{:016x}", text.parse::<f64>().unwrap().to_bits()),
+            _ if self.is_json && json == Json::Parsed => {
+                serde_json::from_str::<serde_json::Value>(text).unwrap().to_string()
+            }
+            // What MySQL computes it prints in a few digits too few for a DOUBLE, but enough for a FLOAT.
+            "float" => format!("{:08x}", (text.parse::<f64>().unwrap() as f32).to_bits()),
+            "double" => format!("{:016x}", text.parse::<f64>().unwrap().to_bits()),
             _ => text.to_owned(),
         }
     }
+}
+
+/// HEX gives NULL for more than fits into a packet.
+fn bytes(value: &str) -> String {
+    format!(
+        "IF(LENGTH({value}) > 100000, CONCAT(LENGTH({value}), ' bytes ', SHA2({value}, 256)), HEX({value}))"
+    )
 }
 
 fn columns(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<Column> {

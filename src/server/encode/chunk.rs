@@ -73,16 +73,16 @@ impl OpenChunk {
     }
 
     /// Waits for room in the spool, as [`ChunkWriter::wait_for_room`].
-    pub(super) fn wait_for_room(&mut self) -> Result<()> {
+    pub(super) fn wait_for_room(&mut self, meanwhile: impl FnMut() -> Result<()>) -> Result<()> {
         let waited = Instant::now();
-        self.writer.wait_for_room()?;
+        self.writer.wait_for_room(meanwhile)?;
         self.begun += waited.elapsed();
         Ok(())
     }
 
     /// As [`ChunkWriter::wait_shortly`].
-    pub(super) fn wait_shortly(&mut self, goes_on: impl Fn() -> bool) -> Result<bool> {
-        self.writer.wait_shortly(goes_on)
+    pub(super) fn wait_shortly(&mut self, gives_way: impl Fn() -> bool) -> Result<bool> {
+        self.writer.wait_shortly(gives_way)
     }
 
     /// Sends a batch to the pool; waits for the oldest when enough are under way.

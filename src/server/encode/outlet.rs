@@ -15,6 +15,7 @@ use super::chunk::OpenChunk;
 use crate::error::{Error, Result};
 use crate::server::passage::Passage;
 use crate::server::run::Run;
+use crate::source::reader::Reader;
 use crate::sql::insert::Batch;
 
 /// The way out for the rows of one table.
@@ -49,18 +50,18 @@ impl<'a> Outlet<'a> {
         }
     }
 
-    /// A read has ended; there may be `more` rows.
+    /// A read has ended; there may be `more` rows. While room is waited for, `reader` stays alive.
     ///
     /// # Errors
-    /// As [`Outlet::row`]; `Integrity` when no value of a column was masked.
-    pub(super) fn end_read(&mut self, more: bool) -> Result<()> {
+    /// As [`Outlet::row`]; the source's, when the connection was lost; `Integrity` when no value of a column was masked.
+    pub(super) fn end_read(&mut self, more: bool, reader: &mut Reader) -> Result<()> {
         self.run.progress(self.at, self.rows);
         if !more || !self.passage.is_clean() {
             return Ok(());
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         if !open.is_empty() {
-            open.wait_for_room()?;
+            open.wait_for_room(|| reader.stay_alive())?;
         }
         if open.is_full() {
             self.seal()?;
@@ -71,9 +72,9 @@ impl<'a> Outlet<'a> {
     /// A statement is about to be run that may give any number of rows: waits for room before.
     ///
     /// # Errors
-    /// `Busy` when the run has ended.
-    pub(super) fn begin_open_end(&mut self) -> Result<()> {
-        self.chunk()?.wait_for_room()
+    /// `Busy` when the run has ended; the source's, when the connection was lost.
+    pub(super) fn begin_open_end(&mut self, reader: &mut Reader) -> Result<()> {
+        self.chunk()?.wait_for_room(|| reader.stay_alive())
     }
 
     /// Seals the chunk inside such a statement, if it is full. `gives_way` says whether the statement has to end.
@@ -95,15 +96,16 @@ impl<'a> Outlet<'a> {
     /// All rows were read.
     ///
     /// # Errors
-    /// `Integrity` with what the leak check found, or when no value of a column was masked; `Busy` when the run has ended.
-    pub(super) fn finish(mut self) -> Result<()> {
+    /// `Integrity` with what the leak check found, or when no value of a column was masked; `Busy` when the run has ended; the
+    /// source's, when the connection was lost.
+    pub(super) fn finish(mut self, reader: &mut Reader) -> Result<()> {
         self.passage.check_leak()?;
         let has_rows = self.open.as_ref().is_some_and(|open| !open.has_no_rows());
         if has_rows || self.sealed == 0 {
             let is_last = self.run.is_all_begun();
             let open = self.chunk()?;
             if has_rows && !is_last {
-                open.wait_for_room()?;
+                open.wait_for_room(|| reader.stay_alive())?;
             }
             self.seal()?;
         }

@@ -48,7 +48,7 @@ fn a_full_spool_makes_room_from_served_chunks_only() {
     let mut second = spool.begin_chunk().unwrap();
     second.push(frame(2, 5)).unwrap();
     assert_eq!(spool.bytes(), 12, "what is ahead of its room does not count");
-    let waiting = std::thread::spawn(move || second.wait_for_room().map(|()| second.seal()));
+    let waiting = std::thread::spawn(move || second.wait_for_room(|| Ok(())).map(|()| second.seal()));
     assert_eq!(contents(&first).len(), 12);
     first.served();
     let second = waiting.join().unwrap().unwrap();
@@ -96,7 +96,7 @@ fn closing_wakes_who_waits() {
     let spool = spool(0, 0);
     let waiting = std::thread::spawn({
         let mut writer = spool.begin_chunk().unwrap();
-        move || writer.wait_for_room()
+        move || writer.wait_for_room(|| Ok(()))
     });
     spool.close();
     assert!(waiting.join().unwrap().is_err());
