@@ -8,6 +8,7 @@ use super::reread::Compared;
 use super::resume::{self, ChunkRows};
 use super::site::{Site, unless_code};
 use super::staging::{Empty, Staging, numbers};
+use crate::db::error::server_code;
 use crate::db::{Connection, Done, Warning, sessions};
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
@@ -24,9 +25,15 @@ const HEAD_BYTES: u64 = 64 * 1024;
 /// A row with this key is there already.
 const DUPLICATE: u16 = 1062;
 
+/// What a key says that is there while rows are loaded: mostly the primary key.
+const DUPLICATE_HINT: &str = "a key here holds two rows for equal that the source holds apart: look at the collations of \
+    its columns on both sides (`backfill pull --dry-run` tells what differs), and at their rules if they are masked";
+
 /// Warnings that say nothing about a row: statement not safe for statement-based logging, deprecated syntax or
-/// character set aliases, tables with and without transactions (the chunk's mark) in one.
-const HARMLESS: &[u16] = &[1287, 1592, 1681, 3719, 3778, 6414];
+/// character set aliases, tables with and without transactions (the chunk's mark) in one. MySQL warns by 1300 of codes
+/// that stand for no character and keeps them; bytes that are no code at all are an error in our strict sessions (tried
+/// with every code of every character set).
+const HARMLESS: &[u16] = &[1287, 1300, 1592, 1681, 3719, 3778, 6414];
 
 /// What `client.binlog` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,7 +304,14 @@ impl Loader {
             ))
             .hint("raise max_allowed_packet on the target"));
         }
-        let done = self.conn.execute_batch(&self.statement).context(|| format!("loading table `{table}`"))?;
+        let done = self
+            .conn
+            .execute_batch(&self.statement)
+            .map_err(|error| match server_code(&error) {
+                Some(DUPLICATE) => error.hint(DUPLICATE_HINT),
+                _ => error,
+            })
+            .context(|| format!("loading table `{table}`"))?;
         self.check(table, columns, rows, done)?;
         self.rows.added += rows;
         if !self.pool.loaded.swap(true, Ordering::Relaxed) {
