@@ -3,6 +3,7 @@
 //! A test names a moment in [`KILL_AT`]; the process then ends there with SIGKILL, as a power cut or `kill -9`
 //! would end it: no destructor runs, nothing is flushed. At the moments named in [`HOLD_AT`] it stops with SIGSTOP,
 //! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
+//! What no test could wait for, or would need large tables for, is set here as well: a limit, and the size of steps.
 
 use signal_hook::consts::{SIGKILL, SIGSTOP};
 use signal_hook::low_level::raise;
@@ -11,6 +12,25 @@ use signal_hook::low_level::raise;
 pub const KILL_AT: &str = "BACKFILL_TEST_KILL_AT";
 /// The environment variable with the moments at which the process stops, by commas; for tests only.
 pub const HOLD_AT: &str = "BACKFILL_TEST_HOLD_AT";
+
+/// The environment variable with the seconds after which a source gives up on a snapshot whose reader says nothing; for
+/// tests only.
+pub const LOST_AFTER: &str = "BACKFILL_TEST_LOST_AFTER";
+
+/// What a test has set instead of `seconds`.
+#[must_use]
+pub fn lost_after(seconds: u32) -> u32 {
+    std::env::var(LOST_AFTER).ok().and_then(|wanted| wanted.parse().ok()).unwrap_or(seconds)
+}
+
+/// The environment variable with the most rows of one step of a walk; for tests only.
+pub const STEP_ROWS: &str = "BACKFILL_TEST_STEP_ROWS";
+
+/// The most rows of one step, if a test has a wish.
+#[must_use]
+pub fn step_rows() -> Option<u64> {
+    std::env::var(STEP_ROWS).ok()?.parse().ok()
+}
 
 /// Logs that `moment` is reached, and ends or stops the process if a test asked for it.
 pub fn phase(moment: &'static str) {

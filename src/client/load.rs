@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::load::LoadPlan;
 use crate::random;
 use crate::target::load::{BinlogMode, LoadPool};
+use crate::target::reread::Origins;
 use crate::target::resume::{Loading, StagedChunk};
 use crate::target::staging::{Empty, PrepareOptions, Staging};
 use crate::target::sweep::Orphan;
@@ -291,20 +292,27 @@ impl Load<'_> {
         if !self.work.pull.verify {
             return Ok(None);
         }
-        let origins = self.selection.pulled.iter().map(|pulled| {
+        Ok(Some(Ledger::new(staging.compared(&self.origins())?)))
+    }
+
+    /// What is behind each loaded column at the source.
+    fn origins(&self) -> Origins<'_> {
+        let mut origins = Origins::new();
+        for pulled in &self.selection.pulled {
             let table = &pulled.entry.table;
             let columns = pulled.columns.iter().filter_map(|(name, _)| table.column(name)).collect();
-            (pulled.target_name.as_str(), columns)
-        });
-        Ok(Some(Ledger::new(staging.compared(&origins.collect())?)))
+            origins.insert(&pulled.target_name, columns);
+        }
+        origins
     }
 
     fn pool(&self, staging: &Staging<Empty>) -> Result<LoadPool> {
-        staging.load_pool(match self.work.pull.config.binlog {
+        let binlog = match self.work.pull.config.binlog {
             Binlog::Auto => BinlogMode::Auto,
             Binlog::Off => BinlogMode::Off,
             Binlog::On => BinlogMode::On,
-        })
+        };
+        staging.load_pool(binlog, &self.origins())
     }
 
     fn sinks(&self, pool: &LoadPool, ledger: Option<&Arc<Ledger>>) -> Result<Vec<Box<dyn Sink>>> {

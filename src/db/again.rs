@@ -18,12 +18,20 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Those of `look`; a deadlock only if it came at every attempt.
-pub fn unless_deadlocked<T>(mut look: impl FnMut() -> Result<T>) -> Result<T> {
+pub fn unless_deadlocked<T>(look: impl FnMut() -> Result<T>) -> Result<T> {
+    unless_met(DEADLOCK, look)
+}
+
+/// Does `look`, again when the server says `passing`, the number of an error that comes and goes.
+///
+/// # Errors
+/// Those of `look`; `passing` only if it came at every attempt.
+pub fn unless_met<T>(passing: u16, mut look: impl FnMut() -> Result<T>) -> Result<T> {
     let mut attempt = 1;
     loop {
         match look() {
-            Err(error) if server_code(&error) == Some(DEADLOCK) && attempt < ATTEMPTS => {
-                tracing::debug!(%error, attempt, "looking again after a deadlock");
+            Err(error) if server_code(&error) == Some(passing) && attempt < ATTEMPTS => {
+                tracing::debug!(%error, attempt, "looking again");
                 let chance = getrandom::u32().unwrap_or_default() % 1024;
                 std::thread::sleep(PAUSE + PAUSE * chance / 1024);
                 attempt += 1;

@@ -17,8 +17,8 @@ mod rows;
 mod session;
 pub mod sessions;
 
-pub use again::unless_deadlocked;
+pub use again::{unless_deadlocked, unless_met};
 pub use connect::{Connection, Done, Warning};
 pub use endpoint::{Account, Endpoint, Tls, TlsMode};
 pub use rows::{RowCells, Rows};
-pub use session::Role;
+pub use session::{Role, TARGET_NOT_STRICT, TARGET_STRICT};

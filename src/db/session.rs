@@ -46,7 +46,7 @@ const COMMON: &[Setting] = &[
     // Connections wait while the other end works, and what a server closes by its own default is missed then.
     best_effort("SET SESSION net_write_timeout = 3600"),
     best_effort("SET SESSION net_read_timeout = 3600"),
-    // A snapshot may wait for a slow client between two reads.
+    // A connection may wait between two statements; those of snapshots say that they are there, and wait for less.
     best_effort("SET SESSION wait_timeout = 28800"),
     best_effort("SET SESSION group_concat_max_len = 1048576"),
 ];
@@ -77,8 +77,14 @@ const WORKSPACE: &[Setting] = &[
     best_effort("SET SESSION innodb_strict_mode = 0"),
 ];
 
+/// The mode of the target's sessions: keeps invalid dates and refuses whatever else is not stored as it is written.
+pub const TARGET_STRICT: &str =
+    "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'";
+/// The same but for the refusing: what is changed is warned of.
+pub const TARGET_NOT_STRICT: &str = "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'";
+
 const TARGET: &[Setting] = &[
-    required("SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'"),
+    required(TARGET_STRICT),
     required("SET SESSION foreign_key_checks = 0"),
     required("SET SESSION lock_wait_timeout = 3"),
     required("SET SESSION innodb_lock_wait_timeout = 3"),

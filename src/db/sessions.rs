@@ -7,8 +7,9 @@ use crate::schema::{Flavour, Version};
 /// Since when MySQL has a list that can be read without stopping everybody who connects.
 const QUIET_LIST: Version = Version(8, 0, 22);
 
-/// What MySQL says when its old list cannot be read: a session runs a statement with characters outside of `utf8mb3`,
-/// which that list is kept in. Rows of it are made before they are filtered, so one such session is enough.
+/// What MySQL says when its old list of sessions, or its list of transactions, cannot be read: one of them runs a
+/// statement with characters outside of `utf8mb3`, which these lists are kept in. Rows are made before they are filtered,
+/// so one such session is enough.
 pub const UNREADABLE: u16 = 3854;
 
 /// The table to read sessions from. Its columns are `ID`, `USER`, `HOST`, `DB`, `COMMAND`, `TIME`, `STATE` and `INFO`;

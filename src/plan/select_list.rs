@@ -39,14 +39,19 @@ impl SelectList {
     }
 }
 
-fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<String> {
+/// The item of a column: its mask, if it is ruled.
+///
+/// # Errors
+/// `Internal` for a column that the table lacks.
+pub fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<String> {
     let column =
         plan.table.column(name).ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
-    let value = match &plan.masks {
-        Some(masks) if masks.column(name).is_some() => format!("({})", masks.select_expression(name, refs)),
-        _ => refs.column(name),
-    };
-    Ok(Form::select(column, value))
+    Ok(match &plan.masks {
+        Some(masks) if masks.column(name).is_some() => {
+            Form::select_value(column, format!("({})", masks.select_expression(name, refs)))
+        }
+        _ => Form::select_column(column, refs.column(name)),
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The types of a schema. They travel in the manifest, so their serialized names are part of the API.
 
+use super::ddl::types::ColumnType;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -273,6 +274,13 @@ impl Column {
             self.data_type.as_str(),
             "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext"
         )
+    }
+
+    /// An ENUM with the empty text as a member, which a cell without a member looks like.
+    #[must_use]
+    pub fn has_empty_member(&self) -> bool {
+        self.data_type == "enum"
+            && ColumnType::of(self).is_ok_and(|parsed| parsed.members.iter().any(String::is_empty))
     }
 
     /// BINARY, VARBINARY or one of the BLOBs.

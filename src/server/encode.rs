@@ -122,7 +122,7 @@ impl<'a> Dump<'a> {
         }
         let mut open = match self.open.take() {
             Some(open) => open,
-            None => OpenChunk::new(self.run.spool.begin_chunk()?, self.chunks),
+            None => OpenChunk::new(self.run.spool.begin_chunk(|| reader.stay_alive())?, self.chunks),
         };
         let more = match (&self.steps, &self.kept) {
             (Some(_), _) => self.read_step(reader, &mut open)?,

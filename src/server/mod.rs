@@ -9,6 +9,7 @@
 //! - [`service`]: which request gets which answer. [`catalog`]: what there is and what the rules make of it.
 //!   [`undecided`]: columns that nobody has decided about. [`told`]: what the log has said.
 //! - [`runs`], [`run`]: which runs are alive, how far each is. [`work`]: copies and reads, on [`permits`].
+//!   `ending`: what is told of a failed one.
 //!   `limits`: which rows of a table. `order`: what of a run comes when.
 //! - [`references`]: whether the rows fit together.
 //! - [`leak`]: whether what is sent without a rule holds personal data.
@@ -24,6 +25,7 @@ mod copies;
 mod digest;
 mod dumpable;
 pub mod encode;
+mod ending;
 pub mod explain;
 pub mod gate;
 pub mod http;

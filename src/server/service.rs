@@ -3,13 +3,13 @@
 use crate::error::{Error, Kind};
 use crate::server::auth::Access;
 use crate::server::catalog::{Catalog, CatalogSettings};
+use crate::server::ending::hinted;
 use crate::server::http::{Handler, Reply, Request};
 use crate::server::permits::Permits;
 use crate::server::run::{BatchSize, Run};
 use crate::server::runs::Registry;
 use crate::server::stream::{self, Part};
 use crate::server::told::Told;
-use crate::server::work::hinted;
 use crate::wire::api::{Code, Format, RunCreated, RunRequest, RunTable, TablePhase};
 use crate::wire::moment::Moment;
 use std::collections::BTreeMap;

@@ -10,6 +10,10 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Time between two looks at what else there is to do, while a chunk waits for room.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Room for the frames of one run.
 #[derive(Debug)]
@@ -66,11 +70,11 @@ impl Spool {
         Arc::new(Self { bytes_max, memory_bytes_max, used: Mutex::default(), freed: Condvar::new() })
     }
 
-    /// Waits until there is room for another chunk, then begins it.
+    /// Waits until there is room for another chunk, then begins it. Calls `meanwhile` again and again while it waits.
     ///
     /// # Errors
-    /// `Interrupted`-like `Busy` when the spool was closed meanwhile: the run has ended.
-    pub fn begin_chunk(self: &Arc<Self>) -> Result<ChunkWriter> {
+    /// `Interrupted`-like `Busy` when the spool was closed meanwhile: the run has ended; what `meanwhile` says.
+    pub fn begin_chunk(self: &Arc<Self>, mut meanwhile: impl FnMut() -> Result<()>) -> Result<ChunkWriter> {
         let mut used = self.lock();
         while used.total >= self.bytes_max && !used.closed {
             if let Some(victim) = next_served(&mut used) {
@@ -79,7 +83,10 @@ impl Spool {
                 used = self.lock();
                 continue;
             }
-            used = self.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+            used = self.freed.wait_timeout(used, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
+            drop(used);
+            meanwhile()?;
+            used = self.lock();
         }
         if used.closed {
             return Err(Error::new(Kind::Busy, "the run has ended"));
@@ -311,7 +318,7 @@ mod tests {
     #[test]
     fn frames_beyond_memory_come_back_from_files_in_order() {
         let spool = Spool::new(1000, 10);
-        let mut writer = spool.begin_chunk().unwrap();
+        let mut writer = spool.begin_chunk(|| Ok(())).unwrap();
         for byte in 1..=4 {
             writer.push(frame(byte, 6)).unwrap();
         }
@@ -327,12 +334,12 @@ mod tests {
     #[test]
     fn a_full_spool_makes_room_from_served_chunks_only() {
         let spool = Spool::new(10, 100);
-        let mut writer = spool.begin_chunk().unwrap();
+        let mut writer = spool.begin_chunk(|| Ok(())).unwrap();
         writer.push(frame(1, 12)).unwrap();
         let first = writer.seal();
         let waiting = std::thread::spawn({
             let spool = Arc::clone(&spool);
-            move || spool.begin_chunk().map(|writer| writer.seal().rows())
+            move || spool.begin_chunk(|| Ok(())).map(|writer| writer.seal().rows())
         });
         assert_eq!(contents(&first).len(), 12);
         first.served();
@@ -345,7 +352,7 @@ mod tests {
         let spool = Spool::new(0, 0);
         let waiting = std::thread::spawn({
             let spool = Arc::clone(&spool);
-            move || spool.begin_chunk().map(|_| ())
+            move || spool.begin_chunk(|| Ok(())).map(|_| ())
         });
         spool.close();
         assert!(waiting.join().unwrap().is_err());

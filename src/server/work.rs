@@ -10,21 +10,18 @@ use crate::error::{Error, Kind, Result};
 use crate::fault::phase;
 use crate::plan::run::TablePlan;
 use crate::server::encode::Encoder;
-use crate::server::leak::{self, LeakCheck, is_leak};
+use crate::server::ending;
+use crate::server::leak::{self, LeakCheck};
 use crate::server::permits::Permits;
 use crate::server::references::References;
 use crate::server::run::Run;
-use crate::source::reader::{Reader, is_schema_change};
+use crate::source::reader::Reader;
 use crate::source::snapshot::SnapshotLock;
-use crate::source::watch;
-use crate::source::workspace::{Home, is_unmasked, read_hint};
+use crate::source::workspace::{Home, read_hint};
 use crate::sql::TableName;
-use crate::wire::api::{Code, TablePhase};
+use crate::wire::api::TablePhase;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// Why a run ends when a migration comes between.
-const SCHEMA_CHANGED: &str = "a table changed its definition while it was read";
 
 /// What all runs of a server share.
 #[derive(Debug)]
@@ -80,43 +77,8 @@ pub fn drive(shared: &Shared, run: &Arc<Run>) {
     } else {
         tracing::error!(run = run.id, %error, hint = error.hint_text().map(tracing::field::display), "the run failed");
     }
-    let (code, message) = for_caller(&error);
+    let (code, message) = ending::for_caller(&error);
     run.fail(code, message);
-}
-
-/// What a caller is told: our own words about rules and rows, never a host, an account or a server's message.
-fn for_caller(error: &Error) -> (Code, String) {
-    if is_schema_change(error) || (error.kind() == Kind::Schema && error.is_retryable()) {
-        return (Code::SchemaChanged, format!("{SCHEMA_CHANGED}; pull again"));
-    }
-    if watch::gave_way(error) {
-        return (Code::SourceUnavailable, hinted(error));
-    }
-    match error.kind() {
-        Kind::Config => (Code::ConfigInvalid, error.to_string()),
-        Kind::Integrity if is_unmasked(error) => (Code::MasksFailed, error.to_string()),
-        Kind::Integrity if is_leak(error) => (Code::LeakFound, told(error)),
-        Kind::Integrity => (Code::RowTooLarge, error.to_string()),
-        Kind::Source => {
-            (Code::SourceUnavailable, "the source database failed; the server's log says why".to_owned())
-        }
-        Kind::Busy => (Code::RunEnded, "the run was ended".to_owned()),
-        Kind::Privilege => (Code::Internal, "the server's database account lacks a right".to_owned()),
-        _ => (Code::Internal, "the server failed; its log says why".to_owned()),
-    }
-}
-
-/// An error of our own words with what to do about it.
-pub(super) fn hinted(error: &Error) -> String {
-    match error.hint_text() {
-        Some(hint) => format!("{error}; {hint}"),
-        None => error.to_string(),
-    }
-}
-
-/// As [`hinted`], without the cause.
-fn told(error: &Error) -> String {
-    format!("{}; {}", error.what(), error.hint_text().unwrap_or_default())
 }
 
 fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
@@ -225,5 +187,5 @@ fn check_definition(shared: &Shared, reader: &mut Reader, plan: &TablePlan) -> R
 }
 
 fn schema_changed() -> Error {
-    Error::new(Kind::Schema, SCHEMA_CHANGED).retryable()
+    Error::new(Kind::Schema, ending::SCHEMA_CHANGED).retryable()
 }

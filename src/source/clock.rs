@@ -1,8 +1,9 @@
 //! What time it is at the source, and how long its oldest open transaction has been at work.
 
 use crate::db::error::server_code;
-use crate::db::{Connection, unless_deadlocked};
-use crate::error::Result;
+use crate::db::sessions::UNREADABLE;
+use crate::db::{Connection, unless_deadlocked, unless_met};
+use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// A look at the source's clock.
@@ -10,8 +11,9 @@ use std::time::Duration;
 pub struct Clock {
     /// UTC, `YYYY-MM-DD HH:MM:SS.ffffff`.
     pub now: String,
-    /// The age of the oldest transaction that may still write; zero without one, and where the account may not look. What
-    /// it has written cannot be read yet, and says that it is so old.
+    /// The age of the oldest transaction that may still write; zero without one, and where the account may not look;
+    /// [`AGE_UNREAD`] where the list could not be read. What it has written cannot be read yet, and says that it is so
+    /// old.
     pub oldest_open: Duration,
 }
 
@@ -25,6 +27,10 @@ const OLDEST_OPEN: &str = "SELECT TIMESTAMPDIFF(MICROSECOND, MIN(IF(CONVERT_TZ(u
 /// What a server says to accounts without PROCESS, and one without InnoDB.
 const MAY_NOT_LOOK: &[u16] = &[1044, 1045, 1109, 1142, 1227];
 
+/// What is taken for the oldest transaction's age while the list cannot be read: a delta brings a day more than it has to
+/// rather than lose a row.
+pub const AGE_UNREAD: Duration = Duration::from_secs(24 * 3600);
+
 impl Clock {
     /// Looks at the clock first and at transactions then: one that begins between the two is younger than the clock.
     pub(super) fn read(conn: &mut Connection) -> Result<Self> {
@@ -33,12 +39,25 @@ impl Clock {
 
     fn look(conn: &mut Connection) -> Result<Self> {
         let now = conn.query_one("SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%d %H:%i:%s.%f')")?;
-        let oldest: Option<i64> = match conn.query_one(OLDEST_OPEN) {
-            Ok(age) => age,
-            Err(error) if server_code(&error).is_some_and(|code| MAY_NOT_LOOK.contains(&code)) => None,
-            Err(error) => return Err(error),
-        };
-        let age = oldest.and_then(|age| u64::try_from(age).ok()).unwrap_or(0);
-        Ok(Self { now, oldest_open: Duration::from_micros(age) })
+        Ok(Self { now, oldest_open: oldest_open(conn)? })
+    }
+}
+
+/// MySQL cannot show its transactions while one of them runs a statement with characters outside of `utf8mb3`, whichever
+/// column is asked for: an emoji that is being inserted is enough. Most such statements are short.
+fn oldest_open(conn: &mut Connection) -> Result<Duration> {
+    let code = |error: &Error| server_code(error).unwrap_or_default();
+    match unless_met(UNREADABLE, || conn.query_one::<Option<i64>>(OLDEST_OPEN)) {
+        Ok(age) => {
+            Ok(age.and_then(|age| u64::try_from(age).ok()).map_or(Duration::ZERO, Duration::from_micros))
+        }
+        Err(error) if MAY_NOT_LOOK.contains(&code(&error)) => Ok(Duration::ZERO),
+        Err(error) if code(&error) == UNREADABLE => {
+            tracing::warn!(
+                "the source's open transactions could not be read for what one of them runs; the next delta begins a day earlier"
+            );
+            Ok(AGE_UNREAD)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -4,6 +4,7 @@
 use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
+use crate::fault::{lost_after, step_rows};
 use crate::schema::{Flavour, Version};
 use crate::source::clock::Clock;
 use crate::source::masking::Masking;
@@ -19,12 +20,22 @@ use std::time::{Duration, Instant};
 /// How long one read should take: whoever alters the table waits for it, and everybody behind them.
 pub const READ_GOAL: Duration = Duration::from_millis(40);
 
+/// Seconds of silence after which the server ends a connection that has a snapshot open: should this process stand still
+/// or its host vanish, nobody says so, and the snapshot would hold what it holds for hours. The same for a result that is
+/// not taken. A connection that waits for a slow client is not silent, see [`Reader::stay_alive`].
+const LOST_SECONDS: u32 = 60;
+/// How often it is heard from in that time.
+const SIGNS_OF_LIFE: u32 = 6;
+
 /// A connection that can only select.
 #[derive(Debug)]
 pub struct Reader {
     conn: Connection,
     seat: Seat,
     snapshot: Option<Locks>,
+    lost_seconds: u32,
+    /// When the server was told that we are there.
+    alive: Instant,
 }
 
 /// What becomes of metadata locks inside a snapshot.
@@ -46,7 +57,8 @@ impl Reader {
         let mut conn = Connection::open(endpoint, Role::Source)?;
         conn.set_run(run);
         let seat = Seat::new(statements, endpoint, conn.server(), conn.id());
-        Ok(Self { conn, seat, snapshot: None })
+        let lost_seconds = lost_after(LOST_SECONDS);
+        Ok(Self { conn, seat, snapshot: None, lost_seconds, alive: Instant::now() })
     }
 
     /// The server's own name.
@@ -95,6 +107,10 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub fn begin_snapshot(&mut self, locks: Locks) -> Result<()> {
+        let lost = self.lost_seconds;
+        self.conn
+            .execute(&format!("SET SESSION wait_timeout = {lost}, SESSION net_write_timeout = {lost}"))?;
+        self.alive = Instant::now();
         // At READ COMMITTED the clause is ignored, on MariaDB without a warning.
         self.conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
         self.conn.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
@@ -130,6 +146,21 @@ impl Reader {
         if self.snapshot.take().is_some() {
             self.conn.execute("ROLLBACK")?;
             self.seat.let_go();
+        }
+        Ok(())
+    }
+
+    /// Tells the server that we are there, if it is time to. Whoever waits while a snapshot is open calls it again and
+    /// again.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub fn stay_alive(&mut self) -> Result<()> {
+        if self.in_snapshot()
+            && self.alive.elapsed() * SIGNS_OF_LIFE >= Duration::from_secs(self.lost_seconds.into())
+        {
+            self.conn.ping()?;
+            self.alive = Instant::now();
         }
         Ok(())
     }
@@ -210,7 +241,7 @@ impl Reader {
         select: &Select,
         consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
-        let Self { conn, seat, snapshot } = self;
+        let Self { conn, seat, snapshot, .. } = self;
         if *snapshot == Some(Locks::Kept) {
             select.tables().for_each(|table| seat.hold(table));
         }
@@ -307,6 +338,7 @@ impl Pace {
     #[must_use]
     pub fn new(row_count: u64, bytes: u64, rows_max: u64, goal: Duration) -> Self {
         let row_bytes = (bytes / row_count.max(1)).clamp(1, 256 * 1024);
+        let rows_max = step_rows().map_or(rows_max, |most| most.clamp(1, rows_max));
         Self { rows: (256 * 1024 / row_bytes).clamp(1, rows_max.min(2000)), rows_max, goal }
     }
 

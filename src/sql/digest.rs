@@ -6,7 +6,7 @@
 //! the column's [`Canon`]. A column whose values may come back as others has none and is not compared.
 
 use super::cells::{Cells, Literal, Token};
-use super::literal::number_len;
+use super::literal::{NO_MEMBER, number_len};
 use crate::schema::Column;
 use sha2::{Digest, Sha256};
 
@@ -23,6 +23,8 @@ pub enum Canon {
     Bits,
     /// Dates and times: without trailing zeros after the second, and no -0.
     Time,
+    /// An ENUM that has an empty member: a cell of no member apart from that one.
+    Member,
     /// Everything else: the bytes.
     Bytes,
 }
@@ -46,7 +48,8 @@ impl Canon {
             (Family::Binary, Family::Binary) => may(Self::Bytes, same_type || target.data_type != "binary"),
             (Family::Members, Family::Members) => {
                 // Members are found without regard to case and given back as the target spells them.
-                may(Self::Bytes, same_type && charset(source) == charset(target))
+                let canon = if target.has_empty_member() { Self::Member } else { Self::Bytes };
+                may(canon, same_type && charset(source) == charset(target))
             }
             (Family::Text | Family::Members, Family::Text) => {
                 // CHAR gives back no trailing blanks; native JSON is written anew.
@@ -78,7 +81,7 @@ impl Canon {
                     row.remove(from);
                 }
             }
-            Self::Bytes => {}
+            Self::Member | Self::Bytes => {}
         }
     }
 
@@ -239,7 +242,11 @@ impl RowHasher {
                 Token::Cell(literal) => {
                     if let Some(canon) = self.canons.get(column).copied().flatten() {
                         let is_null = literal == Literal::Null;
-                        self.cell(canon, is_null, |row| literal.append_to(row));
+                        self.cell(canon, is_null, |row| match (canon, literal) {
+                            // It is read back as this.
+                            (Canon::Member, Literal::Number(_)) => row.extend_from_slice(NO_MEMBER),
+                            _ => literal.append_to(row),
+                        });
                     }
                     column += 1;
                 }

@@ -29,6 +29,10 @@ pub const CHARSETS: [&str; 41] = [
 /// were.
 const NOT_ASCII: [&str; 6] = ["sjis", "swe7", "ucs2", "utf16", "utf16le", "utf32"];
 
+/// What stands for a cell of no member in the result of [`Form::select_column`]. No member is like it: servers take
+/// trailing spaces off members, and no character of more bytes is this one byte.
+pub const NO_MEMBER: &[u8] = b" ";
+
 /// How the cells of one column are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -46,6 +50,9 @@ pub enum Form {
     Ascii(&'static str),
     /// Text in the named character set: `_name x'…'`.
     Charset(&'static str),
+    /// An ENUM in the named character set that has an empty member. A cell of no member looks the same, so it is read as
+    /// [`NO_MEMBER`] and written `0`; all others as text.
+    Member(&'static str),
     /// What a server only ever writes in ASCII without quotes: dates, times, years, UUID, INET4, INET6.
     Quoted,
 }
@@ -66,6 +73,10 @@ impl Form {
                 Ok(Self::Quoted)
             }
             "json" => column.charset.as_deref().map_or(Ok(Self::Utf8), |name| Self::of_charset(column, name)),
+            "enum" if column.has_empty_member() => {
+                let name = column.charset.as_deref().unwrap_or("binary");
+                known_charset(name).map(Self::Member).ok_or_else(|| unknown_charset(column))
+            }
             "enum" | "set" => Self::of_charset(column, column.charset.as_deref().unwrap_or("binary")),
             _ if column.is_binary() => Ok(Self::Hex),
             _ if column.is_text() => match column.charset.as_deref() {
@@ -77,27 +88,41 @@ impl Form {
     }
 
     fn of_charset(column: &Column, name: &str) -> Result<Self> {
-        let name = if name == "utf8" { "utf8mb3" } else { name };
-        match CHARSETS.iter().find(|known| **known == name) {
-            Some(&("utf8mb3" | "utf8mb4")) => Ok(Self::Utf8),
-            Some(&"binary") => Ok(Self::Hex),
-            Some(known) if NOT_ASCII.contains(known) => Ok(Self::Charset(known)),
-            Some(known) => Ok(Self::Ascii(known)),
-            None => Err(schema_error(column, "is of a character set that backfill does not know")),
+        known_charset(name).map(Self::in_charset).ok_or_else(|| unknown_charset(column))
+    }
+
+    /// Text in one of [`CHARSETS`].
+    fn in_charset(name: &'static str) -> Self {
+        match name {
+            "utf8mb3" | "utf8mb4" => Self::Utf8,
+            "binary" => Self::Hex,
+            _ if NOT_ASCII.contains(&name) => Self::Charset(name),
+            _ => Self::Ascii(name),
         }
     }
 
-    /// How the column is named in the SELECT list, so that its text carries the whole value: the text protocol
-    /// rounds FLOAT to six digits, as a DOUBLE it is exact (`+0e0` would do as well, but makes 0 of -0).
-    /// DOUBLE itself is exact on both servers as it stands.
+    /// How the column is named in the SELECT list, so that its text carries the whole value.
     #[must_use]
     pub fn select_expression(column: &Column) -> String {
-        Self::select(column, Ident::new(column.name.as_str()).to_string())
+        Self::select_column(column, Ident::new(column.name.as_str()).to_string())
     }
 
-    /// The same for an expression that stands for the column: a name, or something in parentheses.
+    /// The same under another name for the column, as one with an alias.
     #[must_use]
-    pub fn select(column: &Column, value: String) -> String {
+    pub fn select_column(column: &Column, name: String) -> String {
+        if column.has_empty_member() {
+            // As bytes: of two texts one would be converted. A number compares with an ENUM's index.
+            let no_member: String = NO_MEMBER.iter().map(|byte| format!("{byte:02x}")).collect();
+            return format!("IF({name}=0,x'{no_member}',CAST({name} AS BINARY))");
+        }
+        Self::select_value(column, name)
+    }
+
+    /// The same for a value that stands for the column: something in parentheses. The text protocol rounds FLOAT to six
+    /// digits, as a DOUBLE it is exact (`+0e0` would do as well, but makes 0 of -0). DOUBLE itself is exact on both
+    /// servers as it stands.
+    #[must_use]
+    pub fn select_value(column: &Column, value: String) -> String {
         if column.data_type == "float" { format!("{value}*1e0") } else { value }
     }
 
@@ -118,6 +143,8 @@ impl Form {
                     out.extend_from_slice(b"e0");
                 }
             }
+            Self::Member(_) if cell == NO_MEMBER => out.push(b'0'),
+            Self::Member(charset) => return Self::in_charset(charset).write(Some(cell), out),
             Self::Hex => write_hex(cell, out),
             Self::Utf8 if std::str::from_utf8(cell).is_ok() => write_quoted(cell, out),
             Self::Utf8 => write_introduced("utf8mb4", cell, out),
@@ -136,6 +163,16 @@ impl Form {
         }
         Ok(())
     }
+}
+
+/// The name of a character set as [`CHARSETS`] has it.
+fn known_charset(name: &str) -> Option<&'static str> {
+    let name = if name == "utf8" { "utf8mb3" } else { name };
+    CHARSETS.into_iter().find(|known| *known == name)
+}
+
+fn unknown_charset(column: &Column) -> Error {
+    schema_error(column, "is of a character set that backfill does not know")
 }
 
 fn schema_error(column: &Column, problem: &str) -> Error {
@@ -322,6 +359,8 @@ pub(super) mod tests {
             ("varchar", Some("utf8"), Form::Utf8),
             ("enum", Some("latin1"), Form::Ascii("latin1")),
             ("set", None, Form::Hex),
+            ("enum('a','b')", Some("latin1"), Form::Ascii("latin1")),
+            ("enum('a','')", Some("utf8"), Form::Member("utf8mb3")),
             ("text", Some("sjis"), Form::Charset("sjis")),
             ("text", Some("gbk"), Form::Ascii("gbk")),
             ("char", Some("utf16le"), Form::Charset("utf16le")),
@@ -356,6 +395,10 @@ pub(super) mod tests {
             (Form::Ascii("latin1"), b"it's", "'it\\'s'"),
             (Form::Ascii("latin1"), b"\xe9", "_latin1 x'e9'"),
             (Form::Charset("sjis"), b"\x5c", "_sjis x'5c'"),
+            (Form::Member("latin1"), b"", "''"),
+            (Form::Member("latin1"), b" ", "0"),
+            (Form::Member("latin1"), b"0", "'0'"),
+            (Form::Member("latin1"), b"\xe9", "_latin1 x'e9'"),
             (Form::Charset("sjis"), b"", "''"),
             (Form::Quoted, b"0000-00-00 00:00:00", "'0000-00-00 00:00:00'"),
         ] {
@@ -381,9 +424,14 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn only_float_is_promoted() {
+    fn what_text_does_not_tell_is_asked_for() {
         assert_eq!(Form::select_expression(&column("float", None)), "`c`*1e0");
         assert_eq!(Form::select_expression(&column("double", None)), "`c`");
+        assert_eq!(Form::select_expression(&column("enum('it''s')", None)), "`c`");
+        assert_eq!(
+            Form::select_expression(&column("enum('a','')", None)),
+            "IF(`c`=0,x'20',CAST(`c` AS BINARY))"
+        );
     }
 
     /// A form with a cell that its columns can hold.

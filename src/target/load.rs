@@ -4,17 +4,19 @@
 //! here. Every batch must report exactly its rows and no warning: a warning is a value that was changed.
 
 use super::names::Layout;
-use super::reread::Compared;
+use super::no_member;
+use super::reread::{Compared, Origins};
 use super::resume::{self, ChunkRows};
 use super::site::{Site, unless_code};
 use super::staging::{Empty, Staging, numbers};
 use crate::db::error::server_code;
-use crate::db::{Connection, Done, Warning, sessions};
+use crate::db::{Connection, Done, TARGET_NOT_STRICT, TARGET_STRICT, Warning, sessions};
 use crate::error::{Context, Error, Kind, Result};
 use crate::fault::phase;
 use crate::schema::Flavour;
 use crate::sql::digest::TableDigest;
 use crate::sql::ident::column_list;
+use crate::sql::no_member::NoMember;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,11 +31,16 @@ const DUPLICATE: u16 = 1062;
 const DUPLICATE_HINT: &str = "a key here holds two rows for equal that the source holds apart: look at the collations of \
     its columns on both sides (`backfill pull --dry-run` tells what differs), and at their rules if they are masked";
 
+/// A value was changed: as a note, rounded; of an ENUM, it is no member.
+const TRUNCATED: u16 = 1265;
+
 /// Warnings that say nothing about a row: statement not safe for statement-based logging, deprecated syntax or
-/// character set aliases, tables with and without transactions (the chunk's mark) in one. MySQL warns by 1300 of codes
-/// that stand for no character and keeps them; bytes that are no code at all are an error in our strict sessions (tried
-/// with every code of every character set).
-const HARMLESS: &[u16] = &[1287, 1300, 1592, 1681, 3719, 3778, 6414];
+/// character set aliases, tables with and without transactions (the chunk's mark) in one.
+const HARMLESS: &[u16] = &[1287, 1592, 1681, 3719, 3778, 6414];
+
+/// MySQL warns so of codes that stand for no character, and keeps them. Bytes that are no code at all are an error of that
+/// number while the session is strict (tried with every code of every character set).
+const NO_CHARACTER: u16 = 1300;
 
 /// What `client.binlog` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,8 +119,12 @@ fn is_followed(site: &Site, conn: &mut Connection) -> Result<bool> {
         return Ok(true);
     }
     // Without the right to see all connections, no connection seen means nothing.
-    let may_see = unless_refused(conn.query::<u8>("SELECT 1 FROM information_schema.INNODB_TRX LIMIT 1"))?;
-    if may_see.is_none() {
+    // A list that cannot be read just now is not refused.
+    let may_see = match conn.query::<u8>("SELECT 1 FROM information_schema.INNODB_TRX LIMIT 1") {
+        Err(error) if server_code(&error) == Some(sessions::UNREADABLE) => true,
+        looked => unless_refused(looked)?.is_some(),
+    };
+    if !may_see {
         return Ok(true);
     }
     let list = sessions::list(conn)?;
@@ -142,22 +153,26 @@ pub struct LoadPool {
     site: Arc<Site>,
     layout: Arc<Layout>,
     numbers: Arc<BTreeMap<String, usize>>,
+    /// By table number: where its batches may have cells of no member.
+    no_members: Arc<BTreeMap<usize, NoMember>>,
     binlog: BinlogChoice,
     loaded: Arc<AtomicBool>,
 }
 
 impl Staging<Empty> {
-    /// Decides about the binlog and returns what every worker makes its [`Loader`] from.
+    /// Decides about the binlog and returns what every worker makes its [`Loader`] from. `origins` are the columns that
+    /// the rows come from.
     ///
     /// # Errors
     /// `Guard` or `Privilege` when the binlog is to be off and cannot; the server's.
-    pub fn load_pool(&self, binlog: BinlogMode) -> Result<LoadPool> {
+    pub fn load_pool(&self, binlog: BinlogMode, origins: &Origins<'_>) -> Result<LoadPool> {
         let site = Arc::clone(&self.core.site);
         let mut conn = site.connect(None)?;
         let binlog = choose_binlog(&site, &mut conn, binlog)?;
         tracing::info!(off = binlog.off, why = binlog.why, "binlog of the target while loading");
         let about = &self.core.about;
         Ok(LoadPool {
+            no_members: Arc::new(no_member::columns(&site, &mut conn, about, origins)?),
             site,
             layout: Arc::new(about.layout.clone()),
             numbers: Arc::new(numbers(&about.plan)),
@@ -304,15 +319,9 @@ impl Loader {
             ))
             .hint("raise max_allowed_packet on the target"));
         }
-        let done = self
-            .conn
-            .execute_batch(&self.statement)
-            .map_err(|error| match server_code(&error) {
-                Some(DUPLICATE) => error.hint(DUPLICATE_HINT),
-                _ => error,
-            })
-            .context(|| format!("loading table `{table}`"))?;
-        self.check(table, columns, rows, done)?;
+        let tables = Arc::clone(&self.pool.no_members);
+        let no_members = tables.get(&number).map(|columns| columns.count(values)).unwrap_or_default();
+        self.run_batch(table, columns, rows, no_members)?;
         self.rows.added += rows;
         if !self.pool.loaded.swap(true, Ordering::Relaxed) {
             phase("load.first_batch");
@@ -351,15 +360,56 @@ impl Loader {
         Ok(digest)
     }
 
-    fn check<S: AsRef<str>>(&mut self, table: &str, columns: &[S], rows: u64, done: Done) -> Result<()> {
-        if done.warnings > 0 {
-            let changed =
-                |warning: &Warning| !HARMLESS.contains(&warning.code) && !is_about_computed(warning, columns);
-            let codes: Vec<u16> =
-                self.conn.warnings()?.iter().filter(|warning| changed(warning)).map(|w| w.code).collect();
-            if !codes.is_empty() {
-                return Err(warned(table, &codes));
+    /// Runs the statement and looks at what became of it. A strict session takes no cell that holds no member of its ENUM;
+    /// with such cells the session is not strict for so long, and has to warn of each of them and of nothing else.
+    fn run_batch<S: AsRef<str>>(
+        &mut self,
+        table: &str,
+        columns: &[S],
+        rows: u64,
+        no_members: BTreeMap<&str, usize>,
+    ) -> Result<()> {
+        let has_some = !no_members.is_empty();
+        if has_some {
+            self.conn.execute(TARGET_NOT_STRICT)?;
+        }
+        let done = self.conn.execute_batch(&self.statement).map_err(|error| match server_code(&error) {
+            Some(DUPLICATE) => error.hint(DUPLICATE_HINT),
+            _ => error,
+        });
+        let done = done.context(|| format!("loading table `{table}`"));
+        let loaded = done.and_then(|done| self.check(table, columns, rows, done, no_members));
+        // After an error too: the chunk may be tried again over this connection.
+        let strict = if has_some { self.conn.execute(TARGET_STRICT).map(|_| ()) } else { Ok(()) };
+        loaded.and(strict)
+    }
+
+    fn check<S: AsRef<str>>(
+        &mut self,
+        table: &str,
+        columns: &[S],
+        rows: u64,
+        done: Done,
+        mut no_members: BTreeMap<&str, usize>,
+    ) -> Result<()> {
+        let warnings = if done.warnings > 0 { self.conn.warnings()? } else { Vec::new() };
+        let is_strict = no_members.is_empty();
+        let mut codes = Vec::new();
+        for warning in &warnings {
+            match warning.column.as_deref().and_then(|name| no_members.get_mut(name)) {
+                Some(left) if warning.code == TRUNCATED && *left > 0 => *left -= 1,
+                _ if HARMLESS.contains(&warning.code) || is_about_computed(warning, columns) => {}
+                _ if warning.code == NO_CHARACTER && is_strict => {}
+                _ => codes.push(warning.code),
             }
+        }
+        if !codes.is_empty() {
+            return Err(warned(table, &codes));
+        }
+        if let Some((column, left)) = no_members.iter().find(|(_, left)| **left > 0) {
+            return Err(Error::integrity(format!(
+                "table `{table}`: {left} values of ENUM column `{column}` hold no member, and the target has not said so"
+            )));
         }
         if done.affected != rows {
             return Err(Error::integrity(format!(
@@ -427,7 +477,7 @@ impl Loader {
 fn is_about_computed<S: AsRef<str>>(warning: &Warning, sent: &[S]) -> bool {
     let column = warning.column.as_deref();
     warning.is_note
-        && warning.code == 1265
+        && warning.code == TRUNCATED
         && column.is_some_and(|name| !sent.iter().any(|s| s.as_ref() == name))
 }
 

@@ -27,6 +27,7 @@ pub mod load;
 mod lock;
 mod merge;
 pub mod names;
+mod no_member;
 mod outside;
 mod patience;
 mod pool;

@@ -99,6 +99,10 @@ fn hint(error: &Error) -> Option<&'static str> {
             "both ends of a foreign key need one type, character set and collation, and the parent's a unique key: where \
              one of the tables was here before, change it or drop it"
         }
+        1901 => {
+            "its server does not compute such a column: make the table there without it (its other columns are pulled), or \
+             exclude the table"
+        }
         1118 => "the table's rows are too large for the target's row format",
         _ => return None,
     })

@@ -66,6 +66,7 @@ mod srv_kill;
 mod srv_leak;
 mod srv_live;
 mod srv_live_limits;
+mod srv_live_masked;
 mod srv_locks;
 mod srv_memory;
 mod srv_policy;
@@ -102,7 +103,8 @@ use backfill::schema;
 use harness::Servers;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
     // Some tests need a process that dies.
@@ -126,7 +128,22 @@ fn main() -> ExitCode {
     };
     let conclusion = libtest_mimic::run(&arguments, trials(Some(&servers)));
     drop(servers);
+    tell_slowest();
     conclusion.exit_code()
+}
+
+/// How long each test took that passed.
+static TIMES: Mutex<Vec<(Duration, String)>> = Mutex::new(Vec::new());
+
+/// Where the time of a whole run went.
+fn tell_slowest() {
+    let mut times = TIMES.lock().unwrap();
+    if times.len() < 100 {
+        return;
+    }
+    times.sort();
+    println!("the slowest of {} tests:", times.len());
+    times.iter().rev().take(25).for_each(|(time, name)| println!("{:6.1} s  {name}", time.as_secs_f64()));
 }
 
 /// All tests; without servers only their names are good for anything.
@@ -136,10 +153,12 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     trials.extend(subset_model::trials());
     trials.extend(subset_random::trials());
     let mut add = |name: String, test: harness::Test| {
-        let servers = servers.cloned();
+        let (servers, of) = (servers.cloned(), name.clone());
         trials.push(Trial::test(name, move || {
             let servers = servers.ok_or("no servers")?;
+            let begun = Instant::now();
             test(&servers);
+            TIMES.lock().unwrap().push((begun.elapsed(), of));
             Ok(())
         }));
     };
@@ -167,6 +186,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_leak::tests(&mut add);
     srv_live::tests(&mut add);
     srv_live_limits::tests(&mut add);
+    srv_live_masked::tests(&mut add);
     srv_locks::tests(&mut add);
     srv_memory::tests(&mut add);
     srv_replica::tests(&mut add);

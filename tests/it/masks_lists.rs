@@ -2,7 +2,7 @@
 //! with the binary.
 
 use crate::harness::{Add, FLAVOURS, Site, exec, short};
-use crate::srv_http::{Http, load};
+use crate::srv_http::load_all;
 use backfill::schema::Flavour;
 use mysql::Conn;
 use mysql::prelude::Queryable;
@@ -192,7 +192,7 @@ fn invented(site: &Site<'_>, flavour: Flavour, mask_at: &str, key: Option<&str>)
     exec(&mut source, &format!("UPDATE invented SET {}", same.join(", ")));
     let rules: String = columns.iter().map(|(name, _, rule, _)| format!("{name} = {rule}\n")).collect();
     let privacy = key.map_or_else(String::new, |key| format!("[privacy]\nkey = \"{key}\"\n"));
-    pull(site, mask_at, &format!("[sanitize.invented]\n{rules}{privacy}"));
+    load_all(site, mask_at, &format!("[sanitize.invented]\n{rules}{privacy}"));
 
     let mut target = site.target_conn();
     let count = |target: &mut Conn, condition: &str| -> u64 {
@@ -247,20 +247,6 @@ fn other_digits(old: &str, new: &str) {
             (true, false) => after == '0',
         };
         assert!(expected, "`{old}` became `{new}`");
-    }
-}
-
-/// Serves with these rules and loads every table into the target schema.
-fn pull(site: &Site<'_>, mask_at: &str, rules: &str) {
-    site.structure_to_target();
-    site.configure_server(&format!("mask_at = \"{mask_at}\""), rules);
-    let serve = site.serve();
-    let http = Http::new(&serve);
-    let run = http.begin(&http.tables());
-    http.complete(&run);
-    let mut target = site.target_conn();
-    for table in http.tables() {
-        load(&mut target, &http.table(&run, &table));
     }
 }
 

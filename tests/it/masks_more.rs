@@ -3,7 +3,7 @@
 
 use crate::harness::{Add, FLAVOURS, Site, both, exec, short};
 use crate::oracle;
-use crate::srv_http::{Http, load};
+use crate::srv_http::{Http, load_all};
 use backfill::plan::sanitize::{Facts, Mask, Rule, TableMasks, parse, plan};
 use backfill::sql::select::{Compare, Range, WalkKey};
 use backfill::sql::{Ident, TableName, WorkspaceName, WorkspaceTable};
@@ -53,20 +53,6 @@ pub fn tests(add: &mut Add<'_>) {
 fn count(conn: &mut Conn, from: &str) -> u64 {
     let sql = format!("SELECT COUNT(*) FROM {from}");
     conn.query_first(&sql).unwrap_or_else(|error| panic!("{error}\n{sql}")).unwrap()
-}
-
-/// Serves with these rules and loads every table into the target schema.
-fn pull(site: &Site<'_>, mask_at: &str, rules: &str) {
-    site.structure_to_target();
-    site.configure_server(&format!("mask_at = \"{mask_at}\""), rules);
-    let serve = site.serve();
-    let http = Http::new(&serve);
-    let run = http.begin(&http.tables());
-    http.complete(&run);
-    let mut target = site.target_conn();
-    for table in http.tables() {
-        load(&mut target, &http.table(&run, &table));
-    }
 }
 
 fn all_hold(site: &Site<'_>, table: &str, conditions: &[&str]) {
@@ -164,7 +150,7 @@ fn types_with_options(site: &Site<'_>, mask_at: &str) {
     }
     let same: Vec<String> = names.iter().map(|name| format!("{name}0 = {name}")).collect();
     exec(&mut source, &format!("UPDATE more SET {}, touched = touched", same.join(", ")));
-    pull(site, mask_at, TYPES);
+    load_all(site, mask_at, TYPES);
     let nulls: Vec<String> =
         names.iter().map(|name| format!("({name} IS NULL) = ({name}0 IS NULL)")).collect();
     let conditions = [
@@ -255,7 +241,7 @@ fn documents(site: &Site<'_>, mask_at: &str) {
             (twice, r#"{"a":{"b":1},"a":{"b":"secret"}}"#, escaped),
         )
         .unwrap();
-    pull(site, mask_at, DOCUMENTS);
+    load_all(site, mask_at, DOCUMENTS);
     let mut target = site.target_conn();
     assert_eq!(count(&mut target, "docs WHERE doc LIKE '%secret%' AND id <> 2 OR words LIKE '%secret%'"), 0);
     let uuid = "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.email')) REGEXP '^[0-9a-f-]{36}@example[.]test$'";
@@ -309,7 +295,7 @@ fn some_rows(site: &Site<'_>, mask_at: &str) {
         "INSERT INTO people VALUES (1, 'staff', 'a@corp.example', 'Anna', '1', NULL), (2, 'customer', 'b@real.de', 'Bert', '2', NULL), \
          (3, NULL, 'c@real.de', 'Carl', '3', NULL), (4, 'STAFF', 'd@real.de', 'Dora', '4', NULL), (5, 'staff', 'e@keep.example', 'Emil', NULL, NULL)",
     );
-    pull(
+    load_all(
         site,
         mask_at,
         "[sanitize.people]\nmail = { type = \"email\", where = \"role <> 'staff'\", exclude = [\"*@keep.example\"] }\n\
@@ -347,7 +333,7 @@ fn natural_key(site: &Site<'_>, mask_at: &str) {
             ),
         );
     }
-    pull(
+    load_all(
         site,
         mask_at,
         "[sanitize.people]\nlogin = { type = \"sql\", expression = \"CONCAT('user-', {id})\" }\n\
@@ -456,7 +442,7 @@ fn any_table(site: &Site<'_>) {
     {
         assert!(printed.contains(part), "{part}: {printed}");
     }
-    pull(
+    load_all(
         site,
         "update",
         &format!(

@@ -1,9 +1,10 @@
 //! How far a table was read for sure, whatever its columns hold and whoever writes beside.
 
-use crate::harness::{Add, FLAVOURS, Site, connect, exec, short};
+use crate::harness::{Add, FLAVOURS, Site, connect, exec, short, wait_for};
 use crate::oracle;
 use crate::srv_delta::begin;
 use crate::srv_http::{Http, load};
+use backfill::schema::Flavour;
 use backfill::wire::moment::Moment;
 use mysql::Conn;
 use mysql::prelude::Queryable;
@@ -14,9 +15,10 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub fn tests(add: &mut Add<'_>) {
     type Case = fn(&Site<'_>);
-    let cases: [(&str, Case); 3] = [
+    let cases: [(&str, Case); 4] = [
         ("values_prove_it", values_prove_it),
         ("open_transactions_hold_it_back", open_transactions_hold_it_back),
+        ("what_transactions_run_may_be_unreadable", what_transactions_run_may_be_unreadable),
         ("nothing_is_lost_over_many_deltas", nothing_is_lost_over_many_deltas),
     ];
     for flavour in FLAVOURS {
@@ -167,6 +169,30 @@ fn open_transactions_hold_it_back(site: &Site<'_>) {
         }
     }
     exec(&mut writer, "ROLLBACK");
+}
+
+/// MySQL does not show its transactions while one of them runs an emoji.
+fn what_transactions_run_may_be_unreadable(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    table(&mut conn, "stamps", "TIMESTAMP(6)", &["UTC_TIMESTAMP(6), NULL"]);
+    let mut writer = connect(site.source, &site.source_db);
+    let id = writer.connection_id();
+    site.configure_server("", "[privacy]\npolicy = \"open\"\n");
+    let serve = site.serve();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            exec(&mut writer, "SET NAMES utf8mb4");
+            exec(&mut writer, "BEGIN");
+            writer.query_drop("UPDATE stamps SET name = '\u{1f600}' WHERE id = 1 AND SLEEP(60) = 0")
+        });
+        let running = format!("SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = {id}");
+        wait_for("the transaction", || !matches!(conn.query_first::<u8, _>(&running), Ok(None)));
+        let told = checkpoints(&Http::new(&serve), &[("stamps", None)]);
+        exec(&mut conn, &format!("KILL QUERY {id}"));
+        let (told, now) = (told[0].unwrap(), now(&mut conn, ""));
+        let assumed = if site.source.flavour() == Flavour::Mysql { DAY } else { Duration::ZERO };
+        assert!(told < now.before(assumed) && told > now.before(assumed + HOUR), "{told} {now}");
+    });
 }
 
 /// Deltas that begin where the last one ended, with no overlap at all, while rows are written in zones of every kind.

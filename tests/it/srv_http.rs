@@ -1,6 +1,6 @@
 //! Asks a `backfill serve` over HTTP, as any client could, and reads what it streams.
 
-use crate::harness::{Serve, TOKEN, comes_true};
+use crate::harness::{Serve, Site, TOKEN, comes_true};
 use backfill::error::Error;
 use backfill::wire::api::{Code, ErrorBody, RunPhase, RunStatus};
 use backfill::wire::frame::{Caps, Event, FrameReader, HEADER_BYTES_MAX, Scope};
@@ -229,4 +229,19 @@ pub fn load(conn: &mut Conn, dump: &Dump) {
         let warnings: Vec<(String, u16, String)> = conn.query("SHOW WARNINGS").unwrap();
         assert!(warnings.iter().all(|(level, ..)| level == "Note"), "{warnings:?}");
     }
+}
+
+/// Serves with these rules and loads every table into the target schema, without a client.
+pub fn load_all(site: &Site<'_>, mask_at: &str, rules: &str) {
+    site.structure_to_target();
+    site.configure_server(&format!("mask_at = \"{mask_at}\""), rules);
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let run = http.begin(&http.tables());
+    http.complete(&run);
+    let mut target = site.target_conn();
+    for table in http.tables() {
+        load(&mut target, &http.table(&run, &table));
+    }
+    http.delete(&format!("runs/{run}"));
 }

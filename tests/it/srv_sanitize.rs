@@ -3,7 +3,7 @@
 use crate::fixture::{self, RULED, RULES};
 use crate::harness::{Add, FLAVOURS, Site, exec, short};
 use crate::oracle;
-use crate::srv_http::{Http, load};
+use crate::srv_http::{Http, load_all};
 use backfill::schema::Flavour;
 use mysql::Conn;
 use mysql::prelude::Queryable;
@@ -31,21 +31,6 @@ pub fn tests(add: &mut Add<'_>) {
     }
 }
 
-/// Pulls all tables into the target schema.
-fn pull(site: &Site<'_>, mask_at: &str, rules: &str) {
-    site.structure_to_target();
-    site.configure_server(&format!("mask_at = \"{mask_at}\""), rules);
-    let serve = site.serve();
-    let http = Http::new(&serve);
-    let run = http.begin(&http.tables());
-    http.complete(&run);
-    let mut target = site.target_conn();
-    for table in http.tables() {
-        load(&mut target, &http.table(&run, &table));
-    }
-    http.delete(&format!("runs/{run}"));
-}
-
 fn count(conn: &mut Conn, from: &str) -> u64 {
     conn.query_first(format!("SELECT COUNT(*) FROM {from}")).unwrap().unwrap()
 }
@@ -66,7 +51,7 @@ fn all_types(site: &Site<'_>, mask_at: &str) {
         &mut source,
         "UPDATE users SET phone = NULL, last_ip = NULL, updated_at = updated_at WHERE id % 9 = 0",
     );
-    pull(site, mask_at, RULES);
+    load_all(site, mask_at, RULES);
     all_hold(
         site,
         "users",
@@ -148,7 +133,7 @@ fn keys_of_every_shape(site: &Site<'_>, mask_at: &str) {
         exec(&mut source, &format!("INSERT INTO {table} ({}) VALUES {rows}", names.join(", ")));
         rules.push_str(&format!("[sanitize.{table}]\nname = \"name\"\n"));
     }
-    pull(site, mask_at, &rules);
+    load_all(site, mask_at, &rules);
     let hex = "name REGEXP '^User_[0-9a-f]{12,32}$'";
     let untouched = "touched = '2001-02-03 04:05:06' AND edited IS NULL";
     all_hold(site, "k_int", &["name = CONCAT('User_', nr)", untouched]);

@@ -192,7 +192,9 @@ fn a_failed_table_ends_the_others(site: &Site<'_>) {
     let run = long_copy(site, &http, &["locked"]);
     let begun = Instant::now();
     let status = http.finished(&run);
-    assert_eq!(status.error.unwrap().code, Code::SourceUnavailable, "{}", serve.log());
+    let error = status.error.unwrap();
+    assert_eq!(error.code, Code::SourceUnavailable, "{}", serve.log());
+    assert!(error.error.contains("stayed locked"), "{}", error.error);
     assert!(serve.log().contains("1205"), "{}", serve.log());
     assert!(begun.elapsed() < BOUND, "{:?}", begun.elapsed());
     nothing_is_left(site, &run);

@@ -7,6 +7,7 @@ use backfill::error::Result;
 use backfill::fault::KILL_AT;
 use backfill::plan::load::{Wanted, Way};
 use backfill::target::load::{Begun, BinlogMode};
+use backfill::target::reread::Origins;
 use backfill::target::staging::PrepareOptions;
 use backfill::target::swap::SwapReport;
 use backfill::target::{Claimed, Target};
@@ -109,7 +110,7 @@ impl Job {
         });
         let plan = target.plan(&schema, wanted.collect(), &[])?;
         let staging = claimed.prepare(plan, PrepareOptions { parallel: 2, prefixed: self.prefixed })?;
-        let mut loader = staging.load_pool(BinlogMode::Auto)?.loader()?;
+        let mut loader = staging.load_pool(BinlogMode::Auto, &Origins::new())?.loader()?;
         for table in self.tables.iter().filter(|table| !table.rows.is_empty()) {
             assert_eq!(loader.begin_chunk(&table.name, 0)?, Begun::New);
             loader.load_batch(&table.name, &table.columns, &table.rows.join(","), table.rows.len() as u64)?;

@@ -333,6 +333,10 @@ impl Work<'_> {
                 format!("{misfit}: values that do not fit fail"),
             );
         }
+        if column.has_empty_member() && there.data_type != "enum" {
+            let text = "values of no member (index 0) arrive as 0";
+            self.add(Severity::Warning, table, Some(column), text);
+        }
         if column.nullable && !there.nullable {
             self.add(Severity::Warning, table, Some(column), "NULL is allowed at the source, not here");
         }

@@ -79,6 +79,7 @@ fn columns_are_matched_by_name_and_the_rest_is_told() {
             column("sum", "int"),
             other,
             column("a", "varchar(9)"),
+            column("e", "enum('a','')"),
         ],
     );
     let mut plain = column("other", "int");
@@ -87,11 +88,19 @@ fn columns_are_matched_by_name_and_the_rest_is_told() {
     extra.default = Some("1".to_owned());
     let target = named(
         "t",
-        vec![column("a", "varchar(9)"), column("b", "int"), computed, plain, extra, column("must", "int")],
+        vec![
+            column("a", "varchar(9)"),
+            column("b", "int"),
+            column("e", "varchar(9)"),
+            computed,
+            plain,
+            extra,
+            column("must", "int"),
+        ],
     );
     let found = Case::new(vec![source], vec![target]).compare();
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    assert_eq!(found.tables[0].columns, [pair("B", "b"), pair("a", "a")]);
+    assert_eq!(found.tables[0].columns, [pair("B", "b"), pair("a", "a"), pair("e", "e")]);
     assert_eq!(
         lines(&found, Severity::Note),
         [
@@ -104,7 +113,10 @@ fn columns_are_matched_by_name_and_the_rest_is_told() {
     );
     assert_eq!(
         lines(&found, Severity::Warning),
-        ["`t`.`B`: bigint at the source, int here: values that do not fit fail"]
+        [
+            "`t`.`B`: bigint at the source, int here: values that do not fit fail",
+            "`t`.`e`: values of no member (index 0) arrive as 0",
+        ]
     );
     assert_eq!(
         lines(&found, Severity::Problem),

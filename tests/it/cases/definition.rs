@@ -90,6 +90,10 @@ pub fn differences(here: &Definitions, there: &Definitions, crosses: bool) -> Ve
 /// Types of integers, whose width for display MySQL has given up.
 const INTEGERS: [&str; 5] = ["tinyint(", "smallint(", "mediumint(", "int(", "bigint("];
 
+/// What each family calls its own way: MariaDB, then MySQL.
+const SYNONYMS: [(&str, &str); 4] =
+    [("lcase(", "lower("), ("ucase(", "upper("), ("octet_length(", "length("), (" MOD ", " % ")];
+
 /// A line as both families might have printed it.
 fn common(line: &str) -> String {
     let mut line = line.to_owned();
@@ -104,7 +108,11 @@ fn common(line: &str) -> String {
     }
     if line.contains(" AS (") || line.contains("CHECK (") || line.contains("DEFAULT (") {
         // MySQL names the character set of texts and writes more parentheses.
-        line = line.replace("_utf8mb4'", "'").replace("_utf8mb4\\'", "'").replace(['(', ')'], "");
+        line = line.replace("_utf8mb4'", "'").replace("_utf8mb4\\'", "'");
+        for (mariadb, mysql) in SYNONYMS {
+            line = line.replace(mariadb, mysql);
+        }
+        line = line.replace(['(', ')'], "");
     }
     line
 }

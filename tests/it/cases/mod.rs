@@ -8,6 +8,7 @@ mod proof;
 use crate::cli_common::{self, Out, leftovers};
 use crate::harness::{Add, Serve, Servers, Site, exec};
 use crate::oracle::{self, Contents, Json};
+use backfill::fault::STEP_ROWS;
 use backfill::sandbox::{Options, Server};
 use case::{Case, Direction, Expectation, Holds};
 use definition::Definitions;
@@ -68,10 +69,11 @@ fn passes(case: &Case, direction: Direction, servers: &Servers) {
     }
     out_is(&out, &serve, &expected);
     expect_arrived(&site, direction, &expected, &before);
-    // Once more, now over tables that exist, by way of a workspace, and read back.
-    let limits = if case.copied { every_table_limited(&mut site.source_conn()) } else { toml::Table::new() };
-    configure(&site, case, &limits);
-    let serve = site.serve();
+    // Once more, now over tables that exist, by another way, and read back.
+    let other_way =
+        if case.copied { limited(&mut site.source_conn(), direction) } else { toml::Table::new() };
+    configure(&site, case, &other_way);
+    let serve = Serve::start(site.command("server").env(STEP_ROWS, "2").args(["-v", "serve"]));
     out_is(&pull(&site, &serve, case, &["--verify"]), &serve, &expected);
     expect_arrived(&site, direction, &expected, &before);
 }
@@ -86,20 +88,22 @@ fn load(case: &Case, side: &str, database: &str, mut conn: Conn, flavour: backfi
     }
 }
 
-fn configure(site: &Site<'_>, case: &Case, limits: &toml::Table) {
-    let (server, mut rest) = apart(&case.serve, "server");
-    if !limits.is_empty() {
-        rest.insert("limits".into(), toml::Value::Table(limits.clone()));
-    }
+/// Writes both configurations; what `more` has wins over the case's for the server.
+fn configure(site: &Site<'_>, case: &Case, more: &toml::Table) {
+    let (mut server, mut rest) = apart(&case.serve, "server");
+    let (more_server, more_rest) = apart(more, "server");
+    server.extend(more_server);
+    rest.extend(more_rest);
     if !rest.contains_key("privacy") {
-        rest.insert(
-            "privacy".into(),
-            toml::Value::Table([("policy".to_owned(), "open".into())].into_iter().collect()),
-        );
+        rest.insert("privacy".into(), toml::Value::Table(table("policy", "open")));
     }
     site.configure_server(&server.to_string(), &rest.to_string());
     let (client, rest) = apart(&case.pull, "client");
     site.configure_client(&client.to_string(), &rest.to_string());
+}
+
+fn table(key: &str, value: impl Into<toml::Value>) -> toml::Table {
+    [(key.to_owned(), value.into())].into_iter().collect()
 }
 
 /// The table under `key`, and the rest.
@@ -111,13 +115,19 @@ fn apart(configuration: &toml::Table, key: &str) -> (toml::Table, toml::Table) {
     }
 }
 
-/// Limits that keep every row and make every table travel through a workspace.
-fn every_table_limited(source: &mut Conn) -> toml::Table {
+/// Limits that keep every row and let no table be read as it is: inside a family by copies in a workspace, across by
+/// strategy `select`, so that each source is read both ways.
+fn limited(source: &mut Conn, direction: Direction) -> toml::Table {
     let tables: Vec<String> = source
         .query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')")
         .unwrap();
-    let limit: toml::Table = [("where".to_owned(), "1 = 1".into())].into_iter().collect();
-    tables.into_iter().map(|table| (table, toml::Value::Table(limit.clone()))).collect()
+    let limits: toml::Table =
+        tables.into_iter().map(|name| (name, toml::Value::Table(table("where", "1 = 1")))).collect();
+    let mut configuration = table("limits", limits);
+    if direction.crosses() {
+        configuration.insert("server".into(), toml::Value::Table(table("temp_strategy", "select")));
+    }
+    configuration
 }
 
 fn pull(site: &Site<'_>, serve: &Serve, case: &Case, more: &[&str]) -> Out {
@@ -158,14 +168,13 @@ impl Seen {
     }
 }
 
-/// Most differences that a failure tells.
-const TOLD_MAX: usize = 30;
+/// Most rows of a table that a failure tells, of those that are missing and of those that were not there.
+const TOLD_MAX: usize = 8;
 
 #[track_caller]
 fn expect_arrived(site: &Site<'_>, direction: Direction, expected: &Expectation, before: &Seen) {
     let found = differences(site, direction, expected, before);
-    let told = &found[..found.len().min(TOLD_MAX)];
-    assert!(found.is_empty(), "{} differences:\n{}", found.len(), told.join("\n"));
+    assert!(found.is_empty(), "what arrived is not what was there:\n{}", found.join("\n"));
 }
 
 /// Compares both ends; one line for each difference.
@@ -194,8 +203,14 @@ fn differing_rows(source: &Seen, target: &Seen, before: &Seen) -> Vec<String> {
                 Err(_) => missing.push(row),
             }
         }
-        found.extend(missing.iter().map(|row| format!("{table}: a row is missing: {}", short(row))));
-        found.extend(there.iter().map(|row| format!("{table}: a row was not there: {}", short(row))));
+        for (what, rows) in [("is missing", &missing), ("was not there", &there.iter().collect())] {
+            found.extend(
+                rows.iter().take(TOLD_MAX).map(|row| format!("{table}: a row {what}: {}", short(row))),
+            );
+            if let Some(more) = rows.len().checked_sub(TOLD_MAX + 1) {
+                found.push(format!("{table}: {} more", more + 1));
+            }
+        }
     }
     found
 }
