@@ -36,6 +36,7 @@ mod faults;
 mod fixture;
 mod harness;
 mod leak_check;
+mod literals;
 mod masks;
 mod masks_keyed;
 mod masks_lists;
@@ -209,6 +210,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_install_terminal::tests(&mut add);
     cli_leak::tests(&mut add);
     leak_check::tests(&mut add);
+    literals::tests(&mut add);
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_plan::tests(&mut add);
