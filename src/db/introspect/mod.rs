@@ -10,6 +10,7 @@
 //! - triggers, routines and events are invisible to an account without rights on them: they then count as none;
 //! - neither server's catalog holds characters beyond the BMP in defaults, comments and ENUM members (`?`).
 
+mod binary;
 mod columns;
 mod keys;
 mod signature;
