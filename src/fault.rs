@@ -4,7 +4,7 @@
 //! would end it: no destructor runs, nothing is flushed. At the moments named in [`HOLD_AT`] it stops with SIGSTOP,
 //! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
 //!
-//! And the size of steps, so that a test needs no large tables for many of them.
+//! And the size of the first step through a table, so that a small one is enough for several.
 
 use signal_hook::consts::{SIGKILL, SIGSTOP};
 use signal_hook::low_level::raise;
@@ -14,13 +14,13 @@ pub const KILL_AT: &str = "BACKFILL_TEST_KILL_AT";
 /// The environment variable with the moments at which the process stops, by commas; for tests only.
 pub const HOLD_AT: &str = "BACKFILL_TEST_HOLD_AT";
 
-/// The environment variable with the most rows of one step of a walk; for tests only.
-pub const STEP_ROWS: &str = "BACKFILL_TEST_STEP_ROWS";
+/// The environment variable with the rows that the first step of a walk asks for; for tests only.
+pub const FIRST_STEP: &str = "BACKFILL_TEST_FIRST_STEP";
 
-/// The most rows of one step, if a test has a wish.
+/// The rows of the first step, if a test has a wish.
 #[must_use]
-pub fn step_rows() -> Option<u64> {
-    std::env::var(STEP_ROWS).ok()?.parse().ok()
+pub fn first_step() -> Option<u64> {
+    std::env::var(FIRST_STEP).ok()?.parse().ok()
 }
 
 /// Logs that `moment` is reached, and ends or stops the process if a test asked for it.

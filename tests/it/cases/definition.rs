@@ -124,7 +124,10 @@ fn common(line: &str) -> String {
             line = line.replacen(action, "", 1);
         }
     }
-    if line.contains(" AS (") || line.contains("CHECK (") || line.starts_with('`') && has_default_expression(&line) {
+    if line.contains(" AS (")
+        || line.contains("CHECK (")
+        || line.starts_with('`') && has_default_expression(&line)
+    {
         // MySQL names the character set of texts and writes more parentheses.
         line = line.replace("_utf8mb4'", "'").replace("_utf8mb4\\'", "'");
         for (mariadb, mysql) in SYNONYMS {
