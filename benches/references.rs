@@ -68,6 +68,8 @@ fn checks(references: usize, is_referenced: bool) -> Checks {
             key: at,
             identity: vec![0],
             index: Some("PRIMARY".into()),
+            masked: false,
+            named_by_masks: false,
         });
     }
     if is_referenced {

@@ -3,8 +3,8 @@
 //! A test names a moment in [`KILL_AT`]; the process then ends there with SIGKILL, as a power cut or `kill -9`
 //! would end it: no destructor runs, nothing is flushed. At the moments named in [`HOLD_AT`] it stops with SIGSTOP,
 //! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
-//!
-//! And the size of the first step through a table, so that a small one is enough for several.
+//! What no test could wait for, or would need large tables for, is set here as well: a limit, and the size of the first
+//! step through a table.
 
 use signal_hook::consts::{SIGKILL, SIGSTOP};
 use signal_hook::low_level::raise;
@@ -13,6 +13,16 @@ use signal_hook::low_level::raise;
 pub const KILL_AT: &str = "BACKFILL_TEST_KILL_AT";
 /// The environment variable with the moments at which the process stops, by commas; for tests only.
 pub const HOLD_AT: &str = "BACKFILL_TEST_HOLD_AT";
+
+/// The environment variable with the seconds after which a source gives up on a snapshot whose reader says nothing; for
+/// tests only.
+pub const LOST_AFTER: &str = "BACKFILL_TEST_LOST_AFTER";
+
+/// What a test has set instead of `seconds`.
+#[must_use]
+pub fn lost_after(seconds: u32) -> u32 {
+    std::env::var(LOST_AFTER).ok().and_then(|wanted| wanted.parse().ok()).unwrap_or(seconds)
+}
 
 /// The environment variable with the rows that the first step of a walk asks for; for tests only.
 pub const FIRST_STEP: &str = "BACKFILL_TEST_FIRST_STEP";

@@ -4,7 +4,7 @@
 //! On the client: `cli -> config -> fetch -> check -> load -> swap -> state`. The two meet in [`wire`] only.
 //!
 //! - pure, without sockets, files, clocks or randomness: [`schema`], [`sql`], [`plan`], [`wire`], [`scan`],
-//!   [`detect`];
+//!   [`detect`], [`glob`];
 //! - databases: [`db`] (connections), [`source`] (reads production, writes only to its workspace),
 //!   [`target`] (the only writer of the developer's database);
 //! - network: [`server`], [`client`];
@@ -30,6 +30,7 @@ pub mod db;
 pub mod detect;
 pub mod error;
 pub mod fault;
+pub mod glob;
 pub mod install;
 pub mod plan;
 pub mod random;

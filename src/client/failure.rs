@@ -8,8 +8,8 @@ use crate::wire::frame::Aborted;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Longest text of a server that is repeated, in characters.
-const REPEATED_CHARS_MAX: usize = 500;
+/// Longest text of a server that is repeated, in bytes: its lists of columns and tables are long.
+const REPEATED_BYTES_MAX: usize = 8 * 1024;
 
 /// The head of an answer, as far as it decides anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -361,15 +361,32 @@ fn retry_after(answer: &Answer) -> Option<u32> {
 /// Text of a server, short enough to print.
 fn cut(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if text.chars().count() <= REPEATED_CHARS_MAX {
+    if text.len() <= REPEATED_BYTES_MAX {
         return text;
     }
-    text.chars().take(REPEATED_CHARS_MAX).chain(['…']).collect()
+    let most = &text[..text.floor_char_boundary(REPEATED_BYTES_MAX)];
+    // Between two words, if there are any.
+    let kept = most.rsplit_once(' ').map_or(most, |(kept, _)| kept);
+    format!("{kept} … (cut here: {} characters more)", text[kept.len()..].chars().count())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lists_are_repeated_whole_and_only_longer_ones_are_cut_between_words() {
+        let list = "`größe`, ".repeat(700);
+        assert_eq!(cut(&list), list);
+        let shown = cut(&"`größe` ".repeat(1000));
+        assert!(shown.len() < REPEATED_BYTES_MAX + 60, "{}", shown.len());
+        let (kept, more) = shown.split_once(" … (cut here: ").unwrap();
+        let more: usize = more.trim_end_matches(" characters more)").parse().unwrap();
+        assert!(kept.ends_with("`größe`"), "{kept}");
+        assert_eq!(kept.chars().count() + more, 8000);
+        assert!(cut(&"é".repeat(9000)).contains("cut here"));
+        assert_eq!(cut("a\nb"), "a b");
+    }
 
     const BASE: &str = "https://app.example/api/backfill";
 

@@ -1,7 +1,7 @@
 //! Values with a meaning of their own: table patterns, address ranges, sizes, the route prefix.
 
 use crate::error::{Error, Result};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use crate::glob::Glob;
 use std::net::IpAddr;
 
 /// Patterns of table names: `*` is any run of characters, `?` one character, `[ab]` one of these,
@@ -9,8 +9,7 @@ use std::net::IpAddr;
 #[derive(Debug, Clone)]
 pub struct Patterns {
     texts: Vec<String>,
-    set: GlobSet,
-    folded: GlobSet,
+    globs: Vec<Glob>,
 }
 
 impl Patterns {
@@ -19,31 +18,22 @@ impl Patterns {
     /// # Errors
     /// `Kind::Config`; the message tells which pattern by its place in the list, from 1.
     pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self> {
-        let (mut set, mut folded) = (GlobSetBuilder::new(), GlobSetBuilder::new());
-        let mut texts = Vec::with_capacity(patterns.len());
-        for (at, pattern) in patterns.iter().enumerate() {
-            let glob = |fold: bool| {
-                let glob = GlobBuilder::new(pattern.as_ref()).case_insensitive(fold).build();
-                glob.map_err(|_| unusable(&format!("entry {}", at + 1)))
-            };
-            set.add(glob(false)?);
-            folded.add(glob(true)?);
-            texts.push(pattern.as_ref().to_owned());
-        }
-        let built = |set: GlobSetBuilder| set.build().map_err(|_| unusable("the list"));
-        Ok(Self { texts, set: built(set)?, folded: built(folded)? })
+        let glob = |(at, pattern): (usize, &S)| Glob::new(pattern.as_ref()).ok_or_else(|| unusable(at + 1));
+        let globs = patterns.iter().enumerate().map(glob).collect::<Result<_>>()?;
+        let texts = patterns.iter().map(|pattern| pattern.as_ref().to_owned()).collect();
+        Ok(Self { texts, globs })
     }
 
     /// Whether one of the patterns matches the whole name.
     #[must_use]
     pub fn is_match(&self, table: &str) -> bool {
-        self.set.is_match(table)
+        self.globs.iter().any(|glob| glob.is_match(table))
     }
 
     /// Whether one of the patterns matches the whole name on a server that compares table names without case.
     #[must_use]
     pub fn is_match_folded(&self, table: &str) -> bool {
-        self.folded.is_match(table)
+        self.globs.iter().any(|glob| glob.is_match_folded(table))
     }
 
     /// The patterns as written.
@@ -59,8 +49,8 @@ impl Patterns {
     }
 }
 
-fn unusable(which: &str) -> Error {
-    Error::config(format!("{which} is not a pattern that can be used"))
+fn unusable(entry: usize) -> Error {
+    Error::config(format!("entry {entry} is not a pattern that can be used"))
         .hint("`*` is any run of characters, `?` is one; brackets and braces have to be closed")
 }
 

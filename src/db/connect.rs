@@ -8,6 +8,7 @@ use super::rows::Rows;
 use super::session::{self, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::{Flavour, Version};
+use crate::sql::KEY_VARIABLE;
 use mysql::consts::CapabilityFlags;
 use mysql::prelude::{FromRow, Queryable};
 use mysql::{Conn, OptsBuilder, SslOpts};
@@ -61,6 +62,8 @@ pub struct Connection {
     version: Version,
     server: String,
     tag: String,
+    /// Whether the session was given the key of masks.
+    has_key: bool,
 }
 
 impl std::fmt::Debug for Connection {
@@ -114,7 +117,8 @@ impl Connection {
         let kind = kind_of(role);
         let (flavour, version) = identify(&mut conn, kind)?;
         let server = server_name(&mut conn, kind)?;
-        let mut connection = Self { conn, role, flavour, version, server, tag: "/* backfill */ ".to_owned() };
+        let mut connection =
+            Self { conn, role, flavour, version, server, tag: "/* backfill */ ".to_owned(), has_key: false };
         connection.apply_settings()?;
         deadline::lift(&connection.conn)?;
         Ok(connection)
@@ -166,13 +170,34 @@ impl Connection {
         self.conn.connection_id()
     }
 
+    /// Runs the statement that gives the session the key of masks: from now on others may name it.
+    ///
+    /// # Errors
+    /// As [`Connection::execute`].
+    pub fn give_key(&mut self, sql: &str) -> Result<()> {
+        self.has_key = true;
+        let given = self.execute(sql);
+        self.has_key = given.is_ok();
+        given.map(|_| ())
+    }
+
+    /// What is sent. A mask that is made without its key would be NULL, and nobody would be told.
+    fn statement(&self, sql: &str) -> Result<String> {
+        if !self.has_key && sql.contains(KEY_VARIABLE) {
+            return Err(Error::internal(
+                "a statement needs the key of masks, and its session was not given it",
+            ));
+        }
+        Ok(format!("{}{sql}", self.tag))
+    }
+
     /// Runs exactly one statement without a result set.
     ///
     /// # Errors
     /// The server's, stripped of values; connection failures.
     pub fn execute(&mut self, sql: &str) -> Result<Done> {
         let kind = kind_of(self.role);
-        let statement = format!("{}{sql}", self.tag);
+        let statement = self.statement(sql)?;
         self.conn.query_drop(statement).map_err(|error| from_mysql(error, kind))?;
         Ok(Done { affected: self.conn.affected_rows(), warnings: self.conn.warnings() })
     }
@@ -193,7 +218,7 @@ impl Connection {
     /// The server's, stripped of values; `Internal` when a row has another shape than `T`.
     pub fn query<T: FromRow>(&mut self, sql: &str) -> Result<Vec<T>> {
         let kind = kind_of(self.role);
-        let statement = format!("{}{sql}", self.tag);
+        let statement = self.statement(sql)?;
         let mut result = self.conn.query_iter(statement).map_err(|error| from_mysql(error, kind))?;
         let mut rows = Vec::new();
         for row in result.by_ref() {
@@ -227,7 +252,7 @@ impl Connection {
     /// As [`Connection::execute`].
     pub fn stream(&mut self, sql: &str) -> Result<Rows<'_>> {
         let kind = kind_of(self.role);
-        let statement = format!("{}{sql}", self.tag);
+        let statement = self.statement(sql)?;
         let result = self.conn.query_iter(statement).map_err(|error| from_mysql(error, kind))?;
         Ok(Rows::new(result, kind))
     }

@@ -48,7 +48,7 @@ const COMMON: &[Setting] = &[
     // Connections wait while the other end works, and what a server closes by its own default is missed then.
     best_effort("SET SESSION net_write_timeout = 3600"),
     best_effort("SET SESSION net_read_timeout = 3600"),
-    // A snapshot may wait for a slow client between two reads.
+    // A connection may wait between two statements; those of snapshots say that they are there, and wait for less.
     best_effort("SET SESSION wait_timeout = 28800"),
     best_effort("SET SESSION group_concat_max_len = 1048576"),
 ];

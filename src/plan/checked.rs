@@ -1,11 +1,13 @@
 //! Which references a run checks at its end, and what it has to remember of each row for that.
 //!
 //! Tables are read at moments of their own, so a row may arrive whose parent came or went in between. A reference is
-//! checked if both its ends are sent, as they are stored: what is masked points nowhere by intention, and what is not
-//! sent cannot dangle on the target.
+//! checked if both its ends are sent, and either as they are stored or both by masks that are functions of the value:
+//! then masks are equal where values are. Other masks point nowhere by intention, and what is not sent cannot dangle on
+//! the target.
 
 use super::reference::Reference;
 use super::run::TablePlan;
+use super::sanitize::Mask;
 use crate::schema::{Column, IndexKind, Table};
 use crate::sql::digest::Canon;
 use std::collections::BTreeSet;
@@ -57,6 +59,10 @@ pub struct Checked {
     pub identity: Vec<usize>,
     /// The index to look the identity up by; none leaves the choice to the server.
     pub index: Option<String>,
+    /// Whether a referencing column holds masks: the source has no index by what is compared.
+    pub masked: bool,
+    /// Whether a column of the identity does: the source has no index by what names a row.
+    pub named_by_masks: bool,
 }
 
 /// Columns of a table that references lead to.
@@ -104,15 +110,20 @@ impl Checks {
         let (child, parent) = (position(&reference.table)?, position(&reference.references)?);
         let (plan, parent_plan) = (&tables[child], &tables[parent]);
         let when: Vec<&String> = reference.when.iter().map(|(name, _)| name).collect();
-        let cells = as_stored(plan, reference.columns.iter())?;
-        let when = as_stored(plan, when.into_iter())?;
-        let key_cells = as_stored(parent_plan, reference.referenced_columns.iter())?;
+        let cells = sent(plan, reference.columns.iter())?;
+        let when = sent(plan, when.into_iter())?;
+        if when.iter().any(|at| is_masked(plan, *at)) {
+            return Err(Some(A_RULE_CHANGES));
+        }
+        let key_cells = sent(parent_plan, reference.referenced_columns.iter())?;
         let canons = comparable(plan, &cells, parent_plan, &key_cells)?;
+        let masked = cells.iter().any(|at| is_masked(plan, *at));
         if !is_led_by_index(&parent_plan.table, &reference.referenced_columns) {
             return Err(Some("no index of the parent begins with the referenced columns"));
         }
         let (identity, index) = match row_key(plan) {
             Some((identity, index)) => (identity, Some(index)),
+            None if masked => return Err(Some("without a key of the table no mask leads back to its row")),
             None if is_led_by_index(&plan.table, &reference.columns) => {
                 (cells.iter().chain(&when).copied().collect(), None)
             }
@@ -127,7 +138,10 @@ impl Checks {
             has_earlier: parent_plan.since.is_some(),
         };
         let key = position_or_push(&mut self.keys, key);
-        self.references.push(Checked { reference, child, cells, compared, key, identity, index });
+        let named_by_masks = identity.iter().any(|at| is_masked(plan, *at));
+        let checked =
+            Checked { reference, child, cells, compared, key, identity, index, masked, named_by_masks };
+        self.references.push(checked);
         Ok(())
     }
 
@@ -193,26 +207,34 @@ pub fn pads(collation: &str) -> bool {
     !(collation.contains("nopad") || collation.contains("0900") || collation == "binary")
 }
 
-/// Positions of columns that are sent and not masked.
-fn as_stored<'a>(
+const A_RULE_CHANGES: &str = "a rule changes one of its columns";
+
+/// Positions of columns that are sent.
+fn sent<'a>(
     plan: &TablePlan,
     names: impl Iterator<Item = &'a String>,
 ) -> Result<Vec<usize>, Option<&'static str>> {
-    let mut cells = Vec::new();
-    for name in names {
-        cells.push(plan.columns.iter().position(|(sent, _)| sent == name).ok_or(None)?);
-        if plan.masks.as_ref().is_some_and(|masks| masks.column(name).is_some()) {
-            return Err(Some("a rule changes one of its columns"));
-        }
-    }
-    Ok(cells)
+    let position = |name: &String| plan.columns.iter().position(|(sent, _)| sent == name).ok_or(None);
+    names.map(position).collect()
 }
 
-/// The key that the rows are walked by, if it is sent as it is.
+fn is_masked(plan: &TablePlan, at: usize) -> bool {
+    plan.masks.as_ref().is_some_and(|masks| masks.column(&plan.columns[at].0).is_some())
+}
+
+/// Whether what is sent of the column is a function of what is stored. The zeros of ZEROFILL are in a copy of the masks,
+/// and not in the masks themselves.
+fn follows_value(plan: &TablePlan, at: usize) -> bool {
+    let name = &plan.columns[at].0;
+    let has_zeros = plan.table.column(name).is_some_and(|column| column.column_type.contains("zerofill"));
+    !is_masked(plan, at) || (!has_zeros && plan.masks.as_ref().is_some_and(|masks| masks.is_stable(name)))
+}
+
+/// The key that the rows are walked by, if it is sent and what is sent leads back to it.
 fn row_key(plan: &TablePlan) -> Option<(Vec<usize>, String)> {
     let walk = plan.walk.as_ref()?;
-    let cells = as_stored(plan, walk.columns.iter()).ok()?;
-    Some((cells, walk.index.clone()))
+    let cells = sent(plan, walk.columns.iter()).ok()?;
+    cells.iter().all(|at| follows_value(plan, *at)).then(|| (cells, walk.index.clone()))
 }
 
 /// The form that each pair of columns is compared in, none for text. The server must be able to look one side's values
@@ -224,8 +246,24 @@ fn comparable(
     key: &[usize],
 ) -> Result<Vec<Option<Canon>>, Option<&'static str>> {
     let column = |plan: &TablePlan, at: usize| plan.table.column(&plan.columns[at].0).cloned().ok_or(None);
-    let pairs = cells.iter().zip(key);
-    pairs.map(|(cell, key)| form_of(&column(child, *cell)?, &column(parent, *key)?).map_err(Some)).collect()
+    let form = |(cell, of): (&usize, &usize)| {
+        let form = form_of(&column(child, *cell)?, &column(parent, *of)?).map_err(Some)?;
+        match (mask(child, *cell), mask(parent, *of)) {
+            (None, None) => Ok(form),
+            (Some(own), Some(other))
+                if own == other && follows_value(child, *cell) && follows_value(parent, *of) =>
+            {
+                // Masks are equal byte by byte or not at all.
+                Ok(Some(form.unwrap_or(Canon::Bytes)))
+            }
+            _ => Err(Some(A_RULE_CHANGES)),
+        }
+    };
+    cells.iter().zip(key).map(form).collect()
+}
+
+fn mask(plan: &TablePlan, at: usize) -> Option<&Mask> {
+    Some(&plan.masks.as_ref()?.column(&plan.columns[at].0)?.mask)
 }
 
 fn form_of(a: &Column, b: &Column) -> Result<Option<Canon>, &'static str> {
@@ -270,109 +308,4 @@ fn has_unique(table: &Table, columns: &[String]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::reference::references;
-    use crate::plan::run::{MaskAt, Strategy};
-    use crate::plan::sanitize::fixture::foreign_key;
-    use crate::schema::{Generated, Index, IndexPart};
-    use std::collections::BTreeMap;
-
-    fn index(unique: bool, columns: &[&str]) -> Index {
-        let part = |name: &&str| IndexPart {
-            column: Some((*name).into()),
-            expression: None,
-            prefix: None,
-            descending: false,
-        };
-        Index { name: "i".into(), unique, kind: IndexKind::Btree, parts: columns.iter().map(part).collect() }
-    }
-
-    fn text(name: &str, collation: &str) -> Column {
-        Column {
-            charset: Some("utf8mb4".into()),
-            collation: Some(collation.into()),
-            max_length: Some(30),
-            ..Column::new(name, "varchar(30)")
-        }
-    }
-
-    /// `parents (id, code)` and `children (id, parent_id, code)`.
-    fn tables() -> [Table; 2] {
-        let (ci, nopad) = ("utf8mb4_unicode_ci", "utf8mb4_0900_ai_ci");
-        let parents = Table {
-            primary_key: vec!["id".into()],
-            indexes: vec![index(false, &["code", "id"])],
-            ..Table::new("parents", vec![Column::new("id", "int"), text("code", ci), text("other", nopad)])
-        };
-        let children = Table {
-            primary_key: vec!["id".into()],
-            indexes: vec![index(false, &["parent_id"])],
-            ..Table::new(
-                "children",
-                vec![Column::new("id", "int"), Column::new("parent_id", "bigint"), text("code", ci)],
-            )
-        };
-        [parents, children]
-    }
-
-    fn checks(tables: &[Table; 2], columns: Option<&[&str]>, key: (&str, &str)) -> (Checks, Vec<String>) {
-        let served: BTreeMap<_, _> = tables.iter().map(|t| (t.name.clone(), t.clone())).collect();
-        let keys = [foreign_key(("children", key.0), ("parents", key.1))];
-        let columns: Option<Vec<String>> = columns.map(|c| c.iter().map(ToString::to_string).collect());
-        let plan = |table: &Table, columns: Option<&[String]>| {
-            TablePlan::new(table, columns, None, false, Strategy::Copies(MaskAt::Update), Vec::new()).unwrap()
-        };
-        let plans = [plan(&tables[0], None), plan(&tables[1], columns.as_deref())];
-        Checks::new(&plans, references(&served, &keys, &[]))
-    }
-
-    #[test]
-    fn numbers_are_compared_as_numbers_and_text_as_the_server_does() {
-        let (numbers, unchecked) = checks(&tables(), None, ("parent_id", "id"));
-        assert_eq!(unchecked, [""; 0]);
-        let checked = &numbers.references[0];
-        assert_eq!((checked.child, &checked.cells, &checked.identity), (1, &vec![1], &vec![0]));
-        assert_eq!(checked.compared, [Compared::Cell(1, Canon::Number)]);
-        assert_eq!((checked.index.as_deref(), numbers.keys[0].unique), (Some("PRIMARY"), true));
-        assert_eq!((numbers.columns(0), numbers.columns(1)), (vec![0], vec![0, 1]));
-        assert!(numbers.has_child(1) && !numbers.has_child(0));
-
-        let (texts, _) = checks(&tables(), None, ("code", "code"));
-        let key = |table, column| SortKey { table, column, pads: true };
-        assert_eq!(texts.sort_keys, [key(1, 2), key(0, 1)]);
-        assert_eq!(texts.references[0].compared, [Compared::SortKey(0)]);
-        assert_eq!((&texts.keys[0].compared, texts.keys[0].unique), (&vec![Compared::SortKey(1)], false));
-        assert_eq!(texts.sort_keys_of(0).collect::<Vec<_>>(), [(1, key(0, 1))]);
-        assert_eq!(key(0, 1).expression("`c`"), "WEIGHT_STRING(RTRIM(`c`))");
-        assert!(!pads("utf8mb4_0900_ai_ci") && !pads("utf8mb4_uca1400_nopad_ai_ci") && pads("latin1_bin"));
-    }
-
-    #[test]
-    fn what_could_not_be_looked_up_is_named() {
-        let why = |tables: &[Table; 2], key| checks(tables, None, key).1.join("; ");
-        assert!(why(&tables(), ("code", "id")).ends_with("`children`: the columns' types differ"));
-        assert!(why(&tables(), ("code", "other")).ends_with("the columns' types differ"));
-        let mut unindexed = tables();
-        unindexed[0].indexes.clear();
-        assert!(why(&unindexed, ("code", "code")).contains("no index of the parent"));
-        let mut keyless = tables();
-        keyless[1].primary_key.clear();
-        assert!(why(&keyless, ("code", "code")).contains("neither a key nor an index"));
-        let (by_value, unchecked) = checks(&keyless, None, ("parent_id", "id"));
-        assert_eq!(unchecked, [""; 0]);
-        assert_eq!((&by_value.references[0].identity, &by_value.references[0].index), (&vec![1], &None));
-    }
-
-    #[test]
-    fn what_is_not_sent_needs_no_check() {
-        let none = (Checks::default(), Vec::new());
-        assert_eq!(checks(&tables(), Some(&["id", "code"]), ("parent_id", "id")), none);
-        let mut generated = tables();
-        generated[1].columns[1].generated = Generated::Stored;
-        assert_eq!(checks(&generated, None, ("parent_id", "id")), none);
-        // Without its key a row is named by what it references.
-        let (checks, _) = checks(&tables(), Some(&["parent_id"]), ("parent_id", "id"));
-        assert_eq!((&checks.references[0].identity, &checks.references[0].index), (&vec![0], &None));
-    }
-}
+mod tests;

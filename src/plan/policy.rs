@@ -5,8 +5,8 @@
 
 use super::nearest::{did_you_mean, nearest};
 use super::sanitize::{TableMasks, category};
+use crate::glob::{Glob, escape};
 use crate::schema::{Column, Schema, Table};
-use globset::{GlobBuilder, GlobMatcher};
 
 /// What happens to columns without a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,9 +37,8 @@ struct Entry {
 struct Cut {
     table: String,
     column: String,
-    exact: GlobMatcher,
-    folded: GlobMatcher,
-    columns: GlobMatcher,
+    tables: Glob,
+    columns: Glob,
 }
 
 impl Cut {
@@ -47,21 +46,14 @@ impl Cut {
         if table.is_empty() || column.is_empty() {
             return None;
         }
-        let glob = |text: &str, folds: bool| {
-            GlobBuilder::new(text).case_insensitive(folds).build().ok().map(|glob| glob.compile_matcher())
-        };
-        Some(Self {
-            table: table.to_owned(),
-            column: column.to_owned(),
-            exact: glob(table, false)?,
-            folded: glob(table, true)?,
-            // Column names compare without case on every server.
-            columns: glob(column, true)?,
-        })
+        let (tables, columns) = (Glob::new(table)?, Glob::new(column)?);
+        Some(Self { table: table.to_owned(), column: column.to_owned(), tables, columns })
     }
 
-    fn has_table(&self, name: &str, folds: bool) -> bool {
-        if folds { self.folded.is_match(name) } else { self.exact.is_match(name) }
+    fn covers(&self, table: &str, column: &str, folds: bool) -> bool {
+        let has_table = if folds { self.tables.is_match_folded(table) } else { self.tables.is_match(table) };
+        // Column names compare without case on every server.
+        has_table && self.columns.is_match_folded(column)
     }
 }
 
@@ -121,16 +113,22 @@ impl Keep {
     pub fn warnings(&self, schema: &Schema) -> Vec<String> {
         let all = self.entries.iter().filter(|entry| entry.text.chars().all(|c| matches!(c, '*' | '.')));
         let all = all.map(|entry| format!("privacy.keep: \"{}\" declares every column harmless", entry.text));
-        let stale = self.stale(schema).into_iter().map(|(text, meant)| {
-            format!("privacy.keep: no column is called \"{text}\"{}", did_you_mean(meant.as_deref()))
-        });
-        all.chain(stale).collect()
+        all.chain(self.stale_warnings("privacy.keep", schema)).collect()
+    }
+
+    /// The patterns that cover no column, in words: they are those of `setting`.
+    #[must_use]
+    pub fn stale_warnings(&self, setting: &str, schema: &Schema) -> Vec<String> {
+        let told = |(text, meant): (String, Option<String>)| {
+            format!("{setting}: no column is called \"{text}\"{}", did_you_mean(meant.as_deref()))
+        };
+        self.stale(schema).into_iter().map(told).collect()
     }
 }
 
 impl Entry {
     fn covers(&self, table: &str, column: &str, folds: bool) -> bool {
-        self.cuts.iter().any(|cut| cut.columns.is_match(column) && cut.has_table(table, folds))
+        self.cuts.iter().any(|cut| cut.covers(table, column, folds))
     }
 
     /// The nearest existing name, for a part that is no pattern.
@@ -159,9 +157,7 @@ fn is_literal(pattern: &str) -> bool {
 /// The pattern that covers this column and no other.
 #[must_use]
 pub fn pattern_of(table: &str, column: &str) -> String {
-    // Escaping leaves backslashes as they are, which escape what follows.
-    let literal = |name: &str| globset::escape(&name.replace('\\', "\\\\"));
-    format!("{}.{}", literal(table), literal(column))
+    format!("{}.{}", escape(table), escape(column))
 }
 
 /// The columns of a table that are sent and that nobody has decided about.
@@ -225,6 +221,8 @@ mod tests {
             ("a.b.c", "a", "b.c", true),
             ("a.b.c", "a.b", "c", true),
             ("a.b.c", "a.b.c", "d", false),
+            ("r?gion.größe", "région", "GRÖSSE", false),
+            ("r?gion.größe", "région", "GRÖßE", true),
         ] {
             let covers = Keep::new(&[pattern]).is_ok_and(|keep| keep.covers(table, column));
             assert_eq!(covers, covered, "{pattern}: {table}.{column}");

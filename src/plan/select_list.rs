@@ -39,7 +39,11 @@ impl SelectList {
     }
 }
 
-fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<String> {
+/// The item of a column: its mask, if it is ruled.
+///
+/// # Errors
+/// `Internal` for a column that the table lacks.
+pub fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<String> {
     let column =
         plan.table.column(name).ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
     Ok(match &plan.masks {

@@ -333,20 +333,55 @@ mod tests {
                 ("users.email", "\"email\""),
                 ("users.mail", "{ type = \"sql\", expression = \"LEFT(SHA2({id}, 256), 20)\" }"),
                 ("users.correo", "\"null\""),
-                ("users.name", "\"name\""),
-                ("users.phone", "{ type = \"fixed\", value = 0 }"),
-                ("users.handynummer", "\"null\""),
+                ("users.name", "\"full_name\""),
+                ("users.phone", "\"digits\""),
+                ("users.handynummer", "\"digits\""),
                 ("users.tel", "{ type = \"sql\", expression = \"{id}\" }"),
                 ("users.password", "\"hash\""),
                 ("users.senha", "{ type = \"fixed\", value = \"\" }"),
-                ("users.token", "{ type = \"sql\", expression = \"UNHEX(LEFT(SHA2({id}, 256), 32))\" }"),
+                ("users.token", "\"token\""),
                 ("users.api_token", "\"null\""),
                 ("users.birthday", "{ type = \"shift\", days = 180 }"),
                 ("users.iban", "{ type = \"keep\", first = 2 }"),
                 ("users.salary", "{ type = \"noise\", percent = 20 }"),
-                ("users.last_ip", "\"local_ip\""),
+                ("users.last_ip", "\"ip\""),
                 ("users.plz", "{ type = \"truncate\", length = 2 }"),
                 ("users.religion", "\"null\""),
+            ])
+        );
+    }
+
+    #[test]
+    fn names_and_addresses_get_what_looks_like_them_where_rows_need_not_differ() {
+        let columns = vec![
+            column("id", "int"),
+            column("first_name", "varchar(40)"),
+            column("nachname", "varchar(40)"),
+            column("username", "varchar(40)"),
+            column("full_name", "varchar(40)"),
+            column("nickname", "varchar(40)"),
+            column("strasse", "varchar(60)"),
+            column("address", "varchar(60)"),
+            column("birthplace", "varchar(60)"),
+            column("ip", "varbinary(16)"),
+            column("ssn", "bigint"),
+            column("imei", "varchar(40)"),
+        ];
+        let people = table("staff", columns).key(&["id"]).unique(&["full_name"]).done();
+        assert_eq!(
+            find(&schema(vec![people]), &[]),
+            pairs(&[
+                ("staff.first_name", "\"first_name\""),
+                ("staff.nachname", "\"last_name\""),
+                ("staff.username", "\"name\""),
+                ("staff.full_name", "\"name\""),
+                ("staff.nickname", "\"name\""),
+                ("staff.strasse", "\"street\""),
+                ("staff.address", "\"address\""),
+                ("staff.birthplace", "\"city\""),
+                ("staff.ip", "\"ip\""),
+                ("staff.ssn", "\"digits\""),
+                ("staff.imei", "\"token\""),
             ])
         );
     }

@@ -1,7 +1,7 @@
 //! Which masks suit what a column seems to hold, the best one first.
 
 use crate::error::{Error, Result};
-use crate::plan::sanitize::{Category, OptionValue, Rule, parse};
+use crate::plan::sanitize::{Category, OptionValue, Rule, is_called, parse};
 use crate::schema::Column;
 use std::fmt::Write;
 
@@ -75,33 +75,67 @@ impl Proposal {
     }
 }
 
+/// What columns with a part of a name are called, or of an address: as in the list of names that look sensitive.
+const FIRST_NAMES: &[&str] =
+    &["firstname", "givenname", "middlename", "vorname", "prenom", "voornaam", "imie"];
+const LAST_NAMES: &[&str] = &[
+    "lastname",
+    "surname",
+    "familyname",
+    "maidenname",
+    "nachname",
+    "familienname",
+    "geburtsname",
+    "nomdefamille",
+    "apellido",
+    "apellidos",
+    "cognome",
+    "sobrenome",
+    "achternaam",
+    "nazwisko",
+];
+const USER_NAMES: &[&str] = &["username", "nickname"];
+const STREETS: &[&str] =
+    &["street", "streetaddress", "strasse", "calle", "rue", "rua", "straat", "ulica", "indirizzo"];
+const BIRTHPLACES: &[&str] = &["birthplace", "geburtsort"];
+
+/// The type for a column with a person's name.
+fn name_type(column: &str) -> &'static str {
+    let by_name = [(FIRST_NAMES, "first_name"), (LAST_NAMES, "last_name"), (USER_NAMES, "name")];
+    by_name.iter().find(|(names, _)| is_called(column, names)).map_or("full_name", |(_, kind)| *kind)
+}
+
 /// What could be done about such a column, the best first. Not all of it fits every column.
 pub(super) fn proposals(category: Category, column: &Column) -> Vec<Proposal> {
     let plain = Proposal::plain;
     let mut all = match category {
         Category::Email => vec![plain("email"), plain("text")],
         Category::Password => vec![plain("hash")],
-        Category::PersonName => vec![plain("name")],
-        Category::Phone => vec![plain("phone")],
+        // Those of lists are not distinct: in a unique index they are refused.
+        Category::PersonName => vec![plain(name_type(&column.name)), plain("name")],
+        Category::Phone => vec![plain("phone"), plain("digits")],
         Category::BirthDate => vec![Proposal::number("shift", "days", 180)],
+        Category::BankAccount if column.is_integer() => vec![plain("digits")],
         Category::BankAccount => vec![Proposal::number("keep", "first", 2)],
         Category::Income => vec![Proposal::number("noise", "percent", 20)],
         Category::PostalCode => vec![Proposal::number("truncate", "length", 2)],
+        Category::Address if is_called(&column.name, STREETS) => vec![plain("street"), plain("address")],
         Category::Address => vec![plain("address")],
-        // Addresses are kept in bytes in a form of their own, which a text is not.
-        Category::IpAddress if column.is_text() => vec![plain("local_ip")],
-        Category::Secret
-        | Category::IpAddress
-        | Category::Device
-        | Category::NationalId
-        | Category::Intimate
-        | Category::Place => Vec::new(),
+        // In bytes an address has a form of its own, which that of a text is not.
+        Category::IpAddress if column.is_text() => vec![plain("ip"), plain("local_ip")],
+        Category::IpAddress => vec![plain("ip")],
+        Category::NationalId if column.is_integer() => vec![plain("digits")],
+        Category::NationalId | Category::Device => vec![plain("token")],
+        Category::Intimate if is_called(&column.name, BIRTHPLACES) => vec![plain("city")],
+        Category::Secret | Category::Intimate | Category::Place => Vec::new(),
         Category::Content if column.is_text() => vec![plain("text")],
         Category::Content => Vec::new(),
     };
     all.push(plain("null"));
-    if matches!(category, Category::Email | Category::Phone) {
-        all.push(plain("name"));
+    match category {
+        Category::Email | Category::Phone => all.push(plain("name")),
+        Category::Secret => all.push(plain("token")),
+        _ => {}
     }
     all.extend(anything(column));
     all

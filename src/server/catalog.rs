@@ -180,6 +180,10 @@ impl Catalog {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.sanitize.warnings().to_vec();
         warnings.extend(self.undecided.warnings());
+        let excepted = self.leak.iter().map(|leak| &leak.except);
+        warnings.extend(
+            excepted.flat_map(|except| except.stale_warnings("privacy.leak_check_except", &self.schema)),
+        );
         warnings.extend(
             self.selection
                 .left_out

@@ -51,8 +51,8 @@ impl Jobs {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The next job; waits where one may come. None when there are no more, or the run has ended.
-    pub fn next(&self, ended: impl Fn() -> bool) -> Option<Job> {
+    /// The next job; waits where one may come, and asks `ended` meanwhile. None when there are no more, or the run has ended.
+    pub fn next(&self, mut ended: impl FnMut() -> bool) -> Option<Job> {
         let mut state = self.lock();
         loop {
             if ended() {

@@ -91,5 +91,5 @@ fn tell(key: &MaskKey, conn: &mut Connection) -> Result<()> {
     }
     let pad: String = conn.query_one(&MaskKey::read_pad())?;
     let statement = key.tell(&pad).ok_or_else(|| Error::internal("the server made no pad for a key"))?;
-    conn.execute(&statement).map(|_| ())
+    conn.give_key(&statement)
 }

@@ -4,7 +4,7 @@
 use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
-use crate::fault::first_step;
+use crate::fault::{first_step, lost_after};
 use crate::schema::{Flavour, Version};
 use crate::source::clock::Clock;
 use crate::source::masking::Masking;
@@ -20,12 +20,22 @@ use std::time::{Duration, Instant};
 /// How long one read should take: whoever alters the table waits for it, and everybody behind them.
 pub const READ_GOAL: Duration = Duration::from_millis(40);
 
+/// Seconds of silence after which the server ends a connection that has a snapshot open: should this process stand still
+/// or its host vanish, nobody says so, and the snapshot would hold what it holds for hours. The same for a result that is
+/// not taken. A connection that waits for a slow client is not silent, see [`Reader::stay_alive`].
+const LOST_SECONDS: u32 = 60;
+/// How often it is heard from in that time.
+const SIGNS_OF_LIFE: u32 = 6;
+
 /// A connection that can only select.
 #[derive(Debug)]
 pub struct Reader {
     conn: Connection,
     seat: Seat,
     snapshot: Option<Locks>,
+    lost_seconds: u32,
+    /// When the server was told that we are there.
+    alive: Instant,
 }
 
 /// What becomes of metadata locks inside a snapshot.
@@ -47,7 +57,8 @@ impl Reader {
         let mut conn = Connection::open(endpoint, Role::Source)?;
         conn.set_run(run);
         let seat = Seat::new(statements, endpoint, conn.server(), conn.id());
-        Ok(Self { conn, seat, snapshot: None })
+        let lost_seconds = lost_after(LOST_SECONDS);
+        Ok(Self { conn, seat, snapshot: None, lost_seconds, alive: Instant::now() })
     }
 
     /// The server's own name.
@@ -96,6 +107,10 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub fn begin_snapshot(&mut self, locks: Locks) -> Result<()> {
+        let lost = self.lost_seconds;
+        self.conn
+            .execute(&format!("SET SESSION wait_timeout = {lost}, SESSION net_write_timeout = {lost}"))?;
+        self.alive = Instant::now();
         // At READ COMMITTED the clause is ignored, on MariaDB without a warning.
         self.conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
         self.conn.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
@@ -106,6 +121,11 @@ impl Reader {
     /// Tables without a usable key are read whole by one statement: see [`Seat::watch_closely`].
     pub fn watch_closely(&mut self) {
         self.seat.watch_closely();
+    }
+
+    /// Says, also while a read goes on, whether it has to make way: see [`Seat::gives_way`].
+    pub fn gives_way(&self) -> impl Fn() -> bool + use<> {
+        self.seat.gives_way()
     }
 
     /// Whether `ROLLBACK TO SAVEPOINT` gives metadata locks back. MariaDB keeps them in any session that could write
@@ -131,6 +151,21 @@ impl Reader {
         if self.snapshot.take().is_some() {
             self.conn.execute("ROLLBACK")?;
             self.seat.let_go();
+        }
+        Ok(())
+    }
+
+    /// Tells the server that we are there, if it is time to. Whoever waits while a snapshot is open calls it again and
+    /// again.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub fn stay_alive(&mut self) -> Result<()> {
+        if self.in_snapshot()
+            && self.alive.elapsed() * SIGNS_OF_LIFE >= Duration::from_secs(self.lost_seconds.into())
+        {
+            self.conn.ping()?;
+            self.alive = Instant::now();
         }
         Ok(())
     }
@@ -203,7 +238,7 @@ impl Reader {
     /// table's metadata lock is given back right after, the snapshot is kept.
     ///
     /// # Errors
-    /// The server's, and what `consume` says; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`]
+    /// The server's; what `consume` says, and then the statement is ended, however many rows are left; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`]
     /// knows when the read took long and somebody waited for the table. After an error inside a snapshot the snapshot
     /// must be given up.
     pub fn read<T>(
@@ -211,7 +246,8 @@ impl Reader {
         select: &Select,
         consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
-        let Self { conn, seat, snapshot } = self;
+        let Self { conn, seat, snapshot, .. } = self;
+        let consume = |rows: &mut Rows<'_>| consume(rows).inspect_err(|_| seat.abandon());
         if *snapshot == Some(Locks::Kept) {
             select.tables().for_each(|table| seat.hold(table));
         }

@@ -1,9 +1,9 @@
 //! Working rows in ranges: each found by one short read, small enough that nobody waits long for what is done with it.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::plan::run::ROW_NUMBER_COLUMN;
 use crate::schema::Table;
-use crate::source::reader::{Pace, READ_GOAL};
+use crate::source::reader::Pace;
 use crate::sql::literal::Form;
 use crate::sql::select::{Bound, Range, Select, WalkKey};
 use crate::sql::{Ident, TableName};
@@ -21,6 +21,41 @@ const LIST_ROW_BYTES: u64 = 100;
 pub(super) trait Positions {
     /// The key cells of the one row that `select` gives, if there is one.
     fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>>;
+}
+
+/// Who works rows in ranges, over a connection, as long as the work is wanted.
+pub(super) trait Walker {
+    /// What finds the ends of ranges.
+    type Conn: Positions;
+
+    /// How long the work on one range should take.
+    const GOAL: Duration = COPY_GOAL;
+
+    /// The connection.
+    fn conn(&mut self) -> &mut Self::Conn;
+
+    /// Asked before each statement: refuses when the work is not wanted any more.
+    fn check(&mut self) -> Result<()>;
+
+    /// Works `walk` range by range, until `work` says that it is enough.
+    fn walk(&mut self, mut walk: Walk, mut work: impl FnMut(&mut Self, Range) -> Result<bool>) -> Result<()> {
+        walk.pace.aim_at(Self::GOAL);
+        self.check()?;
+        while let Some(range) = walk.next(self.conn())? {
+            let enough = work(self, range)?;
+            walk.worked();
+            if enough {
+                break;
+            }
+            self.check()?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses when `go_on` says no.
+pub(super) fn check(go_on: &mut dyn FnMut() -> bool) -> Result<()> {
+    if go_on() { Ok(()) } else { Err(Error::new(Kind::Busy, "the run has ended")) }
 }
 
 /// Rows that are worked in ranges, and how far they are.
@@ -80,12 +115,6 @@ impl Walk {
     pub fn with_rows_of(self, table: &Table) -> Self {
         let pace = Pace::new(table.row_count, table.bytes, COPY_ROWS_MAX, COPY_GOAL);
         Self { pace, at_once: false, ..self }
-    }
-
-    /// With ranges that are read, not copied: each as quick as other reads.
-    pub fn for_reading(mut self) -> Self {
-        self.pace.aim_at(READ_GOAL);
-        self
     }
 
     /// Makes no range larger than `rows`.

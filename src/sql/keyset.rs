@@ -217,6 +217,12 @@ impl KeyTable {
         self.rows >= KEYS_MAX || self.json.len() >= JSON_BYTES_MAX
     }
 
+    /// Whether a statement gets as many keys again.
+    #[must_use]
+    pub fn is_half_full(&self) -> bool {
+        self.rows >= KEYS_MAX / 2 || self.json.len() >= JSON_BYTES_MAX / 2
+    }
+
     /// The value of the key's column at that position, to compare with columns of other tables.
     #[must_use]
     pub fn value(&self, at: usize) -> String {

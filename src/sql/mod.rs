@@ -14,5 +14,9 @@ pub mod select;
 pub mod since;
 pub mod workspace;
 
+/// The user variable that holds the key of masks. In a session that was not given it, it is NULL, and so would be all
+/// that is made with it.
+pub const KEY_VARIABLE: &str = "@backfill_key";
+
 pub use ident::{Ident, TableName};
 pub use workspace::{WorkspaceName, WorkspaceTable};

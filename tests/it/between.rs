@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The command that carries a statement.
+/// The command that carries a statement, and the one that says nothing.
 const QUERY: u8 = 3;
+const PING: u8 = 14;
 
 /// The proxy.
 pub struct Between {
@@ -23,6 +24,8 @@ struct State {
     refusal: Mutex<Option<Refusal>>,
     meddling: Mutex<Option<(String, Meddling)>>,
     stopped: AtomicBool,
+    pings: AtomicU64,
+    silent: AtomicBool,
 }
 
 type Meddling = Box<dyn FnOnce() + Send>;
@@ -68,6 +71,16 @@ impl Between {
         *self.state.meddling.lock().unwrap() = Some((kind.to_owned(), Box::new(meddling)));
     }
 
+    /// How many pings have passed.
+    pub fn pings(&self) -> u64 {
+        self.state.pings.load(Ordering::Acquire)
+    }
+
+    /// From now on nothing passes, and nobody is told: as if the client's host had vanished.
+    pub fn go_silent(&self) {
+        self.state.silent.store(true, Ordering::Release);
+    }
+
     /// Refuses nothing more; says how many statements were still to be refused.
     pub fn left(&self) -> u32 {
         self.state.refusal.lock().unwrap().take().map_or(0, |refusal| refusal.times)
@@ -90,6 +103,9 @@ impl State {
                 let _ = client.shutdown(Shutdown::Both);
             });
             while let Some(packet) = read_packet(client) {
+                if self.silent.load(Ordering::Acquire) {
+                    continue;
+                }
                 let done = match self.refused(&packet) {
                     // The server is silent: it waits for this very statement.
                     Some(code) => (&*client).write_all(&error_packet(code)),
@@ -99,12 +115,17 @@ impl State {
                     break;
                 }
             }
-            let _ = server.shutdown(Shutdown::Both);
+            if !self.silent.load(Ordering::Acquire) {
+                let _ = server.shutdown(Shutdown::Both);
+            }
         });
     }
 
     /// The error that a packet of the client is answered with; none if it passes.
     fn refused(&self, packet: &[u8]) -> Option<u16> {
+        if packet.get(3..) == Some(&[0, PING]) {
+            self.pings.fetch_add(1, Ordering::AcqRel);
+        }
         // The packets of a login have higher numbers.
         let (&[_, _, _, 0, QUERY], statement) = packet.split_first_chunk::<5>()? else { return None };
         let kind = kind(&String::from_utf8_lossy(statement));

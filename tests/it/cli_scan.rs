@@ -88,13 +88,13 @@ fn the_shop(site: &Site<'_>) {
     let columns = found(&report(&out));
     for expected in [
         ("users.email", "\"email\""),
-        ("users.name", "\"name\""),
+        ("users.name", "\"full_name\""),
         ("users.phone", "\"phone\""),
         ("users.password", "\"hash\""),
         ("users.address", "\"address\""),
         ("users.birthday", "{ type = \"shift\", days = 180 }"),
-        ("users.last_ip", "\"local_ip\""),
-        ("sessions.ip_address", "\"local_ip\""),
+        ("users.last_ip", "\"ip\""),
+        ("sessions.ip_address", "\"ip\""),
     ] {
         assert!(
             columns.iter().any(|(column, rule)| (column.as_str(), rule.as_str()) == expected),

@@ -125,9 +125,12 @@ fn leaves_by_no_other_column(site: &Site<'_>) {
         ],
     );
     drop(checked);
-    let except = format!("{ON}leak_check_except = [\"leak_tick*.AUTHOR\"]\n");
+    let except = format!("{ON}leak_check_except = [\"leak_tick*.AUTHOR\", \"leak_tickets.auhtor\"]\n");
     let checked = Checked::by("select", site, &except);
     checked.passes("a column that was excepted");
+    let told =
+        "leak_check_except: no column is called \"leak_tickets.auhtor\"; did you mean `leak_tickets.author`?";
+    assert!(checked.serve.log().contains(told), "{}", checked.serve.log());
     exec(
         &mut source,
         "UPDATE leak_notes SET extra = '{\"x\": [1, {\"by\": \"CanaryE B\\\\u00e9rg\"}]}' WHERE id = 1",

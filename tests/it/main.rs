@@ -36,6 +36,7 @@ mod faults;
 mod fixture;
 mod harness;
 mod leak_check;
+mod literals;
 mod masks;
 mod masks_keyed;
 mod masks_lists;
@@ -65,6 +66,7 @@ mod srv_kill;
 mod srv_leak;
 mod srv_live;
 mod srv_live_limits;
+mod srv_live_masked;
 mod srv_locks;
 mod srv_memory;
 mod srv_policy;
@@ -75,6 +77,7 @@ mod srv_sanitize;
 mod srv_select;
 mod srv_subset;
 mod srv_tables;
+mod srv_unkeyed;
 mod srv_watch;
 mod subset;
 mod subset_by_hand;
@@ -141,7 +144,7 @@ fn tell_slowest() {
     }
     times.sort();
     println!("the slowest of {} tests:", times.len());
-    times.iter().rev().take(700).for_each(|(time, name)| println!("{:6.1} s  {name}", time.as_secs_f64()));
+    times.iter().rev().take(25).for_each(|(time, name)| println!("{:6.1} s  {name}", time.as_secs_f64()));
 }
 
 /// All tests; without servers only their names are good for anything.
@@ -184,6 +187,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_leak::tests(&mut add);
     srv_live::tests(&mut add);
     srv_live_limits::tests(&mut add);
+    srv_live_masked::tests(&mut add);
     srv_locks::tests(&mut add);
     srv_memory::tests(&mut add);
     srv_replica::tests(&mut add);
@@ -193,6 +197,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_sanitize::tests(&mut add);
     srv_select::tests(&mut add);
     srv_tables::tests(&mut add);
+    srv_unkeyed::tests(&mut add);
     srv_watch::tests(&mut add);
     srv_subset::tests(&mut add);
     cli_bad_input::tests(&mut add);
@@ -205,6 +210,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     cli_install_terminal::tests(&mut add);
     cli_leak::tests(&mut add);
     leak_check::tests(&mut add);
+    literals::tests(&mut add);
     cli_limits::tests(&mut add);
     cli_memory::tests(&mut add);
     cli_plan::tests(&mut add);

@@ -5,6 +5,7 @@ use crate::harness::{Add, FLAVOURS, Serve, Servers, Site, exec, short};
 use crate::oracle;
 use crate::tables::{column, nullable, schema, table};
 use backfill::db::{Connection, Role};
+use backfill::error::Kind;
 use backfill::plan::sanitize::{Facts, Mask, MaskKey, Refs, Rule, Token, plan};
 use backfill::sandbox::{Options, Server};
 use backfill::schema::{Column, Flavour};
@@ -86,6 +87,9 @@ fn masks_of(server: &Server, database: &str, mask: &Mask) -> Vec<Vec<Option<Stri
     let plan = plan(&rules, &schema(vec![table("v", all).key(&["n"]).done()]), &facts).unwrap();
     let masks = plan.for_table("v").unwrap();
     let mut conn = Connection::open(&server.endpoint(database), Role::Workspace).unwrap();
+    // NULL would be the mask of everything.
+    let without = conn.query::<Row>(&format!("SELECT {} FROM v", masks.select_expression("ci", Refs::Bare)));
+    assert_eq!(without.unwrap_err().kind(), Kind::Internal);
     Masking::of(masks).prepare(&mut conn).unwrap();
     let hex = |(name, ..): &(&str, &str, &str, &str)| {
         // Bytes of each set's own encoding are compared as texts.

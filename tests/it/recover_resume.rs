@@ -115,7 +115,7 @@ fn network_gone_for_good(site: &Site<'_>) {
     link.go_away(FOR_GOOD);
     gate.open();
     let out = end(child).refused("gone", 9, &["hint:", "what was loaded is kept", "idle_timeout"]);
-    assert_eq!(out.stderr.matches("connection lost").count(), 1, "{}", out.stderr);
+    assert!(out.stderr.contains("connection lost"), "{}", out.stderr);
     assert_eq!(leftovers(site).len(), 1);
     link.come_back();
     expect_goes_on(site, &link, "gone");

@@ -96,7 +96,8 @@ fn unseen_children(site: &Site<'_>) {
     exec(&mut target, &format!("DROP DATABASE {other}"));
 }
 
-/// MySQL lists what sessions run in a character set that not all of it has: the list cannot be read then (3854).
+/// MySQL lists what sessions and transactions run in a character set that not all of it has: the lists cannot be read then
+/// (3854).
 fn what_others_run(servers: &Servers, flavour: Flavour) {
     // Only a server with a binlog is asked for its replicas; the sources have one.
     let other = if flavour == Flavour::Mysql { Flavour::Mariadb } else { Flavour::Mysql };
@@ -106,9 +107,12 @@ fn what_others_run(servers: &Servers, flavour: Flavour) {
     let serve = site.serve();
     let mut other = site.target_conn();
     exec(&mut other, "SET NAMES utf8mb4");
+    exec(&mut other, "CREATE TABLE of_my_own (id INT PRIMARY KEY)");
+    exec(&mut other, "BEGIN");
+    exec(&mut other, "INSERT INTO of_my_own VALUES (1)");
     let id = other.connection_id();
     std::thread::scope(|scope| {
-        scope.spawn(move || other.query_drop("SELECT SLEEP(600) /* \u{1f600} */"));
+        scope.spawn(move || other.query_drop("SELECT SLEEP(60) /* \u{1f600} */"));
         let mut conn = site.target_conn();
         let listed =
             format!("SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = {id} AND COMMAND = 'Query'");

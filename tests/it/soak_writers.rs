@@ -174,8 +174,8 @@ impl Writer {
         let done = self.transaction(&statements, stays_open);
         match done {
             Ok(()) => true,
-            // A deadlock, or a lock that took too long.
-            Err(mysql::Error::MySqlError(error)) if [1205, 1213].contains(&error.code) => {
+            // A deadlock, a lock that took too long, or a parent that another writer has just removed.
+            Err(mysql::Error::MySqlError(error)) if [1205, 1213, 1452].contains(&error.code) => {
                 exec(&mut self.conn, "ROLLBACK");
                 false
             }

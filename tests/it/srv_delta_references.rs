@@ -40,6 +40,10 @@ pub fn tests(add: &mut Add<'_>) {
                 Box::new(move |servers| old_and_new_parents(&Site::new(servers, flavour, flavour), rules)),
             );
         }
+        add(
+            format!("srv_delta_references::masked_keys_of_parents::{}", short(flavour)),
+            Box::new(move |servers| masked_keys_of_parents(&Site::new(servers, flavour, flavour))),
+        );
     }
 }
 
@@ -126,6 +130,33 @@ fn old_and_new_parents(site: &Site<'_>, rules: &str) {
     assert!(second.iter().all(|status| status.removed == 0), "{second:?}");
     let except: &[&str] = if rules.is_empty() { &[] } else { &["g_parents.name"] };
     assert_eq!(oracle::contents(&mut target, except), oracle::contents(&mut source, except));
+}
+
+/// The key is masked together with what references it: the same, although no index leads from a mask to a parent.
+fn masked_keys_of_parents(site: &Site<'_>) {
+    let mut source = site.source_conn();
+    prepare(&mut source);
+    site.structure_to_target();
+    let rules = "key = \"key-of-the-tests-0123456789-abcdef\"\n[sanitize.g_parents]\nid = \"token\"\n\
+        [sanitize.a_labels]\nparent_id = \"token\"\n[sanitize.b_children]\nparent_id = \"token\"\n";
+    site.configure_server("", &format!("[privacy]\npolicy = \"open\"\n{rules}"));
+    let mut target = site.target_conn();
+    exec(&mut target, "SET FOREIGN_KEY_CHECKS = 0");
+    let mut command = site.command("server");
+    let serve = Serve::start(command.env(HOLD_AT, "table.read").args(["-v", "serve", "--threads", "1"]));
+    let first = pull(&serve, &mut target, &[Some(AFTER); 4], TABLES.len(), |read| {
+        // Masked parents are read first.
+        if read == 1 {
+            MEANWHILE.iter().for_each(|statement| exec(&mut source, statement));
+        }
+    });
+    let removed: Vec<u64> = first.iter().map(|status| status.removed).collect();
+    assert_eq!(removed, [1, 2, 0, 0, 0], "label 10; children 4 and 10\n{}", serve.log());
+    // Of its parents only those of the delta are here; the others an earlier pull would have brought.
+    assert_eq!(ids(&mut target, "a_labels"), ["1", "2", "3"]);
+    assert_eq!(ids(&mut target, "b_children"), ["2", "3", "5", "6"]);
+    let checkpoint = first[1].checkpoint.map(|moment| moment.to_string());
+    assert_eq!(checkpoint.as_deref(), Some("2026-03-10 11:59:59.999999"), "before child 4, not at it");
 }
 
 fn ids(conn: &mut Conn, table: &str) -> Vec<String> {

@@ -1,12 +1,14 @@
 //! Strategy `select`: nothing is written on the source, all tables are of one moment, and no rule is missed.
 
+use crate::between::Between;
 use crate::cli_common::{Out, run};
 use crate::harness::{
     Account, Add, FLAVOURS, Serve, Servers, Site, exec, is_held, large_table, let_go, short, wait_for,
+    wide_table,
 };
 use crate::oracle;
 use crate::srv_http::Http;
-use backfill::fault::HOLD_AT;
+use backfill::fault::{HOLD_AT, LOST_AFTER};
 use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
 use backfill::wire::api::{Code, RunPhase};
@@ -36,10 +38,20 @@ pub fn tests(add: &mut Add<'_>) {
             Box::new(move |servers| definitions_change_meanwhile(&Site::new(servers, flavour, flavour))),
         );
         add(
+            format!("srv_select::a_full_spool_keeps_no_snapshot_open::{}", short(flavour)),
+            Box::new(move |servers| {
+                a_full_spool_keeps_no_snapshot_open(&Site::new(servers, flavour, flavour));
+            }),
+        );
+        add(
             format!("srv_select::nobody_waits_for_a_client_that_stalls::{}", short(flavour)),
             Box::new(move |servers| {
                 nobody_waits_for_a_client_that_stalls(&Site::new(servers, flavour, flavour));
             }),
+        );
+        add(
+            format!("srv_select::a_host_that_vanishes_is_given_up::{}", short(flavour)),
+            Box::new(move |servers| a_host_that_vanishes_is_given_up(&Site::new(servers, flavour, flavour))),
         );
     }
 }
@@ -304,4 +316,58 @@ fn nobody_waits_for_a_client_that_stalls(site: &Site<'_>) {
     if expected == Code::SourceUnavailable {
         assert!(error.error.contains("GRANT BINLOG ADMIN"), "{}", error.error);
     }
+}
+
+/// What is read to its end waits for nobody: neither behind the last row of a table, nor for a table without rows, nor
+/// with the last rows of the run.
+fn a_full_spool_keeps_no_snapshot_open(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    wide_table(&mut conn, "wide", 10);
+    exec(&mut conn, "CREATE TABLE hollow (id INT NOT NULL PRIMARY KEY, note VARCHAR(9)) ENGINE=InnoDB");
+    exec(&mut conn, "CREATE TABLE few (id INT NOT NULL PRIMARY KEY) ENGINE=InnoDB");
+    exec(&mut conn, "INSERT INTO few VALUES (1), (2)");
+    let one_by_one = "spool_max = \"1MiB\"\nthreads = 1\nmax_runs = 1\n";
+    let (_account, serve) = serve(site, &[], one_by_one, "[privacy]\npolicy = \"open\"\n");
+    let http = Http::new(&serve);
+    for tables in [["wide", "hollow"], ["wide", "few"]] {
+        let run = http.begin(&tables);
+        let status = http.complete(&run);
+        assert!(status.tables.iter().all(|table| table.chunks == 1), "{:?}", status.tables);
+        let rows = http.table(&run, tables[1]).rows;
+        assert_eq!(rows, if tables[1] == "few" { 2 } else { 0 });
+        assert_eq!(http.delete(&format!("runs/{run}")).status, 204);
+    }
+}
+
+/// While a client stalls the source hears from us, for longer than it waits for a silent one. When nothing is heard any
+/// more, what the snapshot holds is free again: nobody on the source's side has to end a connection.
+fn a_host_that_vanishes_is_given_up(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    large_table(&mut conn, "halved");
+    let account = site.account(&[SELECT]);
+    let port = site.source.endpoint(&site.source_db).port;
+    let between = Between::before(port);
+    let url = account.url(&site.source_db).replace(&format!(":{port}/"), &format!(":{}/", between.port));
+    let server = "temp_strategy = \"select\"\nspool_max = \"2MiB\"\n";
+    site.configure_server_as(&url, server, "[sanitize.halved]\nmail = \"email\"\n");
+    let mut serve = Serve::start(site.command("server").env(LOST_AFTER, "3").args(["serve"]));
+    let http = Http::new(&serve);
+    let run = http.begin(&["halved"]);
+    wait_for("a full spool", || http.status(&run).tables[0].chunks == 1);
+    let mut snapshots = || -> u32 {
+        let of_account = format!(
+            "SELECT COUNT(*) FROM information_schema.INNODB_TRX AS t JOIN information_schema.PROCESSLIST AS p \
+             ON p.ID = t.trx_mysql_thread_id WHERE p.USER = '{}'",
+            account.user
+        );
+        conn.query_first(of_account).unwrap().unwrap()
+    };
+    // Six signs of life in the time of silence after which a connection is ended.
+    wait_for("signs of life", || between.pings() >= 9);
+    assert_eq!((snapshots(), http.status(&run).phase), (1, RunPhase::Running), "{}", serve.log());
+    between.go_silent();
+    wait_for("the source to give the snapshot up", || snapshots() == 0);
+    exec(&mut conn, "SET SESSION lock_wait_timeout = 5");
+    exec(&mut conn, "ALTER TABLE halved ADD COLUMN more INT NULL");
+    serve.kill9();
 }

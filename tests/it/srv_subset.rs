@@ -198,19 +198,30 @@ fn a_limit_costs_what_is_kept(site: &Site<'_>, flavour: Flavour) {
         );
         let serve = site.serve();
         let http = Http::new(&serve);
-        let before = handled(&mut conn);
-        let run = http.begin(&["log", "details"]);
-        let done = http.complete(&run);
-        let after = handled(&mut conn);
-        let (written, read) = (after.0 - before.0, after.1 - before.1);
         let kept: Option<u64> = conn
             .query_first(format!(
                 "SELECT COUNT(*) FROM details LEFT JOIN (SELECT id FROM log ORDER BY {order_by} DESC, id DESC LIMIT 1000) l \
                  ON l.id = details.log_id WHERE l.id IS NOT NULL OR details.log_id IS NULL"
             ))
             .unwrap();
-        let told: Vec<u64> = done.tables.iter().map(|table| table.rows).collect();
-        assert_eq!(told, [1000, kept.unwrap()], "{strategy}, {order_by}");
+        let mut cost = || {
+            let before = handled(&mut conn);
+            let run = http.begin(&["log", "details"]);
+            let told: Vec<u64> = http.complete(&run).tables.iter().map(|table| table.rows).collect();
+            let after = handled(&mut conn);
+            http.delete(&format!("runs/{run}"));
+            assert_eq!(told, [1000, kept.unwrap()], "{strategy}, {order_by}");
+            (after.0 - before.0, after.1 - before.1)
+        };
+        // What other tests do on the server counts as well: the least of some runs is nearest to the truth.
+        let mut least = cost();
+        for _ in 0..3 {
+            if least.0 >= 20_000 || least.1 >= read_max {
+                let (written, read) = cost();
+                least = (least.0.min(written), least.1.min(read));
+            }
+        }
+        let (written, read) = least;
         assert!(written < 20_000, "{strategy}: {written} rows were written, by {order_by} on {flavour}");
         assert!(read < read_max, "{strategy}: {read} rows were read, by {order_by} on {flavour}");
     }

@@ -73,11 +73,28 @@ pub const CASES: &[Case] = &[
             "INSERT INTO owners VALUES (1), (2), (3)",
             "INSERT INTO nodes VALUES (1, 'x', NULL, 1), (2, 'x', NULL, 2), (3, 'y', 'x', 3), (4, 'z', 'y', 3)",
             "INSERT INTO nodes VALUES (5, 'u', NULL, 3), (6, 'u', NULL, 1), (7, 'v', 'u', 3), (8, 'w', 'w', 3)",
+            // Those lose a parent only when another row is gone.
+            "INSERT INTO nodes VALUES (9, 't', NULL, 3), (10, 't', 'z', 3), (11, 's', 't', 3), (12, 'r', 'z', 3), (13, 'r', 'y', 3), \
+             (14, 'q', 'r', 3)",
         ],
         limits: || vec![limit("owners", 1)],
         relations: no_relations,
-        // Both rows that node 3 may mean are gone; one of those that node 7 may mean is left.
-        kept: &[("owners", &[3]), ("nodes", &[5, 7, 8])],
+        // Both rows that node 3 may mean are gone, and with it both that node 14 may mean; one of those that nodes 7 and
+        // 11 may mean is left.
+        kept: &[("owners", &[3]), ("nodes", &[5, 7, 8, 9, 11])],
+    },
+    Case {
+        name: "rows_without_a_key_are_pulled_in_by_a_repeated_value",
+        make: &[
+            "SET SESSION sql_safe_updates = 0 /*!80400 , SESSION restrict_fk_on_non_standard_key = 0 */",
+            "CREATE TABLE tags (id INT NOT NULL, code VARCHAR(9), KEY (code))",
+            "CREATE TABLE notes (id INT PRIMARY KEY, code VARCHAR(9), FOREIGN KEY (code) REFERENCES tags (code))",
+            "INSERT INTO tags VALUES (1, 'x'), (2, 'y'), (3, 'x'), (4, 'x'), (5, 'z')",
+            "INSERT INTO notes VALUES (1, 'y'), (2, 'x')",
+        ],
+        limits: || vec![by("tags", 1, "id", Direction::Desc), limit("notes", 1)],
+        relations: no_relations,
+        kept: &[("tags", &[1, 3, 4, 5]), ("notes", &[2])],
     },
     Case {
         name: "drivers_at_both_ends",
@@ -160,10 +177,10 @@ pub const CASES: &[Case] = &[
             "CREATE TABLE likes (id INT PRIMARY KEY, comment INT NOT NULL, FOREIGN KEY (comment) REFERENCES comments (id))",
             "INSERT INTO posts VALUES (1), (2)",
             "SET FOREIGN_KEY_CHECKS = 0",
-            "INSERT INTO comments VALUES (1, 2, NULL), (2, 1, NULL), (3, 1, 2), (4, 2, 3), (5, 1, 2), (6, 99, NULL), (7, NULL, 6)",
+            "INSERT INTO comments VALUES (1, 2, NULL), (2, 1, NULL), (3, 1, 2), (4, 2, 3), (5, 1, 2), (6, 99, 98), (7, NULL, 6), (8, 1, 98)",
             "INSERT INTO likes VALUES (1, 1), (2, 7), (3, 3)",
         ],
-        // Likes 2 and 3 pull in comments 7, 6, 3 and 2, and posts 1; 99 is not there to be pulled in.
+        // Likes 2 and 3 pull in comments 7, 6, 3 and 2, and posts 1; 99 and 98 are not there to be pulled in.
         limits: || vec![limit("posts", 1), limit("likes", 2)],
         relations: no_relations,
         kept: &[("posts", &[1, 2]), ("comments", &[1, 2, 3, 4, 5, 6, 7]), ("likes", &[2, 3])],
@@ -256,6 +273,10 @@ pub const CASES: &[Case] = &[
             "INSERT INTO m VALUES (1, 10, 1), (2, 20, 3), (3, NULL, 3), (4, 40, NULL)",
             "INSERT INTO c VALUES (1, 3, 10), (2, 3, 20), (3, 2, 40), (4, NULL, NULL), (4, NULL, NULL), (5, 1, 40)",
             "INSERT INTO d VALUES (1, 1), (2, 2), (3, NULL)",
+            // There is no such parent.
+            "SET FOREIGN_KEY_CHECKS = 0",
+            "INSERT INTO m VALUES (5, 50, 9)",
+            "INSERT INTO c VALUES (6, 9, NULL), (7, NULL, 90)",
         ],
         limits: || vec![limit("p", 1), by("d", 2, "id", Direction::Desc)],
         relations: no_relations,

@@ -5,7 +5,8 @@ use crate::subset_by_hand::limit;
 use backfill::db::{Endpoint, RowCells};
 use backfill::error::{Error, Kind, Result};
 use backfill::plan::reference::references;
-use backfill::plan::subset::{Limit, SubsetInputs, SubsetPlan, row_alias};
+use backfill::plan::subset::{Direction, Limit, SubsetInputs, SubsetPlan, row_alias};
+use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
 use backfill::source::reader::Reader;
 use backfill::source::select::subset::{self, Kept};
@@ -24,6 +25,18 @@ pub fn tests(add: &mut Add<'_>) {
         add(
             format!("subset_select::rows_that_nothing_tells_apart_are_refused::{}", short(flavour)),
             Box::new(move |servers| rows_without_places(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("subset_select::the_best_rows_are_found_without_an_index::{}", short(flavour)),
+            Box::new(move |servers| best_rows(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("subset_select::long_keys_fit_into_small_packets::{}", short(flavour)),
+            Box::new(move |servers| {
+                let arguments = vec!["--max-allowed-packet=1M".to_owned()];
+                let source = Server::start(flavour, &Options { arguments, ..Options::default() }).unwrap();
+                long_keys(&Site::between(&source, servers.target(flavour)));
+            }),
         );
     }
 }
@@ -130,6 +143,10 @@ pub fn assert_refusal(error: &Error) {
 
 /// Finds the kept rows of the site's source.
 fn find(site: &Site<'_>, limits: &[Limit]) -> Result<Selected> {
+    Selected::find(&site.source.endpoint(&site.source_db), &plan(site, limits)?)
+}
+
+fn plan(site: &Site<'_>, limits: &[Limit]) -> Result<SubsetPlan> {
     let endpoint = site.source.endpoint(&site.source_db);
     let schema = Survey::take(&endpoint).unwrap().schema;
     let references = references(&schema.tables, &schema.foreign_keys, &[]);
@@ -140,7 +157,7 @@ fn find(site: &Site<'_>, limits: &[Limit]) -> Result<Selected> {
         moment: "2024-03-15 12:00:00",
         datetime_timezone: "+00:00",
     };
-    Selected::find(&endpoint, &SubsetPlan::new(&inputs, None)?)
+    SubsetPlan::new(&inputs, None)
 }
 
 /// Rows that are told apart by their position, and rows that are found by their keys, while others write.
@@ -202,4 +219,92 @@ fn rows_without_places(site: &Site<'_>) {
     assert!(error.to_string().contains("table `visits`") && error.to_string().contains("MyISAM"), "{error}");
     assert!(error.hint_text().unwrap().contains("strategy `database`"), "{error}");
     assert!(find(site, &[limit("users", 1)]).is_ok());
+}
+
+/// Rows of `pages`, in the order of their keys, which are almost as long as a key can be.
+const PAGES: i64 = 2048;
+
+/// Pages with values to order by that repeat, or are not there, and no index on any.
+fn make_pages(conn: &mut Conn) {
+    exec(
+        conn,
+        "CREATE TABLE pages (rid INT NOT NULL, url VARCHAR(750) CHARACTER SET latin1 NOT NULL PRIMARY KEY, \
+         title VARCHAR(20) NOT NULL, score INT NULL, price DECIMAL(6,2) NULL, seen DATETIME(3) NULL) ENGINE=InnoDB",
+    );
+    exec(conn, "INSERT INTO pages VALUES (0, '', '', 0, 0, NOW())");
+    for doubling in 0..PAGES.ilog2() {
+        let more = 1 << doubling;
+        exec(
+            conn,
+            &format!("INSERT INTO pages SELECT rid + {more}, rid + {more}, '', 0, 0, NOW() FROM pages"),
+        );
+    }
+    exec(
+        conn,
+        "UPDATE pages SET url = RPAD(LPAD(rid, 5, '0'), 740, 'x'), title = CONCAT('T', LPAD(rid * 37 % 2048, 5, '0')), \
+         score = NULLIF(rid * 7 % 60 - 30, 3), price = NULLIF((rid * 7 % 60 - 30) / 4, 0.75), \
+         seen = TIMESTAMPADD(MICROSECOND, NULLIF(rid * 7 % 60 - 30, 3) * 1000, '2024-01-01')",
+    );
+}
+
+/// More rows than can be chosen among by their keys, by numbers and dates: the table is read in ranges. NULL comes
+/// behind everything, ties go by the key.
+fn best_rows(site: &Site<'_>) {
+    make_pages(&mut site.source_conn());
+    let value = |rid: &i64| Some(rid * 7 % 60 - 30).filter(|value| *value != 3);
+    let mut ascending: Vec<i64> = (0..PAGES).collect();
+    ascending.sort_by_key(|rid| (value(rid), *rid));
+    for (column, direction, rows) in [
+        ("score", Direction::Desc, 300),
+        ("score", Direction::Asc, 300),
+        ("score", Direction::Asc, 20),
+        ("price", Direction::Desc, 45),
+        ("price", Direction::Asc, 900),
+        ("seen", Direction::Desc, 2030),
+        ("seen", Direction::Asc, 6_000),
+    ] {
+        let limit = Limit { order_by: Some(column.to_owned()), direction, ..limit("pages", rows) };
+        let mut expected = ascending.clone();
+        if direction == Direction::Desc {
+            expected.reverse();
+        }
+        expected.truncate(usize::try_from(rows).unwrap());
+        expected.sort_unstable();
+        let mut found =
+            find(site, std::slice::from_ref(&limit)).unwrap().numbers("pages", "rid").unwrap().unwrap();
+        found.sort_unstable();
+        assert_eq!(found, expected, "{limit:?}");
+    }
+    let statements = |column: &str| {
+        let limit = Limit { order_by: Some(column.to_owned()), ..limit("pages", 6_000) };
+        Selected::stops_when_asked(&site.source.endpoint(&site.source_db), &plan(site, &[limit]).unwrap())
+    };
+    assert_eq!(statements("title"), 1, "what the server alone can order it sorts");
+    assert!(statements("score") > 4, "a number does not need that");
+}
+
+/// The keys of many rows do not fit into one statement: neither those that the best are chosen by, nor those that rows
+/// without a key reference.
+fn long_keys(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    make_pages(&mut conn);
+    exec(
+        &mut conn,
+        "CREATE TABLE visits (rid INT NOT NULL, url VARCHAR(750) CHARACTER SET latin1 NULL, \
+         FOREIGN KEY (url) REFERENCES pages (url)) ENGINE=InnoDB",
+    );
+    exec(&mut conn, "INSERT INTO visits SELECT rid, IF(rid % 10, url, NULL) FROM pages");
+    for rows in [20, 900] {
+        let limit = Limit { order_by: Some("title".to_owned()), ..limit("pages", rows) };
+        let mut selected = find(site, &[limit]).unwrap();
+        let wanted = |rid: &i64| rid * 37 % PAGES >= PAGES - i64::try_from(rows).unwrap();
+        let visited = |rid: &i64| wanted(rid) || rid % 10 == 0;
+        let mut kept = |table| {
+            let mut rows = selected.numbers(table, "rid").unwrap().unwrap();
+            rows.sort_unstable();
+            rows
+        };
+        assert_eq!(kept("pages"), (0..PAGES).filter(wanted).collect::<Vec<_>>(), "{rows} rows");
+        assert_eq!(kept("visits"), (0..PAGES).filter(visited).collect::<Vec<_>>(), "visits of {rows} rows");
+    }
 }

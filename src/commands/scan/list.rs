@@ -5,6 +5,7 @@ use crate::plan::policy::{Keep, pattern_of};
 use crate::scan::Found;
 use crate::schema::Schema;
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -53,12 +54,12 @@ impl ColumnList {
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
             .collect();
-        let patterns: Vec<&str> = numbered.iter().map(|(_, line)| *line).collect();
+        let patterns: Vec<String> = numbered.iter().map(|(_, line)| pattern(line)).collect();
         let known = Keep::new(&patterns).map_err(|at| {
             Error::usage(format!("{shown} line {}: not a column", numbered[at].0 + 1))
                 .hint("each line is TABLE.COLUMN, or a comment that begins with #")
         })?;
-        let lines = patterns.into_iter().map(str::to_owned).collect();
+        let lines = numbered.into_iter().map(|(_, line)| line.to_owned()).collect();
         let known = if is_to_be_written { Keep::default() } else { known };
         Ok(Self { path: path.to_owned(), lines, known })
     }
@@ -83,14 +84,44 @@ impl ColumnList {
     }
 }
 
-/// The line for a column. What a line cannot hold is written as a pattern for any one character.
+/// The line for a column. What a line cannot hold, or nobody would see, is written as `\uXXXX`, as in TOML.
 fn line(table: &str, column: &str) -> String {
-    let pattern = pattern_of(table, column);
-    let line: String = pattern.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let mut line = String::new();
+    for c in pattern_of(table, column).chars() {
+        match c {
+            // Writing to a string cannot fail.
+            _ if c.is_control() => drop(write!(line, "\\u{:04X}", u32::from(c))),
+            _ => line.push(c),
+        }
+    }
     match line.strip_prefix('#') {
         Some(rest) => format!("[#]{rest}"),
         None => line,
     }
+}
+
+/// The pattern of a line. A backslash before anything but such a number is the pattern's own.
+fn pattern(line: &str) -> String {
+    let (mut pattern, mut rest) = (String::new(), line);
+    while let Some(at) = rest.find('\\') {
+        pattern.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let hex = rest.strip_prefix("\\u").and_then(|hex| hex.get(..4));
+        let control = hex.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+        let taken = match control {
+            Some(control) => {
+                pattern.push(control);
+                "\\uXXXX".len()
+            }
+            None => {
+                let pair = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+                pattern.push_str(&rest[..pair]);
+                pair
+            }
+        };
+        rest = &rest[taken..];
+    }
+    pattern + rest
 }
 
 /// What to say about lines whose columns are gone: a column of that name would pass unseen if it came again.
@@ -124,22 +155,31 @@ mod tests {
     fn what_is_written_is_read_back_whatever_names_are() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("columns.txt");
-        let names =
-            [("users", "id"), ("#t", "#c"), ("a\nb", "c\u{1}"), (" x ", " y "), ("s*", "[q]"), ("a.b", "c")];
+        let names = [
+            ("users", "id"),
+            ("#t", "#c"),
+            ("a\nb", "c\u{1}"),
+            (" x ", " y "),
+            ("s*", "[q]"),
+            ("a.b", "c"),
+            ("n\u{85}", "\\u0041"),
+        ];
         let written = ColumnList::read(&path, true).unwrap().write(&found(&names)).unwrap();
-        assert_eq!((written.columns, written.added.len(), written.removed), (6, 6, 0));
+        assert_eq!((written.columns, written.added.len(), written.removed), (7, 7, 0));
         let list = ColumnList::read(&path, false).unwrap();
         for (table, column) in names {
             assert!(list.known.covers(table, column), "{table}.{column}");
         }
-        assert!(!list.known.covers("users", "iban") && !list.known.covers("sx", "[q]"));
+        for (table, column) in [("users", "iban"), ("sx", "[q]"), ("a b", "c\u{1}"), ("n\u{86}", "\\u0041")] {
+            assert!(!list.known.covers(table, column), "{table}.{column}");
+        }
         let lines: Vec<&String> = list.lines.iter().collect();
         assert!(lines.is_sorted() && lines.contains(&&"users.id".to_owned()), "{lines:?}");
 
         let again = ColumnList::read(&path, true).unwrap();
         assert!(!again.known.covers("users", "id"), "what is written anew is looked at anew");
         let written = again.write(&found(&[("users", "id"), ("users", "iban")])).unwrap();
-        assert_eq!((written.columns, written.added, written.removed), (2, vec!["users.iban".to_owned()], 5));
+        assert_eq!((written.columns, written.added, written.removed), (2, vec!["users.iban".to_owned()], 6));
     }
 
     #[test]

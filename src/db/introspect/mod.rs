@@ -8,10 +8,12 @@
 //!   `SHOW CREATE TABLE` then, for the tables with foreign keys only;
 //! - a broken table (a MERGE table whose parts are gone) has NULL for everything on MariaDB;
 //! - triggers, routines and events are invisible to an account without rights on them: they then count as none;
-//! - neither server's catalog holds characters beyond the BMP in defaults, comments and ENUM members (`?`).
+//! - neither server's catalog holds characters beyond the BMP in defaults, comments and ENUM members (`?`), nor all
+//!   bytes of a binary default: where a default may have lost something, its table is asked (`defaults`).
 
 mod binary;
 mod columns;
+mod defaults;
 mod keys;
 mod signature;
 mod tables;

@@ -16,7 +16,7 @@ use sha2::Sha256;
 use std::fmt::Write as _;
 
 /// The user variable that mask expressions read.
-pub const VARIABLE: &str = "@backfill_key";
+pub const VARIABLE: &str = crate::sql::KEY_VARIABLE;
 /// The user variable that holds the pad while the key is told.
 const PAD: &str = "@backfill_pad";
 /// Hex digits of a 64-bit word. A key has four words: as 64 digits it fills exactly one block of SHA-256.

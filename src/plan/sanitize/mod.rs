@@ -29,7 +29,7 @@ pub use identity::Refs;
 pub use key::MaskKey;
 pub use proof::{ColumnProof, Fails};
 pub use render::{MaskedColumn, TableMasks};
-pub use sensitive::{Category, category};
+pub use sensitive::{Category, category, is_called};
 pub use types::{
     COMMON, Expression, Fixed, Json, Keep, Mask, MaskType, Noise, OptionSpec, OptionValue, Parsed, Refusal,
     Shift, TYPES, Token, Truncate, names, parse,
@@ -150,6 +150,7 @@ pub fn plan(rules: &[Rule], schema: &Schema, facts: &Facts<'_>) -> Result<Saniti
     if !report.problems.is_empty() {
         return Err(problem::join(report.problems));
     }
+    check::warn_of_unlike_phones(&tables, &mut report);
     Ok(SanitizePlan { tables, warnings: report.warnings, key: facts.key.cloned() })
 }
 
@@ -259,6 +260,24 @@ mod tests {
             let warning = "[sanitize.users] email: exclude = [\"*\"] keeps every value";
             assert_eq!(plan.warnings().iter().any(|text| text.starts_with(warning)), warned, "{pattern}");
         }
+    }
+
+    #[test]
+    fn phones_that_do_not_match_are_told() {
+        let key = MaskKey::derive(&"k".repeat(32).as_str().into()).unwrap();
+        let facts = Facts { key: Some(&key), ..facts() };
+        let of =
+            |name: &str| table(name, vec![column("id", "int"), column("phone", "varchar(40)")]).key(&["id"]);
+        let rules = ["calls", "users"].map(|table| rule(table, "phone", Mask::Phone));
+        let warned = |users: Table| {
+            let schema = schema(vec![of("calls").done(), users]);
+            plan(&rules, &schema, &facts).unwrap().warnings().join("; ")
+        };
+        let unlike = warned(of("users").unique(&["phone"]).done());
+        let expected = "`phone` of `users`.`phone` has 25 digits, because a unique index needs them, and that of \
+            `calls`.`phone` has 10: ";
+        assert!(unlike.starts_with(expected), "{unlike}");
+        assert_eq!(warned(of("users").done()), "");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! Memory is bounded whatever the size of the tables: what is kept goes to one private file per run.
 
 mod log;
+mod masked;
 mod now;
 mod removal;
 mod set;

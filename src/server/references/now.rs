@@ -1,19 +1,25 @@
-//! Looks rows up at the source: plain `SELECT`s over a few hundred rows each, by index on both sides.
+//! Looks rows up at the source: plain `SELECT`s over a few hundred rows each, by index on both sides. What is masked is
+//! read by its mask, so that it compares with what was delivered.
 
-use super::sweep::{Candidate, Cells, Found, Now, Parent};
+use super::masked::Walk;
+use super::sweep::{Candidate, Cells, Found, LOOKUP_ROWS, Now, Parent};
 use crate::db::RowCells;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::plan::checked::{Checked, Checks, Compared, Key};
 use crate::plan::run::TablePlan;
+use crate::plan::sanitize::{Refs, TableMasks};
+use crate::plan::select_list;
 use crate::plan::times::Times;
 use crate::server::run::Run;
 use crate::source::bound;
+use crate::source::masking::Masking;
 use crate::source::reader::Reader;
 use crate::sql::literal::Form;
 use crate::sql::lookup::Lookup;
 use crate::sql::select::{Bound, Select, column_of};
 use crate::sql::{Ident, TableName};
 use crate::wire::moment::Moment;
+use std::collections::HashSet;
 
 /// The source of a run. Its connection is made when the first row is looked up.
 pub(super) struct Source<'a, F: FnMut() -> Result<Reader>> {
@@ -32,46 +38,111 @@ impl<'a, F: FnMut() -> Result<Reader>> Source<'a, F> {
     fn reader(&mut self) -> Result<&mut Reader> {
         match &mut self.reader {
             Some(reader) => Ok(reader),
-            none => Ok(none.insert((self.open)()?)),
+            none => {
+                let mut reader = (self.open)()?;
+                let with_key = |masks: &&TableMasks| masks.key().is_some();
+                // One key makes all masks of a run.
+                if let Some(masks) =
+                    self.run.tables.iter().filter_map(|plan| plan.masks.as_ref()).find(with_key)
+                {
+                    reader.prepare(Masking::of(masks))?;
+                }
+                Ok(none.insert(reader))
+            }
         }
     }
-}
 
-impl<F: FnMut() -> Result<Reader>> Now for Source<'_, F> {
-    fn find(&mut self, checked: &Checked, rows: &[Candidate]) -> Result<Vec<Found>> {
-        if self.run.is_cancelled() {
-            return Err(Run::cancelled_error());
+    fn go_on(run: &Run) -> Result<()> {
+        if run.is_cancelled() { Err(Run::cancelled_error()) } else { Ok(()) }
+    }
+
+    /// What names these rows at the source; rows that are gone are left out.
+    fn names(&mut self, checked: &Checked, rows: &[Candidate]) -> Result<Vec<Bound>> {
+        let plan = &self.run.tables[checked.child];
+        if !checked.named_by_masks {
+            return rows.iter().map(|row| literals(plan, &checked.identity, &row.identity)).collect();
         }
-        let lookup = lookup(&self.run.tables, self.run.references.checks(), self.database, checked, rows)?;
+        let list = checked.identity.iter().map(|at| expression("c", plan, *at)).collect::<Result<_>>()?;
+        let masks: HashSet<&Cells> = rows.iter().map(|row| &row.identity).collect();
+        let (run, database) = (self.run, self.database);
+        Walk { plan, database, alias: "c", list }.collect(
+            self.reader()?,
+            || Self::go_on(run),
+            |cells, name| masks.contains(&owned(cells)?).then_some(name),
+        )
+    }
+
+    fn find_by(&mut self, checked: &Checked, names: &[Bound]) -> Result<Vec<Found>> {
+        Self::go_on(self.run)?;
+        let checks = self.run.references.checks();
+        let lookup = lookup(&self.run.tables, checks, self.database, checked, names)?;
         let (identity, referencing) = (checked.identity.len(), checked.cells.len());
         // The list of `lookup`: the row's own cells, its parent's, whether that is an earlier one, the row's times.
         let parent = identity + referencing;
         let earlier = parent + referencing;
-        self.reader()?
-            .look_up(&lookup, |result| {
-                let mut found = Vec::new();
-                while let Some(row) = result.next_row()? {
-                    let cells = |from: usize, len: usize| -> Option<Cells> {
-                        (from..from + len).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect()
-                    };
-                    let Some(own) = cells(0, identity) else { continue };
-                    let key = cells(parent, referencing);
-                    found.push(Found {
-                        identity: own,
-                        // A row with NULL in it references nothing.
-                        referencing: cells(identity, referencing),
-                        parent: key.map(|key| Parent { key, is_earlier: row.cell(earlier) == Some(b"1") }),
-                        moment: moment(row.cell(earlier + 1), row.cell(earlier + 2)),
-                    });
-                }
-                Ok(found)
-            })
-            .context(|| format!("looking for parents of rows of table `{}`", checked.reference.table))
+        self.reader()?.look_up(&lookup, |result| {
+            let mut found = Vec::new();
+            while let Some(row) = result.next_row()? {
+                let cells = |from: usize, len: usize| -> Option<Cells> {
+                    (from..from + len).map(|at| row.cell(at).map(<[u8]>::to_vec)).collect()
+                };
+                let Some(own) = cells(0, identity) else { continue };
+                let key = cells(parent, referencing);
+                found.push(Found {
+                    identity: own,
+                    // A row with NULL in it references nothing.
+                    referencing: cells(identity, referencing),
+                    parent: key.map(|key| Parent { key, is_earlier: row.cell(earlier) == Some(b"1") }),
+                    moment: moment(row.cell(earlier + 1), row.cell(earlier + 2)),
+                });
+            }
+            Ok(found)
+        })
+    }
+
+    /// The keys of the parents of these values that are older than the delta, where values are masks.
+    fn earlier_masked(&mut self, checked: &Checked, values: &[Cells]) -> Result<Vec<Cells>> {
+        let checks = self.run.references.checks();
+        let key = &checks.keys[checked.key];
+        let plan = &self.run.tables[key.table];
+        // Without a key to walk each child is asked for its own parent.
+        let (Some(since), Some(_)) = (&plan.since, &plan.walk) else { return Ok(Vec::new()) };
+        let mut list = key_expressions(checks, key, plan)?;
+        list.push(format!("NOT ({})", since.condition(Some("p"))));
+        let values: HashSet<&Cells> = values.iter().collect();
+        let (run, database) = (self.run, self.database);
+        let is_wanted = |cells: &[Option<&[u8]>]| {
+            let (earlier, key) = cells.split_last()?;
+            let key = owned(key)?;
+            (*earlier == Some(b"1") && values.contains(&key)).then_some(key)
+        };
+        Walk { plan, database, alias: "p", list }.collect(
+            self.reader()?,
+            || Self::go_on(run),
+            |cells, _| is_wanted(cells),
+        )
+    }
+}
+
+fn owned(cells: &[Option<&[u8]>]) -> Option<Cells> {
+    cells.iter().map(|cell| cell.map(<[u8]>::to_vec)).collect()
+}
+
+impl<F: FnMut() -> Result<Reader>> Now for Source<'_, F> {
+    fn find(&mut self, checked: &Checked, rows: &[Candidate]) -> Result<Vec<Found>> {
+        let context = || format!("looking for parents of rows of table `{}`", checked.reference.table);
+        let mut found = Vec::new();
+        for names in self.names(checked, rows).context(context)?.chunks(LOOKUP_ROWS) {
+            found.extend(self.find_by(checked, names).context(context)?);
+        }
+        Ok(found)
     }
 
     fn earlier(&mut self, checked: &Checked, values: &[Cells]) -> Result<Vec<Cells>> {
-        if self.run.is_cancelled() {
-            return Err(Run::cancelled_error());
+        Self::go_on(self.run)?;
+        let context = || format!("looking for earlier rows of table `{}`", checked.reference.references);
+        if checked.masked {
+            return self.earlier_masked(checked, values).context(context);
         }
         let checks = self.run.references.checks();
         let Some(select) = select_earlier(&self.run.tables, checks, self.database, checked, values)? else {
@@ -86,7 +157,7 @@ impl<F: FnMut() -> Result<Reader>> Now for Source<'_, F> {
                 }
                 Ok(found)
             })
-            .context(|| format!("looking for earlier rows of table `{}`", checked.reference.references))
+            .context(context)
     }
 }
 
@@ -101,7 +172,7 @@ fn lookup(
     checks: &Checks,
     database: &str,
     checked: &Checked,
-    rows: &[Candidate],
+    rows: &[Bound],
 ) -> Result<Lookup> {
     let plan = &tables[checked.child];
     let key = &checks.keys[checked.key];
@@ -128,10 +199,7 @@ fn lookup(
         join: reference.columns.iter().cloned().zip(reference.referenced_columns.iter().cloned()).collect(),
         list: child.into_iter().chain(parent).chain(beside).collect(),
         identity: names(plan, &checked.identity),
-        rows: rows
-            .iter()
-            .map(|row| literals(plan, &checked.identity, &row.identity))
-            .collect::<Result<_>>()?,
+        rows: rows.to_vec(),
         when: reference.when.clone(),
     })
 }
@@ -182,10 +250,7 @@ fn key_expressions(checks: &Checks, key: &Key, plan: &TablePlan) -> Result<Vec<S
     expressions.collect()
 }
 
-/// The column as it was read into frames, so that cells compare.
+/// The column as it is in frames, so that cells compare.
 fn expression(alias: &str, plan: &TablePlan, at: usize) -> Result<String> {
-    let name = &plan.columns[at].0;
-    let column = plan.table.column(name);
-    let column = column.ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
-    Ok(Form::select_column(column, column_of(Some(alias), name)))
+    select_list::item(plan, &plan.columns[at].0, Refs::Of(&Ident::new(alias)))
 }

@@ -17,9 +17,11 @@ use std::collections::{HashMap, HashSet};
 /// Missing values that are looked for in one pass over a log.
 const SLICE: usize = 256 * 1024;
 /// Rows that are looked up at the source by one statement.
-const BATCH_ROWS: usize = 500;
+pub(super) const LOOKUP_ROWS: usize = 500;
 /// Bytes of their cells.
-const BATCH_BYTES: usize = 256 * 1024;
+const LOOKUP_BYTES: usize = 256 * 1024;
+/// By how much more there may be where a whole table is walked for them.
+const WALK_FACTOR: usize = 64;
 
 /// Cells that are not NULL.
 pub(super) type Cells = Vec<Vec<u8>>;
@@ -154,10 +156,11 @@ impl Sweep<'_> {
             return Ok(earlier);
         }
         let (mut seen, mut values) = (HashSet::new(), Vec::new());
+        let most = at_once(checked.masked, LOOKUP_ROWS);
         self.candidates(at, is_missing, Rows::Delivered, |sweep, candidates| {
             let fresh = candidates.into_iter().filter(|candidate| seen.insert(candidate.hash));
             values.extend(fresh.map(|candidate| candidate.referencing));
-            if values.len() >= BATCH_ROWS {
+            if values.len() >= most {
                 sweep.add_earlier(checked, &std::mem::take(&mut values), &mut earlier)?;
             }
             Ok(())
@@ -293,6 +296,8 @@ impl Sweep<'_> {
             checks.keys.iter().enumerate().filter(|(_, key)| key.table == checked.child).collect();
         let log = references.logs[checked.child].get().ok_or_else(unread)?;
         let (mut batch, mut bytes, mut spare) = (Vec::new(), 0, Vec::new());
+        let walked = checked.named_by_masks;
+        let (rows_max, bytes_max) = (at_once(walked, LOOKUP_ROWS), at_once(walked, LOOKUP_BYTES));
         log.for_each(&references.store, |number, row| {
             let mut hash_of = |compared: &[Compared]| {
                 references.hash(compared, |part| row[layout.compared(part)?], &mut spare)
@@ -316,7 +321,7 @@ impl Sweep<'_> {
             };
             bytes += candidate.bytes();
             batch.push(candidate);
-            if batch.len() >= BATCH_ROWS || bytes >= BATCH_BYTES {
+            if batch.len() >= rows_max || bytes >= bytes_max {
                 bytes = 0;
                 return each(self, std::mem::take(&mut batch));
             }
@@ -390,6 +395,11 @@ impl Sweep<'_> {
             }
         }
     }
+}
+
+/// How much is asked for at once, where that is usually `lookup`.
+fn at_once(walked: bool, lookup: usize) -> usize {
+    if walked { lookup * WALK_FACTOR } else { lookup }
 }
 
 fn unread() -> Error {

@@ -182,6 +182,8 @@ fn checks(references: &[(usize, usize, usize, usize)], keyless: &[usize], sorted
             key: at,
             identity: vec![if is_keyless { cell } else { 0 }],
             index: (!is_keyless).then(|| "PRIMARY".to_owned()),
+            masked: false,
+            named_by_masks: false,
         });
     }
     checks

@@ -109,7 +109,14 @@ fn read_tables(run: &Run, database: &str) -> Vec<TableName> {
 impl Scene<'_> {
     fn work_off(&self, mut seat: Seat<'_>) -> Result<()> {
         let run = self.run;
-        while let Some(job) = self.jobs.next(|| run.is_cancelled()) {
+        loop {
+            let mut alive = Ok(());
+            let job = self.jobs.next(|| {
+                alive = seat.reader.stay_alive();
+                alive.is_err() || run.is_cancelled()
+            });
+            alive?;
+            let Some(job) = job else { break };
             match job {
                 Job::Subset => {
                     self.find_kept_rows(&mut seat.reader)?;

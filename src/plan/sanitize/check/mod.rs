@@ -18,6 +18,7 @@ use super::types::{Mask, Own, Pieces, Place, Reading, ascii};
 use super::{Facts, Report};
 use crate::schema::{Flavour, Generated, Schema, Table};
 use crate::secret::Secret;
+use std::collections::BTreeMap;
 
 /// The masks of one table; none if a rule of it cannot be applied.
 pub(super) fn table(
@@ -113,6 +114,29 @@ fn warn_if_short(one: &Ruled<'_>, keyed: Option<Reading>, hex: u64, report: &mut
             heading(one.rule),
             one.table.name,
             one.column.name
+        ));
+    }
+}
+
+/// Phone numbers in a unique index need more digits than others have, so equal ones do not match.
+pub(super) fn warn_of_unlike_phones(tables: &BTreeMap<String, TableMasks>, report: &mut Report) {
+    let phones = tables.values().flat_map(|masks| {
+        let phones =
+            masks.columns.iter().filter(|masked| masked.mask == Mask::Phone && masked.keyed.is_some());
+        phones.map(|masked| (masked.hex, format!("`{}`.`{}`", masks.table, masked.name)))
+    });
+    let mut by_digits: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    phones.for_each(|(digits, name)| by_digits.entry(digits).or_default().push(name));
+    let (Some((short, few)), Some((long, many))) = (by_digits.first_key_value(), by_digits.last_key_value())
+    else {
+        return;
+    };
+    if short < long {
+        report.warnings.push(format!(
+            "`phone` of {} has {long} digits, because a unique index needs them, and that of {} has {short}: the same number \
+             has two masks, and joins over these columns find nothing; `token` would be the same in all",
+            many.join(", "),
+            few.join(", ")
         ));
     }
 }

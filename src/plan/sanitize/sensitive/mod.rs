@@ -92,6 +92,12 @@ pub fn category(table: &str, column: &Column) -> Option<Category> {
     named.map(|(category, ..)| *category).or_else(|| own().then_some(Category::PersonName))
 }
 
+/// Whether the column is called by one of these names: words put together, without accents.
+#[must_use]
+pub fn is_called(column: &str, names: &[&str]) -> bool {
+    holds(&words(column), names, false)
+}
+
 /// Whether some words in a row are one of `names`, and the last word of all does not say that the column is only about
 /// such a thing. In India an `email_id` is an address (`id_holds`).
 fn holds(words: &[String], names: &[&str], id_holds: bool) -> bool {

@@ -2,7 +2,7 @@
 //! What decides about them is read in one such scan and kept here: what each row references, and what others may
 //! reference it by.
 
-use super::engine::{Engine, Found, PARENT, ROW_BYTES, ordinal};
+use super::engine::{Engine, ROW_BYTES};
 use super::link::{Name, columns_of, exact, held, name_of};
 use crate::error::{Error, Result};
 use crate::plan::subset::{Base, Edge, Restricted, Want};
@@ -10,37 +10,36 @@ use crate::plan::walk::sorts_as_it_compares;
 use crate::schema::Column;
 use crate::source::bound;
 use crate::source::select::keys::{Growing, KeyShape, Keys, number_key, split_number};
-use crate::sql::keyset::{KeyLookup, KeyTable, Passed};
 use crate::sql::literal::Form;
 use crate::sql::select::{Select, column_of};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// What is known of the rows of a table without a key.
 #[derive(Debug)]
 pub(super) struct BaseRows {
     /// By position: what `layout` says.
     rows: Keys,
-    layout: Layout,
+    pub(super) layout: Layout,
     /// By the columns that references lead to: their values and the row's position.
     named: BTreeMap<Vec<String>, Keys>,
 }
 
 /// Which cells are kept of each row, behind its position.
 #[derive(Debug, Default)]
-struct Layout {
+pub(super) struct Layout {
     list: Vec<String>,
     columns: Vec<Column>,
     /// By reference of the table: whether the row has a parent by it, then what it references.
-    held: Vec<(Vec<String>, usize, Part)>,
+    pub(super) held: Vec<(Vec<String>, usize, Part)>,
     /// By columns that references lead to.
     named: Vec<(Vec<String>, Part)>,
 }
 
 /// Some of the cells.
 #[derive(Debug, Clone)]
-struct Part {
+pub(super) struct Part {
     first: usize,
-    columns: Vec<Column>,
+    pub(super) columns: Vec<Column>,
 }
 
 impl Layout {
@@ -73,7 +72,7 @@ impl Layout {
 }
 
 impl Part {
-    fn cells<'c>(&self, cells: &'c [Option<Vec<u8>>]) -> &'c [Option<Vec<u8>>] {
+    pub(super) fn cells<'c>(&self, cells: &'c [Option<Vec<u8>>]) -> &'c [Option<Vec<u8>>] {
         // The position is in front.
         cells.get(self.first + 1..self.first + 1 + self.columns.len()).unwrap_or_default()
     }
@@ -90,17 +89,34 @@ impl Part {
     }
 }
 
-fn edge_id(edge: &Edge) -> Vec<String> {
+pub(super) fn edge_id(edge: &Edge) -> Vec<String> {
     let reference = &edge.reference;
     std::iter::once(&reference.name).chain(&reference.columns).cloned().collect()
 }
 
 impl BaseRows {
-    fn record(&self, position: u64) -> Result<Vec<Option<Vec<u8>>>> {
+    /// The cells of the row at that position, behind the position.
+    pub(super) fn record(&self, position: u64) -> Result<Vec<Option<Vec<u8>>>> {
         let mut cursor = self.rows.behind(position)?;
         let record = cursor.next_key()?.ok_or_else(|| Error::internal("a row that was not read"))?;
         self.layout.shape().decode(record)
     }
+}
+
+/// The rows of a parent that a reference names so: the name is the row's key, but where rows have none.
+pub(super) fn each_named(
+    bases: &BTreeMap<String, BaseRows>,
+    edge: &Edge,
+    name: &[u8],
+    mut each: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let Some(base) = bases.get(&edge.reference.references) else { return each(name) };
+    let Some(named) = base.named.get(&edge.reference.referenced_columns) else { return Ok(()) };
+    let mut cursor = named.from(name)?;
+    while let Some(position) = cursor.next_key()?.and_then(|key| key.strip_prefix(name)) {
+        each(position)?;
+    }
+    Ok(())
 }
 
 /// What compares with literals of a form as the column sorts; none where nothing does.
@@ -123,17 +139,6 @@ struct Choice {
     most: Option<u64>,
     /// Whether of the last ones those count first that are read last.
     down: bool,
-}
-
-impl Choice {
-    /// Adds one of the last wanted ones, of which as many are kept as are wanted.
-    fn add_last(&self, position: u64, last: &mut VecDeque<u64>) {
-        let full = self.most.is_some_and(|most| last.len() as u64 >= most);
-        if full && (!self.down || last.pop_front().is_none()) {
-            return;
-        }
-        last.push_back(position);
-    }
 }
 
 impl Engine<'_> {
@@ -165,8 +170,8 @@ impl Engine<'_> {
         let (shape, cells) = (layout.shape(), layout.list.len());
         let (mut rows, mut position) = (Growing::new(&self.room), 0_u64);
         let mut better = Growing::new(&self.room);
-        let mut last = VecDeque::new();
-        self.read(&select, |row| {
+        let mut last = Growing::new(&self.room);
+        self.asker.read(&select, |row| {
             let number = position.to_string();
             let front = std::iter::once(Some(number.as_bytes()));
             let mut record = Vec::new();
@@ -176,8 +181,9 @@ impl Engine<'_> {
                 let is = |at: usize| row.cell(cells + at) == Some(b"1");
                 if is(0) && is(1) {
                     better.insert(&number_key(position))?;
-                } else if is(0) && is(2) {
-                    choice.add_last(position, &mut last);
+                } else if is(0) && is(2) && (choice.down || choice.most.is_none_or(|most| last.rows() < most))
+                {
+                    last.insert(&number_key(position))?;
                 }
             }
             position += 1;
@@ -188,15 +194,20 @@ impl Engine<'_> {
         self.bases.insert(table.to_owned(), base);
         let Some(choice) = choice else { return Ok(()) };
         let left = choice.most.map_or(u64::MAX, |most| most.saturating_sub(better.rows()));
-        let better = better.finish()?;
-        let mut cursor = better.cursor();
-        while let Some(row) = cursor.next_key()? {
-            self.found(table, row)?;
-        }
-        let left = usize::try_from(left).unwrap_or(usize::MAX);
-        let pass_over = if choice.down { last.len().saturating_sub(left) } else { 0 };
-        for row in last.into_iter().skip(pass_over).take(left) {
-            self.found(table, &number_key(row))?;
+        let last = last.finish()?;
+        let pass_over = if choice.down { last.rows().saturating_sub(left) } else { 0 };
+        self.pull_in_all(table, &better.finish()?, 0, u64::MAX)?;
+        self.pull_in_all(table, &last, pass_over, left)
+    }
+
+    /// Lists some of these rows, behind the first `pass_over`.
+    fn pull_in_all(&mut self, table: &str, rows: &Keys, pass_over: u64, most: u64) -> Result<()> {
+        let (mut cursor, mut left) = (rows.behind(pass_over)?, most);
+        while left > 0
+            && let Some(row) = cursor.next_key()?
+        {
+            self.lists.pull_in(table, row)?;
+            left -= 1;
         }
         Ok(())
     }
@@ -216,7 +227,7 @@ impl Engine<'_> {
         if want.limit.percent.is_some() {
             let mut select = self.context.own_rows(table, vec!["COUNT(*)".to_owned()]);
             select.conditions.clone_from(&want.conditions);
-            most = Some(want.limit.wanted_rows(self.number(&select)?));
+            most = Some(want.limit.wanted_rows(self.asker.number(&select)?));
         }
         let Some(most) = most else { return Ok(all(passes)) };
         let Some(by) =
@@ -236,7 +247,7 @@ impl Engine<'_> {
         select.order_by = want.order(std::slice::from_ref(&by.name), |_| name.clone());
         (select.limit, select.offset) = (Some(1), most - 1);
         let mut worst = None;
-        self.read(&select, |row| {
+        self.asker.read(&select, |row| {
             worst = Some(row.cell(0).map(<[u8]>::to_vec));
             Ok(())
         })?;
@@ -278,19 +289,6 @@ impl Engine<'_> {
         Ok(base)
     }
 
-    /// The rows of a parent without a key that a reference names so; none where the name is the row's key.
-    pub(super) fn rows_named(&self, edge: &Edge, name: &[u8]) -> Result<Option<Vec<Vec<u8>>>> {
-        let Some(base) = self.bases.get(&edge.reference.references) else { return Ok(None) };
-        let mut rows = Vec::new();
-        if let Some(named) = base.named.get(&edge.reference.referenced_columns) {
-            let mut cursor = named.from(name)?;
-            while let Some(position) = cursor.next_key()?.and_then(|key| key.strip_prefix(name)) {
-                rows.push(position.to_vec());
-            }
-        }
-        Ok(Some(rows))
-    }
-
     /// Completes the names of the kept rows of a parent without a key.
     pub(super) fn settle_names(&mut self, edge: &Edge) -> Result<()> {
         let table = &edge.reference.references;
@@ -314,56 +312,6 @@ impl Engine<'_> {
         Ok(())
     }
 
-    /// As [`Engine::parents`] for rows without a key: what they reference is passed instead.
-    pub(super) fn parents_of_base(
-        &mut self,
-        table: &str,
-        edge: &Edge,
-        rows: &[Vec<u8>],
-    ) -> Result<Vec<Found>> {
-        let context = self.context;
-        let base = self.bases.get(table).ok_or_else(|| Error::internal("a table that was not read"))?;
-        let id = edge_id(edge);
-        let parts = base.layout.held.iter().find(|(of, _, _)| *of == id);
-        let (_, flag, part) = parts.ok_or_else(|| Error::internal("a reference that was not read"))?;
-        let passed = part.columns.iter().map(Passed::of).collect::<Result<_>>()?;
-        let (mut keys, mut passing) = (KeyTable::new(passed), Vec::new());
-        for (at, row) in rows.iter().enumerate() {
-            let position = split_number(row).map_or(0, |(position, _)| position);
-            let cells = base.record(position)?;
-            if cells.get(flag + 1).and_then(Option::as_deref) == Some(b"1") {
-                keys.push(part.cells(&cells).iter().map(Option::as_deref))?;
-                passing.push(at);
-            }
-        }
-        if passing.is_empty() {
-            return Ok(Vec::new());
-        }
-        let (_, columns) = name_of(context.plan, edge)?;
-        let mut select = Select::all(context.source(&edge.reference.references), vec![KeyTable::ordinal()]);
-        select.alias = Some(PARENT.to_owned());
-        select.list.extend(columns.iter().map(|column| exact(column, Some(PARENT))));
-        select.keys = Some(KeyLookup {
-            keys,
-            columns: edge.reference.referenced_columns.clone(),
-            index: context.parent_index(edge)?,
-        });
-        let shape = KeyShape::of(&columns);
-        let (mut found, mut seen) = (Vec::new(), vec![false; passing.len()]);
-        self.read(&select, |row| {
-            let at = ordinal(row)?;
-            let lost = || Error::internal("a row that belongs to no key");
-            *seen.get_mut(at).ok_or_else(lost)? = true;
-            let mut parent = Vec::new();
-            shape.encode((1..=shape.cells()).map(|at| row.cell(at)), &mut parent)?;
-            found.push(Found { row: passing[at], parent: Some(parent) });
-            Ok(())
-        })?;
-        let alone = passing.iter().zip(seen).filter(|(_, seen)| !seen);
-        found.extend(alone.map(|(row, _)| Found { row: *row, parent: None }));
-        Ok(found)
-    }
-
     /// Lists the rows of a table without a key whose parents are kept.
     pub(super) fn down_of_base(&mut self, table: &str, restricted: &Restricted) -> Result<()> {
         let rows = self.bases.get(table).map_or(0, |base| base.rows.rows());
@@ -375,17 +323,17 @@ impl Engine<'_> {
                 let (name, _) = name_of(engine.context.plan, edge)?;
                 // By row that references something: whether a parent is kept.
                 let mut has: BTreeMap<usize, bool> = BTreeMap::new();
-                for found in engine.parents_of_base(table, edge, batch)? {
-                    let is_kept = match (found.parent, engine.kept.get(&name)) {
-                        (Some(parent), Some(parents)) => parents.contains(&parent)?,
-                        _ => false,
-                    };
-                    *has.entry(found.row).or_default() |= is_kept;
-                }
+                let found = engine.parents_of_base(table, edge, batch)?;
+                let parents = engine.kept.get(&name);
+                found.each(|row, parent| {
+                    let is_kept = parent.zip(parents).map_or(Ok(false), |(one, kept)| kept.contains(one))?;
+                    *has.entry(row).or_default() |= is_kept;
+                    Ok(())
+                })?;
                 has.into_iter().for_each(|(row, has)| kept[row] &= has);
             }
             let kept = batch.iter().zip(kept).filter(|(_, kept)| *kept);
-            kept.map(|(row, _)| row).try_for_each(|row| engine.listed(table).insert(row).map(|_| ()))
+            kept.map(|(row, _)| row).try_for_each(|row| engine.lists.keep(table, row).map(|_| ()))
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What is left of tables that reference each other in a circle. All rows that may be kept are listed first and have a
 //! number each; who references whom is a set of pairs of such numbers. Then rows go whose parents are gone.
 
+use super::base::each_named;
 use super::engine::{Engine, ROW_BYTES};
 use super::link::Name;
 use crate::error::{Error, Result};
@@ -56,31 +57,24 @@ impl Engine<'_> {
     /// Lists what may be kept. What was pulled in stays, whatever becomes of its parents.
     fn candidates(&mut self, tables: &[String]) -> Result<Circle> {
         let (mut first, mut rows) = (BTreeMap::new(), 0);
-        let mut pinned = Vec::new();
+        let mut pinned = Bits::default();
         for table in tables {
-            let listed = self.listed.remove(table).unwrap_or_else(|| Growing::new(&self.room)).finish()?;
+            let listed = self.lists.take(table)?;
             self.down(table)?;
-            let more = self.listed.remove(table).unwrap_or_else(|| Growing::new(&self.room)).finish()?;
-            let sets = [listed, more];
+            let sets = [listed, self.lists.take(table)?];
             let all = Keys::union(&self.room, &sets)?;
             first.insert(table.clone(), rows);
             let mut cursor = sets[0].cursor();
             while let Some(key) = cursor.next_key()? {
-                pinned.extend(all.rank(key)?.map(|rank| rows + rank));
+                if let Some(rank) = all.rank(key)? {
+                    pinned.set(rows + rank);
+                }
             }
             rows += all.rows();
             self.kept.insert(Name::of(table), all);
         }
-        let mut circle = Circle {
-            first,
-            pinned: Bits::new(rows)?,
-            gone: Bits::new(rows)?,
-            news: Vec::new(),
-            pairs: Vec::new(),
-            several: HashMap::new(),
-        };
-        pinned.into_iter().for_each(|number| circle.pinned.set(number));
-        Ok(circle)
+        let (gone, news) = (Bits::default(), Vec::new());
+        Ok(Circle { first, pinned, gone, news, pairs: Vec::new(), several: HashMap::new() })
     }
 
     /// Notes the pairs of one reference, and which rows have lost all their parents by it.
@@ -94,20 +88,18 @@ impl Engine<'_> {
         self.batches(ROW_BYTES, next, |engine, done, rows| {
             // By row: how many of its parents are there.
             let mut there: BTreeMap<usize, u64> = BTreeMap::new();
-            for found in engine.parents(table, edge, rows, false)? {
-                let count = there.entry(found.row).or_default();
-                let Some(parent) = found.parent else { continue };
-                let Some(kept) = engine.kept.get(&parents) else { continue };
-                let named = engine.rows_named(edge, &parent)?;
-                for parent in named.unwrap_or_else(|| vec![parent]) {
-                    // A parent without a key is found once for each row of its name.
-                    if let Some(rank) = kept.rank(&parent)?
-                        && circle.add(at, first_parent + rank, first + done + found.row as u64)?
+            engine.parents(table, edge, rows, false)?.each(|row, parent| {
+                let count = there.entry(row).or_default();
+                let Some((parent, kept)) = parent.zip(engine.kept.get(&parents)) else { return Ok(()) };
+                each_named(&engine.bases, edge, parent, |parent| {
+                    if let Some(rank) = kept.rank(parent)?
+                        && circle.add(at, first_parent + rank, first + done + row as u64)?
                     {
                         *count += 1;
                     }
-                }
-            }
+                    Ok(())
+                })
+            })?;
             for (row, count) in there {
                 let child = first + done + row as u64;
                 match count {
@@ -166,21 +158,19 @@ impl Circle {
 }
 
 /// A bit for each row.
+#[derive(Default)]
 struct Bits(Vec<u64>);
 
 impl Bits {
-    fn new(rows: u64) -> Result<Self> {
-        let words = usize::try_from(rows / 64 + 1).map_err(|_| Error::internal("too many rows"))?;
-        Ok(Self(vec![0; words]))
-    }
-
     fn get(&self, at: u64) -> bool {
         self.0.get((at / 64) as usize).is_some_and(|word| word >> (at % 64) & 1 == 1)
     }
 
     fn set(&mut self, at: u64) {
-        if let Some(word) = self.0.get_mut((at / 64) as usize) {
-            *word |= 1 << (at % 64);
+        let word = (at / 64) as usize;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
         }
+        self.0[word] |= 1 << (at % 64);
     }
 }

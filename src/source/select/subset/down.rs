@@ -1,11 +1,11 @@
 //! The rows of tables without a limit whose parents are kept.
 
-use super::engine::{Engine, key_shape, lookup};
+use super::engine::{Engine, key_at, key_shape, lookup};
 use super::link::{Context, Link, Name, key_cells};
 use crate::error::Result;
 use crate::plan::subset::{Edge, Restricted, row_alias};
 use crate::source::select::keys::Keys;
-use crate::source::walk::Walk;
+use crate::source::walk::{Walk, Walker};
 use crate::sql::select::{Join, JoinKind, Range, Select, column_of};
 
 /// Children are looked up from their parents when at most one of so many parents is kept: looking up costs more for each
@@ -91,26 +91,17 @@ impl Engine<'_> {
     fn list_kept(&mut self, restricted: &Restricted, mut select: Select, but: Option<&Edge>) -> Result<()> {
         let links = links(&mut select, &self.context, &restricted.edges, but)?;
         let shape = key_shape(restricted);
-        // Away from the engine, which reads meanwhile.
-        let kept = std::mem::take(&mut self.kept);
-        let mut passed = Vec::new();
-        let read = self.read(&select, |row| {
+        let (kept, lists) = (&self.kept, &mut self.lists);
+        self.asker.read(&select, |row| {
             for link in &links {
                 let parents = kept.get(&link.name);
                 if !parents.map_or(Ok(false), |parents| link.is_kept(row, parents))? {
                     return Ok(());
                 }
             }
-            let mut key = Vec::new();
-            shape.encode((0..shape.cells()).map(|at| row.cell(at)), &mut key)?;
-            passed.push(key);
-            Ok(())
-        });
-        self.kept = kept;
-        read?;
-        // Where one of several parents has to be kept, a row comes with each combination of them.
-        let listed = self.listed(&restricted.table.name);
-        passed.iter().try_for_each(|key| listed.insert(key).map(|_| ()))
+            // Where one of several parents has to be kept, a row comes with each combination of them.
+            lists.keep(&restricted.table.name, &key_at(&shape, row, 0)?).map(|_| ())
+        })
     }
 }
 

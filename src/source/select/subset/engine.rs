@@ -1,19 +1,20 @@
 //! Working the steps of a plan one after the other.
 
-use super::base::BaseRows;
+use super::base::{BaseRows, each_named};
 use super::kept::Kept;
 use super::link::{Context, Link, Name, columns_of, held};
+use super::lists::Lists;
 use crate::db::RowCells;
-use crate::error::{Context as _, Error, Kind, Result};
+use crate::error::{Context as _, Error, Result};
 use crate::plan::subset::{Edge, Restricted, Step, row_alias};
 use crate::source::reader::{Pace, READ_GOAL, Reader};
 use crate::source::select::keys::{Cursor, Growing, KeyShape, Keys, Room};
-use crate::source::walk::Walk;
+use crate::source::walk::{Walk, Walker, check};
 use crate::sql::keyset::{KEYS_MAX, KeyLookup, KeyTable, Passed};
 use crate::sql::select::{Range, Select};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Most bytes of the keys of one statement.
 const BATCH_BYTES: usize = 128 * 1024;
@@ -22,28 +23,52 @@ pub(super) const ROW_BYTES: u64 = 200;
 /// What the parent's rows are called.
 pub(super) const PARENT: &str = "p";
 
-/// Works a plan.
+/// Works a plan. What statements give goes into the sets row by row: its parts are borrowed one by one for that.
 pub(super) struct Engine<'a> {
-    pub(super) reader: &'a mut Reader,
+    pub(super) asker: Asker<'a>,
     pub(super) context: Context<'a>,
     pub(super) room: Arc<Room>,
-    go_on: &'a mut dyn FnMut() -> bool,
-    /// Rows that are listed so far, by table.
-    pub(super) listed: BTreeMap<String, Growing>,
-    /// Those of them whose parents are still to be found; only of tables that pull in parents.
-    fresh: BTreeMap<String, Growing>,
+    pub(super) lists: Lists,
     /// Complete sets.
     pub(super) kept: BTreeMap<Name, Keys>,
     /// Tables without a key.
     pub(super) bases: BTreeMap<String, BaseRows>,
 }
 
-/// A parent of one of several rows.
-pub(super) struct Found {
-    /// Which of the rows.
-    pub(super) row: usize,
-    /// What names the parent; none where it is not there.
-    pub(super) parent: Option<Vec<u8>>,
+/// Asks the source, as long as the run goes on.
+pub(super) struct Asker<'a> {
+    reader: &'a mut Reader,
+    go_on: &'a mut dyn FnMut() -> bool,
+}
+
+impl Asker<'_> {
+    /// Hands the rows of a statement to `each`.
+    pub(super) fn read(
+        &mut self,
+        select: &Select,
+        mut each: impl FnMut(&dyn RowCells) -> Result<()>,
+    ) -> Result<()> {
+        check(&mut *self.go_on)?;
+        self.reader.read(select, |rows| {
+            while let Some(row) = rows.next_row()? {
+                each(&row)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The number in the first cell of the only row; 0 without a row.
+    pub(super) fn number(&mut self, select: &Select) -> Result<u64> {
+        let mut number = 0;
+        self.read(select, |row| {
+            let text = row.cell(0).and_then(|cell| std::str::from_utf8(cell).ok());
+            number = text
+                .and_then(|text| text.parse().ok())
+                .ok_or_else(|| Error::internal("a count is no number"))?;
+            Ok(())
+        })?;
+        Ok(number)
+    }
 }
 
 impl<'a> Engine<'a> {
@@ -52,15 +77,10 @@ impl<'a> Engine<'a> {
         context: Context<'a>,
         go_on: &'a mut dyn FnMut() -> bool,
     ) -> Self {
-        let steps = context.plan.steps().iter();
-        let pulling: BTreeSet<&String> = steps
-            .filter_map(|step| if let Step::Up(tables) = step { Some(tables) } else { None })
-            .flatten()
-            .collect();
         let room = Room::new();
-        let fresh = pulling.into_iter().map(|table| (table.clone(), Growing::new(&room))).collect();
-        let (listed, kept, bases) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { reader, context, room, go_on, listed, fresh, kept, bases }
+        let lists = Lists::new(context.plan, &room);
+        let (kept, bases) = (BTreeMap::new(), BTreeMap::new());
+        Self { asker: Asker { reader, go_on }, context, room, lists, kept, bases }
     }
 
     /// Works all steps.
@@ -84,57 +104,6 @@ impl<'a> Engine<'a> {
             self.settle_parents(&direct.edges)?;
         }
         Ok(Kept::new(plan, self.context.database, self.kept))
-    }
-
-    pub(super) fn check(&mut self) -> Result<()> {
-        if (self.go_on)() { Ok(()) } else { Err(Error::new(Kind::Busy, "the run has ended")) }
-    }
-
-    /// Hands the rows of a statement to `each`.
-    pub(super) fn read(
-        &mut self,
-        select: &Select,
-        mut each: impl FnMut(&dyn RowCells) -> Result<()>,
-    ) -> Result<()> {
-        self.check()?;
-        self.reader.read(select, |rows| {
-            while let Some(row) = rows.next_row()? {
-                each(&row)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// The number in the first cell of the only row; 0 without a row.
-    pub(super) fn number(&mut self, select: &Select) -> Result<u64> {
-        let mut number = 0;
-        self.read(select, |row| {
-            let text = row.cell(0).and_then(|cell| std::str::from_utf8(cell).ok());
-            number = text
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| Error::internal("a count is no number"))?;
-            Ok(())
-        })?;
-        Ok(number)
-    }
-
-    /// Works `walk` range by range, until `work` says that it is enough.
-    pub(super) fn walk(
-        &mut self,
-        walk: Walk,
-        mut work: impl FnMut(&mut Self, Range) -> Result<bool>,
-    ) -> Result<()> {
-        let mut walk = walk.for_reading();
-        self.check()?;
-        while let Some(range) = walk.next(self.reader)? {
-            let enough = work(self, range)?;
-            walk.worked();
-            if enough {
-                break;
-            }
-            self.check()?;
-        }
-        Ok(())
     }
 
     /// Works rows in batches that one statement takes, as `next` gives them: it is told how many are done and how many to
@@ -166,46 +135,19 @@ impl<'a> Engine<'a> {
     /// Lists rows whose key is in the first cells of a statement; says how many are new.
     pub(super) fn list(&mut self, table: &str, select: &Select) -> Result<u64> {
         let shape = key_shape(self.context.plan.table(table)?);
-        let mut found = Vec::new();
-        self.read(select, |row| {
-            let mut key = Vec::new();
-            shape.encode((0..shape.cells()).map(|at| row.cell(at)), &mut key)?;
-            found.push(key);
+        let (lists, mut added) = (&mut self.lists, 0);
+        self.asker.read(select, |row| {
+            added += u64::from(lists.pull_in(table, &key_at(&shape, row, 0)?)?);
             Ok(())
         })?;
-        let mut added = 0;
-        for key in found {
-            added += u64::from(self.found(table, &key)?);
-        }
         Ok(added)
-    }
-
-    /// Lists a row that is wanted or pulled in; says whether it is new.
-    pub(super) fn found(&mut self, table: &str, key: &[u8]) -> Result<bool> {
-        if !self.listed(table).insert(key)? {
-            return Ok(false);
-        }
-        if let Some(fresh) = self.fresh.get_mut(table) {
-            fresh.insert(key)?;
-        }
-        Ok(true)
-    }
-
-    /// The list of a table, while it grows.
-    pub(super) fn listed(&mut self, table: &str) -> &mut Growing {
-        let Self { listed, room, .. } = self;
-        listed.entry(table.to_owned()).or_insert_with(|| Growing::new(room))
     }
 
     /// Completes the list of a table.
     pub(super) fn settle(&mut self, table: &str) -> Result<()> {
         let name = Name::of(table);
         if !self.kept.contains_key(&name) {
-            let keys = match self.listed.remove(table) {
-                Some(listed) => listed.finish()?,
-                None => Keys::empty(&self.room),
-            };
-            self.kept.insert(name, keys);
+            self.kept.insert(name, self.lists.take(table)?);
         }
         Ok(())
     }
@@ -230,7 +172,7 @@ impl<'a> Engine<'a> {
                 select.conditions = held(edge, Some(row_alias().as_str())).into_iter().collect();
                 let link = Link::add(&mut select, &context, edge, PARENT, true)?;
                 let mut parents = Growing::new(&engine.room);
-                engine.read(&select, |row| match link.parent(row)? {
+                engine.asker.read(&select, |row| match link.parent(row)? {
                     Some(parent) => parents.insert(&parent).map(|_| ()),
                     None => Ok(()),
                 })?;
@@ -250,11 +192,10 @@ impl<'a> Engine<'a> {
 
     /// Lists the rows of a parent that are named so.
     fn pull_in(&mut self, edge: &Edge, parent: &[u8]) -> Result<()> {
-        let table = &edge.reference.references;
-        match self.rows_named(edge, parent)? {
-            None => self.found(table, parent).map(|_| ()),
-            Some(rows) => rows.iter().try_for_each(|row| self.found(table, row).map(|_| ())),
-        }
+        let lists = &mut self.lists;
+        each_named(&self.bases, edge, parent, |row| {
+            lists.pull_in(&edge.reference.references, row).map(|_| ())
+        })
     }
 
     /// Lists parents of listed rows until there are no more.
@@ -263,18 +204,15 @@ impl<'a> Engine<'a> {
         loop {
             let mut news = false;
             for table in tables {
-                let Some(fresh) = self.fresh.get_mut(table) else { continue };
-                let rows = std::mem::replace(fresh, Growing::new(&self.room)).finish()?;
+                let rows = self.lists.take_fresh(table)?;
                 news |= rows.rows() > 0;
                 for edge in context.plan.table(table)?.edges.iter().filter(|edge| edge.held.is_some()) {
                     let next = |_: &Self, done, most| batch(&mut rows.behind(done)?, most);
                     self.batches(ROW_BYTES, next, |engine, _, rows| {
-                        for found in engine.parents(table, edge, rows, true)? {
-                            if let Some(parent) = found.parent {
-                                engine.pull_in(edge, &parent)?;
-                            }
-                        }
-                        Ok(())
+                        engine.parents(table, edge, rows, true)?.each(|_, parent| match parent {
+                            Some(parent) => engine.pull_in(edge, parent),
+                            None => Ok(()),
+                        })
                     })?;
                 }
             }
@@ -283,38 +221,27 @@ impl<'a> Engine<'a> {
             }
         }
     }
+}
 
-    /// The parents by `edge` of some rows of a table: nothing for rows that reference nothing.
-    pub(super) fn parents(
-        &mut self,
-        table: &str,
-        edge: &Edge,
-        rows: &[Vec<u8>],
-        must_exist: bool,
-    ) -> Result<Vec<Found>> {
-        let context = self.context;
-        let restricted = context.plan.table(table)?;
-        if restricted.base.is_some() {
-            return self.parents_of_base(table, edge, rows);
-        }
-        let mut select = context.rows(table, vec![KeyTable::ordinal()]);
-        select.keys = Some(lookup(restricted, rows)?);
-        select.conditions = held(edge, Some(row_alias().as_str())).into_iter().collect();
-        let link = Link::add(&mut select, &context, edge, PARENT, must_exist)?;
-        let mut found = Vec::new();
-        self.read(&select, |row| {
-            found.push(Found { row: ordinal(row)?, parent: link.parent(row)? });
-            Ok(())
-        })?;
-        Ok(found)
+impl Walker for Engine<'_> {
+    type Conn = Reader;
+
+    const GOAL: Duration = READ_GOAL;
+
+    fn conn(&mut self) -> &mut Reader {
+        self.asker.reader
+    }
+
+    fn check(&mut self) -> Result<()> {
+        check(&mut *self.asker.go_on)
     }
 }
 
-/// Which of the keys of its statement a row is of, from 0; its first cell says so.
-pub(super) fn ordinal(row: &dyn RowCells) -> Result<usize> {
-    let text = row.cell(0).and_then(|cell| std::str::from_utf8(cell).ok());
-    let number = text.and_then(|text| text.parse::<usize>().ok()).and_then(|number| number.checked_sub(1));
-    number.ok_or_else(|| Error::internal("a row that belongs to no key"))
+/// The key in the cells from `first` on.
+pub(super) fn key_at(shape: &KeyShape, row: &dyn RowCells, first: usize) -> Result<Vec<u8>> {
+    let mut key = Vec::new();
+    shape.encode((first..first + shape.cells()).map(|at| row.cell(at)), &mut key)?;
+    Ok(key)
 }
 
 /// The keys that one statement takes, `rows` at most.
@@ -338,12 +265,21 @@ pub(super) fn key_shape(restricted: &Restricted) -> KeyShape {
 
 /// Rows of a table by their keys.
 pub(super) fn lookup(restricted: &Restricted, rows: &[Vec<u8>]) -> Result<KeyLookup> {
-    let columns = columns_of(&restricted.source, &restricted.walk.columns);
-    let shape = KeyShape::of(&columns);
-    let mut keys = KeyTable::new(columns.iter().map(Passed::of).collect::<Result<_>>()?);
+    let shape = key_shape(restricted);
+    let mut keys = no_keys(restricted)?;
     for row in rows {
         keys.push(shape.decode(row)?.iter().map(Option::as_deref))?;
     }
-    let (columns, index) = (restricted.walk.columns.clone(), Some(restricted.walk.index.clone()));
-    Ok(KeyLookup { keys, columns, index })
+    Ok(lookup_of(restricted, keys))
+}
+
+/// An empty table for keys of a table's rows.
+pub(super) fn no_keys(restricted: &Restricted) -> Result<KeyTable> {
+    let columns = columns_of(&restricted.source, &restricted.walk.columns);
+    Ok(KeyTable::new(columns.iter().map(Passed::of).collect::<Result<_>>()?))
+}
+
+/// The rows that keys name.
+pub(super) fn lookup_of(restricted: &Restricted, keys: KeyTable) -> KeyLookup {
+    KeyLookup { keys, columns: restricted.walk.columns.clone(), index: Some(restricted.walk.index.clone()) }
 }

@@ -37,6 +37,9 @@ mod down;
 mod engine;
 mod kept;
 mod link;
+mod lists;
+mod parents;
+mod ranking;
 mod want;
 
 pub use kept::{Kept, Piece, Reading};

@@ -3,7 +3,7 @@
 use super::engine::Engine;
 use crate::error::Result;
 use crate::plan::subset::{Edge, Restricted, Role};
-use crate::source::walk::Walk;
+use crate::source::walk::{Walk, Walker};
 use crate::sql::select::Range;
 use std::collections::BTreeMap;
 

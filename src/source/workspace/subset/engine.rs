@@ -1,8 +1,8 @@
 //! Working the steps of a plan one after the other.
 
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Result};
 use crate::plan::subset::{Role, Statements, Step};
-use crate::source::walk::{Walk, last_number};
+use crate::source::walk::{Walk, Walker, check, last_number};
 use crate::source::workspace::Writer;
 use crate::sql::TableName;
 use crate::sql::select::{InsertSelect, Range, Select};
@@ -70,32 +70,10 @@ impl<'a> Engine<'a> {
         Ok(added)
     }
 
-    pub(super) fn check(&mut self) -> Result<()> {
-        if (self.go_on)() { Ok(()) } else { Err(Error::new(Kind::Busy, "the run has ended")) }
-    }
-
     /// A number that a `SELECT` gives.
     pub(super) fn number(&mut self, select: &Select) -> Result<u64> {
         self.check()?;
         self.writer.number(select)
-    }
-
-    /// Works `walk` range by range, until `work` says that it is enough.
-    pub(super) fn walk(
-        &mut self,
-        mut walk: Walk,
-        mut work: impl FnMut(&mut Self, Range) -> Result<bool>,
-    ) -> Result<()> {
-        self.check()?;
-        while let Some(range) = walk.next(self.writer)? {
-            let enough = work(self, range)?;
-            walk.worked();
-            if enough {
-                break;
-            }
-            self.check()?;
-        }
-        Ok(())
     }
 
     /// Works the rows of a list behind number `after` up to `until`.
@@ -156,5 +134,17 @@ impl<'a> Engine<'a> {
                 return Ok(());
             }
         }
+    }
+}
+
+impl Walker for Engine<'_> {
+    type Conn = Writer;
+
+    fn conn(&mut self) -> &mut Writer {
+        self.writer
+    }
+
+    fn check(&mut self) -> Result<()> {
+        check(&mut *self.go_on)
     }
 }

@@ -4,7 +4,7 @@ use super::engine::Engine;
 use crate::error::Result;
 use crate::plan::subset::{Base, Phase, Restricted, Role, Want, Way};
 use crate::plan::walk::sorts_as_it_compares;
-use crate::source::walk::{Walk, bound};
+use crate::source::walk::{Walk, Walker, bound};
 use crate::sql::literal::Form;
 use crate::sql::select::Range;
 
