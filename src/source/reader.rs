@@ -4,7 +4,7 @@
 use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
-use crate::fault::{lost_after, step_rows};
+use crate::fault::{first_step, lost_after};
 use crate::schema::{Flavour, Version};
 use crate::source::clock::Clock;
 use crate::source::masking::Masking;
@@ -344,8 +344,8 @@ impl Pace {
     #[must_use]
     pub fn new(row_count: u64, bytes: u64, rows_max: u64, goal: Duration) -> Self {
         let row_bytes = (bytes / row_count.max(1)).clamp(1, 256 * 1024);
-        let rows_max = step_rows().map_or(rows_max, |most| most.clamp(1, rows_max));
-        Self { rows: (256 * 1024 / row_bytes).clamp(1, rows_max.min(2000)), rows_max, goal }
+        let rows = first_step().unwrap_or(256 * 1024 / row_bytes).clamp(1, rows_max.min(2000));
+        Self { rows, rows_max, goal }
     }
 
     /// Rows for the next read.

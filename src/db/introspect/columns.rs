@@ -1,11 +1,11 @@
 //! Columns.
 
-use super::text::{expression, lossy, mariadb_default, mysql_default, on_update};
-use super::{Catalog, defaults};
+use super::text::{expression, is_binary, lossy, mariadb_default, mysql_default, on_update};
+use super::{Catalog, binary, defaults};
 use crate::db::connect::Connection;
 use crate::error::Result;
 use crate::schema::{Column, Flavour, Generated, Table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Row = (
     String,
@@ -36,25 +36,42 @@ pub(super) fn load(
         catalog.database
     ))?;
     let mut spatial = false;
+    let mut unclear: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut doubtful: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in rows {
         // Columns of views have no table here.
         if let Some(table) = tables.get_mut(&row.0) {
+            if has_unclear_default(&row, catalog.flavour) {
+                unclear.entry(row.0.clone()).or_default().insert(row.1.clone());
+            }
             let printed = row.7.clone().map(lossy).unwrap_or_default();
             let column = column(row, catalog.flavour);
-            if defaults::is_doubtful(&column, &printed, catalog.flavour) {
+            if defaults::is_doubtful(&column, &printed) {
                 doubtful.entry(table.name.clone()).or_default().push(column.name.clone());
             }
             spatial |= is_spatial(&column.data_type);
             table.columns.push(column);
         }
     }
+    binary::load_defaults(conn, catalog, &unclear, tables)?;
     for (table, columns) in doubtful {
         if let Some(table) = tables.get_mut(&table) {
             defaults::ask(conn, &catalog.name, table, &columns);
         }
     }
     if spatial { load_srids(conn, catalog, tables) } else { Ok(()) }
+}
+
+/// Whether the catalog may not tell the whole default.
+fn has_unclear_default(row: &Row, flavour: Flavour) -> bool {
+    let (data_type, default, extra) = (row.2.to_lowercase(), row.7.as_deref(), row.8.as_deref());
+    let expression =
+        extra.is_some_and(|extra| lossy(extra.to_vec()).to_ascii_uppercase().contains("DEFAULT_GENERATED"));
+    match flavour {
+        _ if !is_binary(&data_type) || expression => false,
+        Flavour::Mysql => default.is_some(),
+        Flavour::Mariadb => default.is_some_and(|text| text.starts_with(b"'") && text.contains(&b'?')),
+    }
 }
 
 fn column(row: Row, flavour: Flavour) -> Column {
@@ -84,11 +101,7 @@ fn column(row: Row, flavour: Flavour) -> Column {
         Generated::No
     };
     let default = default.map(lossy).and_then(|raw| {
-        if mysql {
-            mysql_default(&raw, &data_type, &extra, length)
-        } else {
-            mariadb_default(&raw, &data_type)
-        }
+        if mysql { mysql_default(&raw, &data_type, &extra) } else { mariadb_default(&raw, &data_type) }
     });
     let mut column = Column {
         name,

@@ -11,6 +11,7 @@
 //! - neither server's catalog holds characters beyond the BMP in defaults, comments and ENUM members (`?`), nor all
 //!   bytes of a binary default: where a default may have lost something, its table is asked (`defaults`).
 
+mod binary;
 mod columns;
 mod defaults;
 mod keys;
