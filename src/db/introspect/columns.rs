@@ -1,7 +1,7 @@
 //! Columns.
 
+use super::Catalog;
 use super::text::{expression, lossy, mariadb_default, mysql_default, on_update};
-use super::{Catalog, defaults};
 use crate::db::connect::Connection;
 use crate::error::Result;
 use crate::schema::{Column, Flavour, Generated, Table};
@@ -36,22 +36,12 @@ pub(super) fn load(
         catalog.database
     ))?;
     let mut spatial = false;
-    let mut doubtful: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in rows {
         // Columns of views have no table here.
         if let Some(table) = tables.get_mut(&row.0) {
-            let printed = row.7.clone().map(lossy).unwrap_or_default();
             let column = column(row, catalog.flavour);
-            if defaults::is_doubtful(&column, &printed, catalog.flavour) {
-                doubtful.entry(table.name.clone()).or_default().push(column.name.clone());
-            }
             spatial |= is_spatial(&column.data_type);
             table.columns.push(column);
-        }
-    }
-    for (table, columns) in doubtful {
-        if let Some(table) = tables.get_mut(&table) {
-            defaults::ask(conn, &catalog.name, table, &columns);
         }
     }
     if spatial { load_srids(conn, catalog, tables) } else { Ok(()) }

@@ -17,9 +17,8 @@ pub fn read(conn: &mut Conn) -> Definitions {
         .into_iter()
         .map(|table| {
             let query = format!("SHOW CREATE TABLE `{}`", table.replace('`', "``"));
-            // A default of bytes is printed as they are.
-            let shown: Option<(String, Vec<u8>)> = conn.query_first(query).unwrap();
-            (table, lines(&String::from_utf8_lossy(&shown.unwrap().1)))
+            let shown: Option<(String, String)> = conn.query_first(query).unwrap();
+            (table, lines(&shown.unwrap().1))
         })
         .collect()
 }
