@@ -115,7 +115,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Many tests wait: for a network that is away, a lock, a server that starts. So there are more of them than cores.
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    arguments.test_threads.get_or_insert(2 * cores);
+    arguments.test_threads.get_or_insert(5 * cores / 2);
     if arguments.list {
         return libtest_mimic::run(&arguments, trials(None)).exit_code();
     }
