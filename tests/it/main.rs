@@ -77,6 +77,7 @@ mod srv_sanitize;
 mod srv_select;
 mod srv_subset;
 mod srv_tables;
+mod srv_unkeyed;
 mod srv_watch;
 mod subset;
 mod subset_by_hand;
@@ -196,6 +197,7 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     srv_sanitize::tests(&mut add);
     srv_select::tests(&mut add);
     srv_tables::tests(&mut add);
+    srv_unkeyed::tests(&mut add);
     srv_watch::tests(&mut add);
     srv_subset::tests(&mut add);
     cli_bad_input::tests(&mut add);

@@ -11,6 +11,7 @@
 //! - neither server's catalog holds characters beyond the BMP in defaults, comments and ENUM members (`?`);
 //!   for defaults their tables are asked (`defaults`).
 
+mod binary;
 mod columns;
 mod defaults;
 mod keys;

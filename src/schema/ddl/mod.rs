@@ -45,6 +45,14 @@ impl Target {
         self.is_mysql() && self.version >= Version(8, 0, 13)
     }
 
+    /// The word for an index that the optimizer does not see.
+    fn hidden_index(self) -> Option<&'static str> {
+        match self.flavour {
+            Flavour::Mysql => (self.version >= Version(8, 0, 0)).then_some("INVISIBLE"),
+            Flavour::Mariadb => (self.version >= Version(10, 6, 0)).then_some("IGNORED"),
+        }
+    }
+
     /// Whether UNIQUE may be over whole TEXTs and BLOBs.
     fn has_long_unique(self) -> bool {
         !self.is_mysql() && self.version >= Version(10, 4, 3)
