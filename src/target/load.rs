@@ -395,7 +395,7 @@ impl Loader {
         // MySQL lists only the first 64 for an account that may not ask for more, but it counts them all, and each of
         // these cells is warned of once.
         let unlisted = usize::from(done.warnings).saturating_sub(warnings.len());
-        if unlisted > 0 && unlisted == no_members.values().sum() {
+        if unlisted > 0 && unlisted == no_members.values().sum::<usize>() {
             no_members.clear();
         } else if unlisted > 0 && warnings.is_empty() {
             return Err(Error::integrity(format!(
