@@ -3,7 +3,8 @@
 //! A test names a moment in [`KILL_AT`]; the process then ends there with SIGKILL, as a power cut or `kill -9`
 //! would end it: no destructor runs, nothing is flushed. At the moments named in [`HOLD_AT`] it stops with SIGSTOP,
 //! until the test has changed something beside it and sends SIGCONT. Without those variables a moment is one log line.
-//! What no test could wait for, or would need large tables for, is set here as well: a limit, and the size of steps.
+//! What no test could wait for, or would need large tables for, is set here as well: a limit, and the size of the first
+//! step through a table.
 
 use signal_hook::consts::{SIGKILL, SIGSTOP};
 use signal_hook::low_level::raise;
@@ -23,13 +24,13 @@ pub fn lost_after(seconds: u32) -> u32 {
     std::env::var(LOST_AFTER).ok().and_then(|wanted| wanted.parse().ok()).unwrap_or(seconds)
 }
 
-/// The environment variable with the most rows of one step of a walk; for tests only.
-pub const STEP_ROWS: &str = "BACKFILL_TEST_STEP_ROWS";
+/// The environment variable with the rows that the first step of a walk asks for; for tests only.
+pub const FIRST_STEP: &str = "BACKFILL_TEST_FIRST_STEP";
 
-/// The most rows of one step, if a test has a wish.
+/// The rows of the first step, if a test has a wish.
 #[must_use]
-pub fn step_rows() -> Option<u64> {
-    std::env::var(STEP_ROWS).ok()?.parse().ok()
+pub fn first_step() -> Option<u64> {
+    std::env::var(FIRST_STEP).ok()?.parse().ok()
 }
 
 /// Logs that `moment` is reached, and ends or stops the process if a test asked for it.

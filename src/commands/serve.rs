@@ -185,6 +185,7 @@ fn service(
     let limits = Limits {
         runs_max: config.max_runs,
         idle_timeout: config.idle_timeout,
+        stall_timeout: config.stall_timeout,
         spool_bytes_max: config.spool_max,
     };
     Ok(Service {

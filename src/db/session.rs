@@ -38,10 +38,12 @@ const COMMON: &[Setting] = &[
     required("SET SESSION time_zone = '+00:00'"),
     required("SET SESSION autocommit = 1"),
     required("SET SESSION completion_type = 0"),
-    // A global limit silently cuts every result, and DEFAULT is that limit again.
+    // A global limit silently cuts every result, and it is the DEFAULT of sessions.
     required("SET SESSION sql_select_limit = 18446744073709551615"),
     required("SET SESSION sql_safe_updates = 0"),
     required("SET SESSION sql_big_selects = 1"),
+    // Definitions are taken apart by their quotes.
+    required("SET SESSION sql_quote_show_create = 1"),
     // `key IS NULL` would find the row that was inserted last.
     required("SET SESSION sql_auto_is_null = 0"),
     // What is read out of a message, a column's name, is looked for in English; and values are cut out of it.

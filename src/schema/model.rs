@@ -91,6 +91,9 @@ pub struct Table {
     /// Names of indexes that the optimizer does not see (`INVISIBLE`, `IGNORED`): a statement that asks for one fails.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hidden_indexes: Vec<String>,
+    /// By name, the comments of the indexes that have one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub index_comments: BTreeMap<String, String>,
     /// CHECK constraints, table and column level. MariaDB's automatic `json_valid` checks are here too.
     pub checks: Vec<Check>,
     /// Rows as the server estimates them.
@@ -119,6 +122,7 @@ impl Table {
             primary_key: Vec::new(),
             indexes: Vec::new(),
             hidden_indexes: Vec::new(),
+            index_comments: BTreeMap::new(),
             checks: Vec::new(),
             row_count: 0,
             bytes: 0,

@@ -2,37 +2,27 @@
 //! compressed by a pool of CPU threads, frames come back in order.
 //!
 //! A chunk is a half-open key range, read in one pass of several short reads; the walk goes on behind the last key that
-//! was read, so chunks are complete and disjoint by construction. The pool's tasks never wait for anything.
+//! was read, so chunks are complete and disjoint by construction. A table without a key is read by one statement, and its
+//! chunks are what that gives one after another: see `outlet`. The pool's tasks never wait for anything.
 
-use crate::error::{Context, Error, Result};
-use crate::plan::run::TablePlan;
+mod chunk;
+mod outlet;
+
+use crate::error::{Error, Result};
 use crate::server::checkpoint::Begun;
 use crate::server::dumpable::Dumpable;
 use crate::server::passage::Passage;
 use crate::server::run::{BatchSize, Run};
-use crate::server::spool::{Chunk, ChunkWriter};
 use crate::server::steps::{KeptSteps, Steps};
 use crate::source::reader::Reader;
 use crate::sql::TableName;
-use crate::sql::insert::{Batch, BatchLimits};
+use crate::sql::insert::BatchLimits;
 use crate::sql::select::Select;
-use crate::wire::frame::{EncodedFrame, FrameId, Packer};
-use crossbeam_channel::{Receiver, bounded};
-use std::cell::RefCell;
-use std::collections::VecDeque;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use outlet::Outlet;
 
 /// Bytes of SQL at which a batch is closed: large enough that a statement's fixed cost vanishes, small enough that
 /// many are in flight within a bounded memory.
 pub const BATCH_BYTES_GOAL: usize = 1 << 20;
-/// Bytes of SQL at which a chunk ends.
-const CHUNK_BYTES_MAX: u64 = 16 << 20;
-/// Time at which a chunk ends.
-const CHUNK_TIME_MAX: Duration = Duration::from_secs(5);
-/// Batches of one table that are being compressed at a time.
-const IN_FLIGHT_MAX: usize = 3;
-
 /// The CPU side: a pool, and zstd's level.
 #[derive(Debug)]
 pub struct Encoder {
@@ -58,48 +48,36 @@ impl Encoder {
     /// Reads what a run wants of a table into sealed chunks. `begun` is when the table's first row was read.
     ///
     /// # Errors
-    /// The source's; `Integrity` for a row that no statement can hold, and for what the leak check finds; `Busy` when the run was ended.
+    /// The source's; `Integrity` for a row that no statement can hold, and for what the leak check finds; `Config` for a
+    /// table that one statement reads and that the spool cannot take; `Busy` when the run was ended.
     pub fn dump(
         &self,
         reader: &mut Reader,
         what: &Dumpable<'_>,
-        run: &Arc<Run>,
+        run: &Run,
         at: usize,
         begun: Begun,
     ) -> Result<()> {
-        let plan = &run.tables[at];
-        let mut dump = Dump::new(self, what, plan, run, at, begun)?;
+        let mut dump = Dump::new(self, what, run, at, begun)?;
         while dump.read_on(reader)? {}
-        dump.finish()
+        dump.outlet.finish(reader)
     }
 }
 
 /// A table being read.
 struct Dump<'a> {
-    encoder: &'a Encoder,
-    run: &'a Arc<Run>,
-    at: usize,
-    plan: &'a TablePlan,
+    run: &'a Run,
     from: TableName,
     list: Vec<String>,
     conditions: Vec<String>,
     steps: Option<Steps>,
     kept: Option<KeptSteps<'a>>,
-    passage: Passage<'a>,
-    open: Option<OpenChunk>,
-    chunks: u32,
-    rows: u64,
+    outlet: Outlet<'a>,
 }
 
 impl<'a> Dump<'a> {
-    fn new(
-        encoder: &'a Encoder,
-        what: &Dumpable<'a>,
-        plan: &'a TablePlan,
-        run: &'a Arc<Run>,
-        at: usize,
-        begun: Begun,
-    ) -> Result<Self> {
+    fn new(encoder: &'a Encoder, what: &Dumpable<'a>, run: &'a Run, at: usize, begun: Begun) -> Result<Self> {
+        let plan = &run.tables[at];
         let mut list = what.list(plan)?;
         let passage = Passage::new(what, run, at, begun, &mut list)?;
         let (from, conditions) = (what.name().clone(), what.conditions(plan));
@@ -111,121 +89,85 @@ impl<'a> Dump<'a> {
             list.push("1".to_owned());
         }
         let kept = what.kept(plan, &list)?.map(|reading| KeptSteps::new(reading, plan));
-        let (open, chunks, rows) = (None, 0, 0);
-        Ok(Self { encoder, run, at, plan, from, list, conditions, steps, kept, passage, open, chunks, rows })
+        let outlet = Outlet::new(encoder, run, at, passage);
+        Ok(Self { run, from, list, conditions, steps, kept, outlet })
     }
 
     /// Does one read; says whether there may be more rows.
     fn read_on(&mut self, reader: &mut Reader) -> Result<bool> {
-        if self.run.is_cancelled() {
-            return Err(Run::cancelled_error());
-        }
-        let mut open = match self.open.take() {
-            Some(open) => open,
-            None => OpenChunk::new(self.run.spool.begin_chunk(|| reader.stay_alive())?, self.chunks),
-        };
+        check_cancelled(self.run)?;
         let more = match (&self.steps, &self.kept) {
-            (Some(_), _) => self.read_step(reader, &mut open)?,
-            (None, Some(_)) => self.read_kept(reader, &mut open)?,
-            (None, None) => self.read_all(reader, &mut open)?,
+            (Some(_), _) => self.read_step(reader)?,
+            (None, Some(_)) => self.read_kept(reader)?,
+            (None, None) => self.read_all(reader)?,
         };
-        self.run.progress(self.at, self.rows);
-        if more && open.is_full() && self.passage.is_clean() {
-            self.seal(open)?;
-        } else {
-            self.open = Some(open);
-        }
+        self.outlet.end_read(more, reader)?;
         Ok(more)
     }
 
-    fn read_all(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
+    fn read_all(&mut self, reader: &mut Reader) -> Result<bool> {
         let all = Select::all(self.from.clone(), self.list.clone());
         let select = Select { conditions: self.conditions.clone(), ..all };
-        let Self { passage, encoder, plan, rows, run, .. } = self;
+        let Self { run, outlet, .. } = self;
+        outlet.begin_open_end(reader)?;
+        let gives_way = reader.gives_way();
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
-                if run.is_cancelled() {
-                    return Err(Run::cancelled_error());
-                }
-                *rows += 1;
-                if let Some(full) = passage.row(&row)? {
-                    open.submit(encoder, &plan.table.name, full)?;
-                }
+                check_cancelled(run)?;
+                outlet.row(&row)?;
+                outlet.pour(&gives_way)?;
             }
             Ok(false)
         })
     }
 
-    fn read_step(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { passage, encoder, plan, rows, steps, list, .. } = self;
+    fn read_step(&mut self, reader: &mut Reader) -> Result<bool> {
+        let Self { outlet, steps, list, .. } = self;
         let Some(steps) = steps else { return Ok(false) };
         let step = steps.next(reader, list)?;
         let (count, last) = reader.read(&step.select, |result| {
             let (mut count, mut last) = (0, None);
             while let Some(row) = result.next_row()? {
                 count += 1;
-                if let Some(full) = passage.row(&row)? {
-                    open.submit(encoder, &plan.table.name, full)?;
-                }
+                outlet.row(&row)?;
                 last = Some(row);
             }
             Ok((count, last))
         })?;
-        *rows += count;
-        open.rows += count;
         steps.go_on(&step, count, last.as_ref())
     }
 
     /// Reads the next piece of the rows that are kept.
-    fn read_kept(&mut self, reader: &mut Reader, open: &mut OpenChunk) -> Result<bool> {
-        let Self { passage, encoder, plan, rows, kept, run, .. } = self;
+    fn read_kept(&mut self, reader: &mut Reader) -> Result<bool> {
+        let Self { run, outlet, kept, .. } = self;
         let Some(mut piece) = kept.as_mut().map(KeptSteps::next).transpose()?.flatten() else {
             return Ok(false);
         };
         let select = piece.select.clone();
-        let before = *rows;
+        let has_open_end = select.keys.is_none();
+        if has_open_end {
+            outlet.begin_open_end(reader)?;
+        }
+        let gives_way = reader.gives_way();
         reader.read(&select, |result| {
             while let Some(row) = result.next_row()? {
-                if run.is_cancelled() {
-                    return Err(Run::cancelled_error());
+                check_cancelled(run)?;
+                if piece.keeps(&row)? {
+                    outlet.row(&row)?;
                 }
-                if !piece.keeps(&row)? {
-                    continue;
-                }
-                *rows += 1;
-                if let Some(full) = passage.row(&row)? {
-                    open.submit(encoder, &plan.table.name, full)?;
+                if has_open_end {
+                    outlet.pour(&gives_way)?;
                 }
             }
             Ok(())
         })?;
-        open.rows += *rows - before;
         kept.iter_mut().for_each(KeptSteps::worked);
         Ok(true)
     }
+}
 
-    /// Ends the chunk: every row read so far is in it. A chunk without rows has an empty batch.
-    fn seal(&mut self, mut open: OpenChunk) -> Result<()> {
-        self.passage.check_masks()?;
-        let rest =
-            self.passage.rest().or_else(|| open.is_empty().then(|| Batch { sql: Vec::new(), rows: 0 }));
-        if let Some(rest) = rest {
-            open.submit(self.encoder, &self.plan.table.name, rest)?;
-        }
-        let chunk = open.seal()?;
-        self.chunks += 1;
-        self.run.add_chunk(self.at, chunk);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<()> {
-        self.passage.check_leak()?;
-        if let Some(open) = self.open.take() {
-            self.seal(open)?;
-        }
-        self.run.prove(self.at, self.passage.checkpoint());
-        self.passage.finish()
-    }
+fn check_cancelled(run: &Run) -> Result<()> {
+    if run.is_cancelled() { Err(Run::cancelled_error()) } else { Ok(()) }
 }
 
 /// The limits of a run's statements.
@@ -237,82 +179,10 @@ pub(super) fn limits(size: BatchSize) -> BatchLimits {
     }
 }
 
-thread_local! {
-    /// Each thread of the pool keeps its compressor: making one costs more than compressing a batch.
-    static PACKER: RefCell<Option<(i32, Packer)>> = const { RefCell::new(None) };
-}
-
-fn pack(id: FrameId<'_>, batch: &Batch, level: i32) -> Result<EncodedFrame> {
-    PACKER.with_borrow_mut(|kept| {
-        let mut packer = match kept.take() {
-            Some((made_for, packer)) if made_for == level => packer,
-            _ => Packer::new(level)?,
-        };
-        let frame = packer.batch(id, batch.rows, &batch.sql);
-        *kept = Some((level, packer));
-        frame
-    })
-}
-
-/// A chunk being filled.
-struct OpenChunk {
-    writer: ChunkWriter,
-    number: u32,
-    seq: u32,
-    pending: VecDeque<Receiver<Result<EncodedFrame>>>,
-    bytes: u64,
-    rows: u64,
-    begun: Instant,
-}
-
-impl OpenChunk {
-    fn new(writer: ChunkWriter, number: u32) -> Self {
-        Self { writer, number, seq: 1, pending: VecDeque::new(), bytes: 0, rows: 0, begun: Instant::now() }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.seq == 1
-    }
-
-    /// A chunk without rows waits for some: a delta may read for long and find none.
-    fn is_full(&self) -> bool {
-        self.rows > 0 && (self.bytes >= CHUNK_BYTES_MAX || self.begun.elapsed() >= CHUNK_TIME_MAX)
-    }
-
-    /// Sends a batch to the pool; waits for the oldest when enough are under way.
-    fn submit(&mut self, encoder: &Encoder, table: &str, batch: Batch) -> Result<()> {
-        self.bytes += batch.sql.len() as u64;
-        while self.pending.len() >= IN_FLIGHT_MAX {
-            self.take_oldest()?;
-        }
-        let (done, result) = bounded(1);
-        let (table, chunk, seq, level) = (table.to_owned(), self.number, self.seq, encoder.level);
-        encoder.pool.spawn(move || {
-            // A worker that gave up does not listen any more.
-            let _ = done.send(pack(FrameId { table: &table, chunk, seq }, &batch, level));
-        });
-        self.seq += 1;
-        self.pending.push_back(result);
-        Ok(())
-    }
-
-    fn take_oldest(&mut self) -> Result<()> {
-        let Some(oldest) = self.pending.pop_front() else { return Ok(()) };
-        let frame = oldest.recv().map_err(|_| Error::internal("an encoder thread panicked"))?;
-        self.writer.push(frame.context(|| "encoding a batch")?)
-    }
-
-    fn seal(mut self) -> Result<Arc<Chunk>> {
-        while !self.pending.is_empty() {
-            self.take_oldest()?;
-        }
-        Ok(self.writer.seal())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crossbeam_channel::bounded;
 
     #[test]
     fn a_panic_in_the_pool_is_told_to_who_waits_and_ends_nothing_else() {

@@ -86,8 +86,16 @@ impl<'a> Passage<'a> {
     ///
     /// # Errors
     /// `Integrity` with what the leak check found.
-    pub(super) fn check_leak(&self) -> Result<()> {
-        self.leak.as_ref().map_or(Ok(()), TableCheck::finish)
+    pub(super) fn check_leak(&mut self) -> Result<()> {
+        self.leak.as_mut().map_or(Ok(()), TableCheck::finish)
+    }
+
+    /// No more rows pass than those that did, if the leak check has found something in them.
+    ///
+    /// # Errors
+    /// `Integrity` with what it found so far.
+    pub(super) fn check_leak_so_far(&self) -> Result<()> {
+        self.leak.as_ref().map_or(Ok(()), TableCheck::so_far)
     }
 
     /// How far the rows prove that the table was read.

@@ -209,6 +209,12 @@ impl Run {
         });
     }
 
+    /// Whether no table is left whose reading has not begun.
+    #[must_use]
+    pub fn is_all_begun(&self) -> bool {
+        self.lock().tables.iter().all(|table| table.phase >= TablePhase::Dump)
+    }
+
     /// How many chunks of a table are known.
     #[must_use]
     pub fn chunks(&self, table: usize) -> u32 {

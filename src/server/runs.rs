@@ -3,7 +3,7 @@
 use crate::error::{Error, Kind, Result};
 use crate::random;
 use crate::server::run::{BatchSize, Run, RunPlan};
-use crate::server::spool::Spool;
+use crate::server::spool::{OPEN_WAIT_MAX, Spool, SpoolLimits};
 use crate::server::work::{self, Shared};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,8 @@ pub struct Limits {
     pub runs_max: usize,
     /// A run that nobody asks about for so long ends.
     pub idle_timeout: Duration,
+    /// A client that takes nothing for so long is not waited for where that holds something up.
+    pub stall_timeout: Duration,
     /// Bytes of frames waiting, over all runs.
     pub spool_bytes_max: u64,
 }
@@ -86,7 +88,11 @@ impl Registry {
                 .hint("wait for one to end, or raise server.max_runs"));
         }
         let share = u64::try_from(self.limits.runs_max.max(1)).unwrap_or(1);
-        let spool = Spool::new(self.limits.spool_bytes_max / share, SPOOL_MEMORY_BYTES / share);
+        let spool = Spool::new(SpoolLimits {
+            bytes_max: self.limits.spool_bytes_max / share,
+            memory_bytes_max: SPOOL_MEMORY_BYTES / share,
+            open_wait_max: self.limits.stall_timeout.min(OPEN_WAIT_MAX),
+        });
         let run = Arc::new(Run::new(random::hex(16)?, peer, plan, batch, spool));
         let thread = std::thread::Builder::new()
             .name(format!("run-{}", &run.id[..8]))

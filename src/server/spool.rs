@@ -1,8 +1,19 @@
 //! Where sanitized frames wait for clients: memory first, then private files that have no name.
 //!
-//! A chunk is read from the database to its end whatever the client does; what it made waits here. When a run has
-//! used up its room, only the *next* chunk waits. A chunk that was served stays until its room is needed, so that
-//! a client can ask for the very same bytes again.
+//! What one read makes waits here, whatever the client does. A chunk begins without room: frames that a read has
+//! already made go to a file, and room for them is waited for afterwards ([`ChunkWriter::wait_for_room`]), with no statement
+//! open. Whoever has nothing to write waits for nothing, and who has nothing left to read need not wait either. So a run
+//! uses at most its room, the chunks that had some when they began, and one read of each connection.
+//!
+//! A statement that is as long as its table cannot be put off. It waits while it is open, before others do, and only for
+//! so long ([`ChunkWriter::wait_shortly`]): it holds the table's metadata lock. Its patience is that of streams with a client
+//! who does not read (`server.stall_timeout`), but never more than [`OPEN_WAIT_MAX`], and it ends as soon as a session
+//! waits for the table.
+//!
+//! A chunk that was served stays until its room is needed, so that a client can ask for the very same bytes again.
+
+#[cfg(test)]
+mod tests;
 
 use crate::error::{Error, Kind, Result};
 use crate::wire::frame::EncodedFrame;
@@ -10,20 +21,30 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+/// No open statement waits longer at a time for its client to take what is there.
+pub const OPEN_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Time between two looks at what else there is to do, while a chunk waits for room.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Room for the frames of one run.
 #[derive(Debug)]
 pub struct Spool {
-    /// Most bytes held before the next chunk has to wait.
-    bytes_max: u64,
-    /// Most bytes held in memory; frames beyond it go to files.
-    memory_bytes_max: u64,
+    limits: SpoolLimits,
     used: Mutex<Used>,
     freed: Condvar,
+}
+
+/// Limits of a spool.
+#[derive(Debug, Clone, Copy)]
+pub struct SpoolLimits {
+    /// Most bytes held before the next chunk has to wait.
+    pub bytes_max: u64,
+    /// Most bytes held in memory; frames beyond it go to files.
+    pub memory_bytes_max: u64,
+    /// How long an open statement waits at a time for its client.
+    pub open_wait_max: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -31,6 +52,8 @@ struct Used {
     total: u64,
     memory: u64,
     closed: bool,
+    /// How many open statements wait for room.
+    open_waiting: usize,
     /// Served chunks, oldest first: the first to go when room is needed.
     served: Vec<std::sync::Weak<Chunk>>,
 }
@@ -66,32 +89,22 @@ enum Stored {
 impl Spool {
     /// An empty spool.
     #[must_use]
-    pub fn new(bytes_max: u64, memory_bytes_max: u64) -> Arc<Self> {
-        Arc::new(Self { bytes_max, memory_bytes_max, used: Mutex::default(), freed: Condvar::new() })
+    pub fn new(limits: SpoolLimits) -> Arc<Self> {
+        Arc::new(Self { limits, used: Mutex::default(), freed: Condvar::new() })
     }
 
-    /// Waits until there is room for another chunk, then begins it. Calls `meanwhile` again and again while it waits.
+    /// What it may hold.
+    #[must_use]
+    pub fn limits(&self) -> SpoolLimits {
+        self.limits
+    }
+
+    /// Begins a chunk, whether there is room for it or not.
     ///
     /// # Errors
-    /// `Interrupted`-like `Busy` when the spool was closed meanwhile: the run has ended; what `meanwhile` says.
-    pub fn begin_chunk(self: &Arc<Self>, mut meanwhile: impl FnMut() -> Result<()>) -> Result<ChunkWriter> {
-        let mut used = self.lock();
-        while used.total >= self.bytes_max && !used.closed {
-            if let Some(victim) = next_served(&mut used) {
-                drop(used);
-                victim.evict();
-                used = self.lock();
-                continue;
-            }
-            used = self.freed.wait_timeout(used, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner).0;
-            drop(used);
-            meanwhile()?;
-            used = self.lock();
-        }
-        if used.closed {
-            return Err(Error::new(Kind::Busy, "the run has ended"));
-        }
-        drop(used);
+    /// `Busy` when the spool was closed: the run has ended.
+    pub fn begin_chunk(self: &Arc<Self>) -> Result<ChunkWriter> {
+        let has_room = self.look(false)?.is_none();
         Ok(ChunkWriter {
             spool: Arc::clone(self),
             frames: Vec::new(),
@@ -99,7 +112,39 @@ impl Spool {
             bytes: 0,
             memory: 0,
             file: None,
+            has_room,
         })
+    }
+
+    /// Looks for room, and lets served chunks go for it. Gives nothing if there is some, else what to wait with. Open
+    /// statements come first.
+    fn look(&self, is_open: bool) -> Result<Option<MutexGuard<'_, Used>>> {
+        loop {
+            let mut used = self.lock();
+            if used.closed {
+                return Err(Error::new(Kind::Busy, "the run has ended"));
+            }
+            if used.open_waiting > 0 && !is_open {
+                return Ok(Some(used));
+            }
+            if used.total < self.limits.bytes_max {
+                return Ok(None);
+            }
+            let Some(victim) = next_served(&mut used) else { return Ok(Some(used)) };
+            drop(used);
+            victim.evict();
+        }
+    }
+
+    /// Waits for room as long as `goes_on`, which is asked again and again; says whether there is some.
+    fn wait(&self, is_open: bool, mut goes_on: impl FnMut() -> Result<bool>) -> Result<bool> {
+        while let Some(used) = self.look(is_open)? {
+            drop(self.freed.wait_timeout(used, LOOK_EVERY).unwrap_or_else(PoisonError::into_inner));
+            if !goes_on()? {
+                return Ok(self.look(is_open)?.is_none());
+            }
+        }
+        Ok(true)
     }
 
     /// Wakes whoever waits for room; no chunk begins any more.
@@ -122,7 +167,7 @@ impl Spool {
     fn book(&self, bytes: u64) -> bool {
         let mut used = self.lock();
         used.total += bytes;
-        let in_memory = used.memory + bytes <= self.memory_bytes_max;
+        let in_memory = used.memory + bytes <= self.limits.memory_bytes_max;
         if in_memory {
             used.memory += bytes;
         }
@@ -156,9 +201,46 @@ pub struct ChunkWriter {
     bytes: u64,
     memory: u64,
     file: Option<Arc<File>>,
+    /// Whether its bytes count.
+    has_room: bool,
 }
 
 impl ChunkWriter {
+    /// Waits until there is room for the chunk, and calls `meanwhile` again and again. No statement may be open.
+    ///
+    /// # Errors
+    /// `Busy` when the run has ended; what `meanwhile` says.
+    pub fn wait_for_room(&mut self, mut meanwhile: impl FnMut() -> Result<()>) -> Result<()> {
+        if !self.has_room {
+            self.spool.wait(false, || meanwhile().map(|()| true))?;
+            self.take_room();
+        }
+        Ok(())
+    }
+
+    /// As [`ChunkWriter::wait_for_room`] inside an open statement: before all others, but only for so long as the spool's
+    /// limits say, and until the statement `gives_way`. Says whether there is room.
+    ///
+    /// # Errors
+    /// `Busy` when the run has ended.
+    pub fn wait_shortly(&mut self, gives_way: impl Fn() -> bool) -> Result<bool> {
+        if !self.has_room {
+            let spool = Arc::clone(&self.spool);
+            let _first = OpenWaiting::new(&spool);
+            let until = Instant::now() + spool.limits.open_wait_max;
+            if !spool.wait(true, || Ok(Instant::now() < until && !gives_way()))? {
+                return Ok(false);
+            }
+            self.take_room();
+        }
+        Ok(true)
+    }
+
+    fn take_room(&mut self) {
+        self.has_room = true;
+        self.spool.lock().total += self.bytes;
+    }
+
     /// Adds a frame.
     ///
     /// # Errors
@@ -168,7 +250,7 @@ impl ChunkWriter {
         let bytes = len as u64;
         self.bytes += bytes;
         self.summary.push(FrameSummary { rows: frame.rows, removed: frame.removed, digest: frame.digest });
-        if self.spool.book(bytes) {
+        if self.has_room && self.spool.book(bytes) {
             self.memory += bytes;
             self.frames.push(Stored::Memory(Arc::new(frame.bytes)));
             return Ok(());
@@ -197,9 +279,12 @@ impl ChunkWriter {
         Ok(Stored::File { file, at, len: bytes.len() })
     }
 
-    /// Ends the chunk: from now on it can be served.
+    /// Ends the chunk: from now on it can be served. Without room it takes some that is not there.
     #[must_use]
     pub fn seal(mut self) -> Arc<Chunk> {
+        if !self.has_room {
+            self.take_room();
+        }
         let chunk = Chunk {
             frames: Mutex::new(Some(std::mem::take(&mut self.frames))),
             summary: std::mem::take(&mut self.summary),
@@ -213,7 +298,26 @@ impl ChunkWriter {
 
 impl Drop for ChunkWriter {
     fn drop(&mut self) {
-        self.spool.give_back(self.bytes, self.memory);
+        if self.has_room {
+            self.spool.give_back(self.bytes, self.memory);
+        }
+    }
+}
+
+/// An open statement waits: no other chunk gets room before it.
+struct OpenWaiting<'a>(&'a Spool);
+
+impl<'a> OpenWaiting<'a> {
+    fn new(spool: &'a Spool) -> Self {
+        spool.lock().open_waiting += 1;
+        Self(spool)
+    }
+}
+
+impl Drop for OpenWaiting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().open_waiting -= 1;
+        self.0.freed.notify_all();
     }
 }
 
@@ -287,74 +391,5 @@ impl Chunk {
 impl Drop for Chunk {
     fn drop(&mut self) {
         self.evict();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame(byte: u8, len: usize) -> EncodedFrame {
-        EncodedFrame {
-            bytes: vec![byte; len],
-            rows: 1,
-            removed: 0,
-            digest: [byte; 32],
-            raw_bytes: len as u64,
-        }
-    }
-
-    fn contents(chunk: &Chunk) -> Vec<u8> {
-        let mut all = Vec::new();
-        chunk
-            .for_each_frame(|bytes| {
-                all.extend_from_slice(bytes);
-                Ok(())
-            })
-            .unwrap();
-        all
-    }
-
-    #[test]
-    fn frames_beyond_memory_come_back_from_files_in_order() {
-        let spool = Spool::new(1000, 10);
-        let mut writer = spool.begin_chunk(|| Ok(())).unwrap();
-        for byte in 1..=4 {
-            writer.push(frame(byte, 6)).unwrap();
-        }
-        let chunk = writer.seal();
-        let expected: Vec<u8> = (1..=4).flat_map(|byte| [byte; 6]).collect();
-        assert_eq!(contents(&chunk), expected);
-        assert_eq!(chunk.rows(), 4);
-        assert_eq!(spool.bytes(), 24);
-        drop(chunk);
-        assert_eq!(spool.bytes(), 0);
-    }
-
-    #[test]
-    fn a_full_spool_makes_room_from_served_chunks_only() {
-        let spool = Spool::new(10, 100);
-        let mut writer = spool.begin_chunk(|| Ok(())).unwrap();
-        writer.push(frame(1, 12)).unwrap();
-        let first = writer.seal();
-        let waiting = std::thread::spawn({
-            let spool = Arc::clone(&spool);
-            move || spool.begin_chunk(|| Ok(())).map(|writer| writer.seal().rows())
-        });
-        assert_eq!(contents(&first).len(), 12);
-        first.served();
-        assert_eq!(waiting.join().unwrap().unwrap(), 0);
-        assert_eq!(first.for_each_frame(|_| Ok(())).unwrap_err().kind(), Kind::Busy);
-    }
-
-    #[test]
-    fn closing_wakes_who_waits() {
-        let spool = Spool::new(0, 0);
-        let waiting = std::thread::spawn({
-            let spool = Arc::clone(&spool);
-            move || spool.begin_chunk(|| Ok(())).map(|_| ())
-        });
-        spool.close();
-        assert!(waiting.join().unwrap().is_err());
     }
 }

@@ -11,7 +11,7 @@ use crate::fault::phase;
 use crate::plan::run::TablePlan;
 use crate::server::encode::Encoder;
 use crate::server::ending;
-use crate::server::leak::{self, LeakCheck};
+use crate::server::leak;
 use crate::server::permits::Permits;
 use crate::server::references::References;
 use crate::server::run::Run;
@@ -86,7 +86,13 @@ fn drive_tables(shared: &Shared, run: &Arc<Run>) -> Result<()> {
         Means::Copies(home) => copying::run_in_copies(shared, home, run),
         Means::Select(lock) => selecting::run_in_snapshot(shared, *lock, run),
     };
-    run.leak.iter().for_each(LeakCheck::forget);
+    let result = match &run.leak {
+        Some(check) => {
+            check.forget();
+            result.map_err(|error| check.tell(error))
+        }
+        None => result,
+    };
     if result.is_err() {
         run.cancel();
     }
@@ -103,20 +109,20 @@ fn gather_originals(shared: &Shared, run: &Run) -> Result<()> {
         .map_err(|error| read_hint(error, &shared.endpoint))
 }
 
-/// Has each of `seats` work on a thread of its own; the first error ends the run, and is given.
+/// Has each of `seats` work on a thread of its own; the first error ends the run, and its cause is given.
 fn work_side_by_side<T: Send>(
     run: &Arc<Run>,
     seats: Vec<T>,
     work: impl Fn(T) -> Result<()> + Sync,
 ) -> Result<()> {
-    let first_error = Mutex::new(None);
+    let first_error: Mutex<Option<Error>> = Mutex::new(None);
     std::thread::scope(|scope| {
         for seat in seats {
             scope.spawn(|| {
                 let worked = catch_unwind(AssertUnwindSafe(|| work(seat)));
                 let result = worked.unwrap_or_else(|_| Err(Error::internal("a worker panicked")));
                 if let Err(error) = result {
-                    first_error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                    keep_cause(&mut first_error.lock().unwrap_or_else(PoisonError::into_inner), error);
                     run.cancel();
                 }
             });
@@ -127,6 +133,14 @@ fn work_side_by_side<T: Send>(
         // Workers that found no permit left tables undone.
         None if run.is_cancelled() => Err(Run::cancelled_error()),
         None => Ok(()),
+    }
+}
+
+/// Of several errors the first is the cause, but for those that only say that the run has ended.
+fn keep_cause(first: &mut Option<Error>, error: Error) {
+    let is_echo = |error: &Error| error.kind() == Kind::Busy;
+    if first.as_ref().is_none_or(|first| is_echo(first) && !is_echo(&error)) {
+        *first = Some(error);
     }
 }
 
@@ -188,4 +202,23 @@ fn check_definition(shared: &Shared, reader: &mut Reader, plan: &TablePlan) -> R
 
 fn schema_changed() -> Error {
     Error::new(Kind::Schema, ending::SCHEMA_CHANGED).retryable()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_the_first_error_that_is_no_echo() {
+        let mut kept = None;
+        for (error, cause) in [
+            (Run::cancelled_error(), Kind::Busy),
+            (Error::integrity("a row is too large"), Kind::Integrity),
+            (Run::cancelled_error(), Kind::Integrity),
+            (Error::new(Kind::Source, "gone"), Kind::Integrity),
+        ] {
+            keep_cause(&mut kept, error);
+            assert_eq!(kept.as_ref().map(Error::kind), Some(cause));
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use crate::db::introspect::{Signature, signatures};
 use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
-use crate::fault::{lost_after, step_rows};
+use crate::fault::{first_step, lost_after};
 use crate::schema::{Flavour, Version};
 use crate::source::clock::Clock;
 use crate::source::masking::Masking;
@@ -123,6 +123,11 @@ impl Reader {
         self.seat.watch_closely();
     }
 
+    /// Says, also while a read goes on, whether it has to make way: see [`Seat::gives_way`].
+    pub fn gives_way(&self) -> impl Fn() -> bool + use<> {
+        self.seat.gives_way()
+    }
+
     /// Whether `ROLLBACK TO SAVEPOINT` gives metadata locks back. MariaDB keeps them in any session that could write
     /// to a binlog (or to a Galera cluster), even in one that only reads.
     ///
@@ -233,7 +238,7 @@ impl Reader {
     /// table's metadata lock is given back right after, the snapshot is kept.
     ///
     /// # Errors
-    /// The server's, and what `consume` says; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`]
+    /// The server's; what `consume` says, and then the statement is ended, however many rows are left; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`]
     /// knows when the read took long and somebody waited for the table. After an error inside a snapshot the snapshot
     /// must be given up.
     pub fn read<T>(
@@ -242,6 +247,7 @@ impl Reader {
         consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
     ) -> Result<T> {
         let Self { conn, seat, snapshot, .. } = self;
+        let consume = |rows: &mut Rows<'_>| consume(rows).inspect_err(|_| seat.abandon());
         if *snapshot == Some(Locks::Kept) {
             select.tables().for_each(|table| seat.hold(table));
         }
@@ -338,8 +344,8 @@ impl Pace {
     #[must_use]
     pub fn new(row_count: u64, bytes: u64, rows_max: u64, goal: Duration) -> Self {
         let row_bytes = (bytes / row_count.max(1)).clamp(1, 256 * 1024);
-        let rows_max = step_rows().map_or(rows_max, |most| most.clamp(1, rows_max));
-        Self { rows: (256 * 1024 / row_bytes).clamp(1, rows_max.min(2000)), rows_max, goal }
+        let rows = first_step().unwrap_or(256 * 1024 / row_bytes).clamp(1, rows_max.min(2000));
+        Self { rows, rows_max, goal }
     }
 
     /// Rows for the next read.

@@ -10,6 +10,9 @@
 //! looked after from their first read on: as soon as anybody waits for one, the connections that hold it are ended, and the
 //! run with them.
 //!
+//! A statement whose rows nobody wants any more, because one of them may not leave, is ended at once: the driver would read
+//! the rest of them.
+//!
 //! Statements are ended by `KILL QUERY` from beside, with the account that runs them: that needs no right. What other
 //! accounts do is seen with the PROCESS right only; without it a long statement is never found in the way, unless it is
 //! watched closely: then a statement of our own is tried, which has to queue behind whoever waits.
@@ -47,7 +50,7 @@ const REST_OF_KILLS: Duration = Duration::from_secs(1);
 enum Task {
     /// The work is done.
     Stop,
-    /// The run has ended: these statements are to end.
+    /// These statements are to end: the run has ended, or nobody wants the rest of their rows.
     End(Vec<Running>),
     /// These statements have run for long, and these tables are held.
     Look { long: Vec<Long>, held: Vec<Held> },
@@ -104,14 +107,14 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// Ends a statement of an ended run. It may not have reached the server yet, and a `KILL QUERY` that finds the
+    /// Ends a statement that nobody needs any more. It may not have reached the server yet, and a `KILL QUERY` that finds the
     /// connection idle is lost: the next task names it again.
     fn end(&mut self, statement: &Running) {
         if self.rests() {
             return;
         }
         if let Err(error) = self.kill(statement, false) {
-            tracing::debug!(%error, connection = statement.connection, "a statement of an ended run could not be ended; trying again");
+            tracing::debug!(%error, connection = statement.connection, "a statement that nobody needs could not be ended; trying again");
             self.rest(REST_OF_KILLS);
         }
     }

@@ -27,12 +27,20 @@ const HEAD_BYTES: u64 = 64 * 1024;
 /// A row with this key is there already.
 const DUPLICATE: u16 = 1062;
 
+/// What a key says that is there while rows are loaded: mostly the primary key.
+const DUPLICATE_HINT: &str = "a key here holds two rows for equal that the source holds apart: look at the collations of \
+    its columns on both sides (`backfill pull --dry-run` tells what differs), and at their rules if they are masked";
+
 /// A value was changed: as a note, rounded; of an ENUM, it is no member.
 const TRUNCATED: u16 = 1265;
 
 /// Warnings that say nothing about a row: statement not safe for statement-based logging, deprecated syntax or
 /// character set aliases, tables with and without transactions (the chunk's mark) in one.
 const HARMLESS: &[u16] = &[1287, 1592, 1681, 3719, 3778, 6414];
+
+/// MySQL warns so of codes that stand for no character, and keeps them. Bytes that are no code at all are an error of that
+/// number while the session is strict (tried with every code of every character set).
+const NO_CHARACTER: u16 = 1300;
 
 /// What `client.binlog` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -365,7 +373,11 @@ impl Loader {
         if has_some {
             self.conn.execute(TARGET_NOT_STRICT)?;
         }
-        let done = self.conn.execute_batch(&self.statement).context(|| format!("loading table `{table}`"));
+        let done = self.conn.execute_batch(&self.statement).map_err(|error| match server_code(&error) {
+            Some(DUPLICATE) => error.hint(DUPLICATE_HINT),
+            _ => error,
+        });
+        let done = done.context(|| format!("loading table `{table}`"));
         let loaded = done.and_then(|done| self.check(table, columns, rows, done, no_members));
         // After an error too: the chunk may be tried again over this connection.
         let strict = if has_some { self.conn.execute(TARGET_STRICT).map(|_| ()) } else { Ok(()) };
@@ -381,11 +393,13 @@ impl Loader {
         mut no_members: BTreeMap<&str, usize>,
     ) -> Result<()> {
         let warnings = if done.warnings > 0 { self.conn.warnings()? } else { Vec::new() };
+        let is_strict = no_members.is_empty();
         let mut codes = Vec::new();
         for warning in &warnings {
             match warning.column.as_deref().and_then(|name| no_members.get_mut(name)) {
                 Some(left) if warning.code == TRUNCATED && *left > 0 => *left -= 1,
                 _ if HARMLESS.contains(&warning.code) || is_about_computed(warning, columns) => {}
+                _ if warning.code == NO_CHARACTER && is_strict => {}
                 _ => codes.push(warning.code),
             }
         }

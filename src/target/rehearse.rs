@@ -95,6 +95,10 @@ fn hint(error: &Error) -> Option<&'static str> {
             "the target demands a primary key: set sql_require_primary_key = OFF there, or exclude the table"
         }
         6125 => "the target demands unique parent keys: set restrict_fk_on_non_standard_key = OFF there",
+        1822 | 3780 => {
+            "both ends of a foreign key need one type, character set and collation, and the parent's a unique key: where \
+             one of the tables was here before, change it or drop it"
+        }
         1901 => {
             "its server does not compute such a column: make the table there without it (its other columns are pulled), or \
              exclude the table"

@@ -21,7 +21,6 @@ impl Site {
     /// A connection that may change the target; `schema` is its default schema.
     pub(super) fn connect(&self, schema: Option<&str>) -> Result<Connection> {
         let mut conn = Connection::open_in(&self.endpoint, Role::Target, schema)?;
-        conn.execute("SET SESSION sql_quote_show_create = 1")?;
         if conn.flavour() == Flavour::Mysql {
             // Generated invisible primary keys are part of a definition; servers before 8.0.30 have none.
             let shown = conn.execute("SET SESSION show_gipk_in_create_table_and_information_schema = ON");

@@ -126,9 +126,18 @@ fn bytes(value: &str) -> String {
 }
 
 fn columns(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<Column> {
-    let checks: Vec<String> = conn
-        .query("SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()")
-        .unwrap();
+    // MariaDB's JSON is text with such a check; only there checks belong to tables.
+    let is_mariadb: Option<bool> = conn.query_first("SELECT VERSION() LIKE '%MariaDB%'").unwrap();
+    let checks: Vec<String> = match is_mariadb {
+        Some(true) => conn
+            .exec(
+                "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS \
+                 WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = ?",
+                (table,),
+            )
+            .unwrap(),
+        _ => Vec::new(),
+    };
     let columns: Vec<(String, String)> = conn
         .exec(
             "SELECT COLUMN_NAME, LOWER(DATA_TYPE) FROM information_schema.COLUMNS \

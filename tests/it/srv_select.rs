@@ -4,6 +4,7 @@ use crate::between::Between;
 use crate::cli_common::{Out, run};
 use crate::harness::{
     Account, Add, FLAVOURS, Serve, Servers, Site, exec, is_held, large_table, let_go, short, wait_for,
+    wide_table,
 };
 use crate::oracle;
 use crate::srv_http::Http;
@@ -35,6 +36,12 @@ pub fn tests(add: &mut Add<'_>) {
         add(
             format!("srv_select::definitions_change_meanwhile::{}", short(flavour)),
             Box::new(move |servers| definitions_change_meanwhile(&Site::new(servers, flavour, flavour))),
+        );
+        add(
+            format!("srv_select::a_full_spool_keeps_no_snapshot_open::{}", short(flavour)),
+            Box::new(move |servers| {
+                a_full_spool_keeps_no_snapshot_open(&Site::new(servers, flavour, flavour));
+            }),
         );
         add(
             format!("srv_select::nobody_waits_for_a_client_that_stalls::{}", short(flavour)),
@@ -308,6 +315,27 @@ fn nobody_waits_for_a_client_that_stalls(site: &Site<'_>) {
     assert_eq!(error.code, expected, "{}", serve.log());
     if expected == Code::SourceUnavailable {
         assert!(error.error.contains("GRANT BINLOG ADMIN"), "{}", error.error);
+    }
+}
+
+/// What is read to its end waits for nobody: neither behind the last row of a table, nor for a table without rows, nor
+/// with the last rows of the run.
+fn a_full_spool_keeps_no_snapshot_open(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    wide_table(&mut conn, "wide", 10);
+    exec(&mut conn, "CREATE TABLE hollow (id INT NOT NULL PRIMARY KEY, note VARCHAR(9)) ENGINE=InnoDB");
+    exec(&mut conn, "CREATE TABLE few (id INT NOT NULL PRIMARY KEY) ENGINE=InnoDB");
+    exec(&mut conn, "INSERT INTO few VALUES (1), (2)");
+    let one_by_one = "spool_max = \"1MiB\"\nthreads = 1\nmax_runs = 1\n";
+    let (_account, serve) = serve(site, &[], one_by_one, "[privacy]\npolicy = \"open\"\n");
+    let http = Http::new(&serve);
+    for tables in [["wide", "hollow"], ["wide", "few"]] {
+        let run = http.begin(&tables);
+        let status = http.complete(&run);
+        assert!(status.tables.iter().all(|table| table.chunks == 1), "{:?}", status.tables);
+        let rows = http.table(&run, tables[1]).rows;
+        assert_eq!(rows, if tables[1] == "few" { 2 } else { 0 });
+        assert_eq!(http.delete(&format!("runs/{run}")).status, 204);
     }
 }
 

@@ -1,11 +1,11 @@
 //! Columns.
 
-use super::Catalog;
-use super::text::{expression, lossy, mariadb_default, mysql_default, on_update};
+use super::text::{expression, is_binary, lossy, mariadb_default, mysql_default, on_update};
+use super::{Catalog, binary};
 use crate::db::connect::Connection;
 use crate::error::Result;
 use crate::schema::{Column, Flavour, Generated, Table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 type Row = (
     String,
@@ -36,15 +36,32 @@ pub(super) fn load(
         catalog.database
     ))?;
     let mut spatial = false;
+    let mut unclear: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in rows {
         // Columns of views have no table here.
         if let Some(table) = tables.get_mut(&row.0) {
+            if has_unclear_default(&row, catalog.flavour) {
+                unclear.entry(row.0.clone()).or_default().insert(row.1.clone());
+            }
             let column = column(row, catalog.flavour);
             spatial |= is_spatial(&column.data_type);
             table.columns.push(column);
         }
     }
+    binary::load_defaults(conn, catalog, &unclear, tables)?;
     if spatial { load_srids(conn, catalog, tables) } else { Ok(()) }
+}
+
+/// Whether the catalog may not tell the whole default.
+fn has_unclear_default(row: &Row, flavour: Flavour) -> bool {
+    let (data_type, default, extra) = (row.2.to_lowercase(), row.7.as_deref(), row.8.as_deref());
+    let expression =
+        extra.is_some_and(|extra| lossy(extra.to_vec()).to_ascii_uppercase().contains("DEFAULT_GENERATED"));
+    match flavour {
+        _ if !is_binary(&data_type) || expression => false,
+        Flavour::Mysql => default.is_some(),
+        Flavour::Mariadb => default.is_some_and(|text| text.starts_with(b"'") && text.contains(&b'?')),
+    }
 }
 
 fn column(row: Row, flavour: Flavour) -> Column {
@@ -74,11 +91,7 @@ fn column(row: Row, flavour: Flavour) -> Column {
         Generated::No
     };
     let default = default.map(lossy).and_then(|raw| {
-        if mysql {
-            mysql_default(&raw, &data_type, &extra, length)
-        } else {
-            mariadb_default(&raw, &data_type)
-        }
+        if mysql { mysql_default(&raw, &data_type, &extra) } else { mariadb_default(&raw, &data_type) }
     });
     let mut column = Column {
         name,

@@ -15,12 +15,13 @@ type Tables = BTreeMap<String, Table>;
 const NO_SUCH_TABLE: u16 = 1146;
 
 type IndexRow =
-    (String, u8, String, u32, Option<String>, Option<String>, Option<u32>, String, Option<Vec<u8>>);
+    (String, u8, String, u32, Option<String>, Option<String>, Option<u32>, String, Vec<u8>, Option<Vec<u8>>);
 
 /// Fills in primary keys and indexes, unique ones first, then by name: MySQL's catalog has no order of its own.
 pub(super) fn load_indexes(conn: &mut Connection, catalog: &Catalog, tables: &mut Tables) -> Result<()> {
     let mut rows: Vec<IndexRow> = conn.query(&format!(
-        "SELECT TABLE_NAME, NON_UNIQUE, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, COLLATION, SUB_PART, INDEX_TYPE, {} \
+        "SELECT TABLE_NAME, NON_UNIQUE, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, COLLATION, SUB_PART, INDEX_TYPE, \
+         INDEX_COMMENT, {} \
          FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {}",
         catalog.or_null("STATISTICS", "EXPRESSION"),
         catalog.database
@@ -55,10 +56,13 @@ fn load_hidden(conn: &mut Connection, catalog: &Catalog, tables: &mut Tables) ->
 }
 
 fn add_part(table: &mut Table, row: IndexRow, mysql: bool) {
-    let (_, non_unique, name, _, column, order, prefix, index_type, formula) = row;
+    let (_, non_unique, name, _, column, order, prefix, index_type, comment, formula) = row;
     if name.eq_ignore_ascii_case("PRIMARY") {
         table.primary_key.extend(column);
         return;
+    }
+    if !comment.is_empty() {
+        table.index_comments.insert(name.clone(), lossy(comment));
     }
     let kind = match index_type.to_ascii_uppercase().as_str() {
         "BTREE" | "HASH" | "RTREE" => IndexKind::Btree,

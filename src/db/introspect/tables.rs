@@ -69,6 +69,7 @@ fn table(
         primary_key: Vec::new(),
         indexes: Vec::new(),
         hidden_indexes: Vec::new(),
+        index_comments: BTreeMap::new(),
         checks: Vec::new(),
         row_count: rows.unwrap_or(0),
         bytes: bytes.unwrap_or(0),

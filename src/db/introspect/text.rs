@@ -48,7 +48,8 @@ pub(super) fn expression(raw: &str, mysql: bool) -> String {
     strip_parentheses(&text).to_owned()
 }
 
-fn is_binary(data_type: &str) -> bool {
+/// BINARY, VARBINARY and the BLOBs.
+pub(super) fn is_binary(data_type: &str) -> bool {
     data_type.ends_with("blob") || data_type.ends_with("binary")
 }
 
@@ -61,14 +62,8 @@ fn is_temporal(data_type: &str) -> bool {
 }
 
 /// MySQL's `COLUMN_DEFAULT`: the bare text of a literal, or an expression if `EXTRA` says `DEFAULT_GENERATED`.
-/// A binary default ends at its first zero byte there (tried on 9.7: `0x00FF0000` is given as `0x`), so that one
-/// of a BINARY column shorter than the column cannot be known and counts as none.
-pub(super) fn mysql_default(
-    raw: &str,
-    data_type: &str,
-    extra: &str,
-    max_length: Option<u64>,
-) -> Option<String> {
+/// What it says of a binary default is not all of it: see [`super::binary`].
+pub(super) fn mysql_default(raw: &str, data_type: &str, extra: &str) -> Option<String> {
     // 5.7 does not mark it as an expression; no literal of these types looks like it.
     if is_temporal(data_type)
         && let Some(now) = current_timestamp(raw)
@@ -81,20 +76,14 @@ pub(super) fn mysql_default(
     if data_type == "bit" && is_bit_literal(raw) || is_numeric(data_type) && is_number(raw) {
         return Some(raw.to_owned());
     }
-    if let Some(digits) = raw.strip_prefix("0x").filter(|_| is_binary(data_type)) {
-        let cut = data_type == "binary" && max_length.is_some_and(|bytes| (digits.len() as u64) < 2 * bytes);
-        return match digits {
-            _ if cut => None,
-            "" => Some("''".to_owned()),
-            _ if is_hex_literal(raw) => Some(raw.to_owned()),
-            _ => Some(quote(raw)),
-        };
+    if is_binary(data_type) {
+        return None;
     }
     Some(quote(raw))
 }
 
 /// MariaDB's `COLUMN_DEFAULT`: SQL text, `NULL` for an explicit or implied NULL. A binary default is printed with
-/// `?` for bytes that are no characters; it cannot be known then and counts as none.
+/// `?` for bytes that are no characters; none then (see [`super::binary`]).
 pub(super) fn mariadb_default(raw: &str, data_type: &str) -> Option<String> {
     if raw.eq_ignore_ascii_case("null") {
         return None;
@@ -190,9 +179,6 @@ mod tests {
             ("5", "varchar", "", "'5'"),
             ("-1.50", "decimal", "", "-1.50"),
             ("b'101'", "bit", "", "b'101'"),
-            ("0x6162", "varbinary", "", "0x6162"),
-            ("0x", "varbinary", "", "''"),
-            ("0x6162", "binary", "", "0x6162"),
             ("0x", "varchar", "", "'0x'"),
             ("CURRENT_TIMESTAMP", "datetime", generated, "current_timestamp()"),
             (
@@ -206,10 +192,10 @@ mod tests {
             ("2000-01-01 00:00:00", "timestamp", "", "'2000-01-01 00:00:00'"),
             ("2000", "year", "", "2000"),
         ] {
-            let default = mysql_default(raw, data_type, extra, Some(2));
+            let default = mysql_default(raw, data_type, extra);
             assert_eq!(default.as_deref(), Some(expected), "{raw} {data_type}");
         }
-        assert_eq!(mysql_default("0x61", "binary", "", Some(2)), None);
+        assert_eq!(mysql_default("0x61", "binary", ""), None);
     }
 
     #[test]

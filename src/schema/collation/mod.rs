@@ -11,7 +11,10 @@
 //! Measured on MariaDB 10.11 and MySQL 9.7 by comparing the weights of every code point up to U+2FFFF and of 40
 //! contractions under each pair:
 //! - the 26 `utf8mb4` collations of the same name agree everywhere;
-//! - `0900` and `uca1400_nopad` of one language differ only in characters that came after Unicode 9;
+//! - `0900` and `uca1400_nopad` without a language, Esperanto, Spanish and Vietnamese differ only in characters that came
+//!   after Unicode 9;
+//! - those of other languages also differ in letters with two marks (`ǟ`, `ṧ`, `ế`) and in U+212B for `Å`, which count as
+//!   rare too, and in letters of everyday (`uca` lists the languages): there the target gets a finer strength;
 //! - Bulgarian, Mongolian and Russian equal the plain one, Bosnian and Serbian the Croatian, Galician the Spanish,
 //!   both Norwegians the Danish (MySQL has names of their own for them, MariaDB has not);
 //! - `unicode_520_nopad` takes no two common characters for equal that `0900_ai_ci` tells apart, the other way
@@ -32,7 +35,7 @@ use uca::Uca;
 pub enum Fit {
     /// The very same, perhaps under another name.
     Same,
-    /// Equal but for characters that came after Unicode 9.
+    /// Equal but for characters that came after Unicode 9, and in languages of their own for letters with two marks.
     Equal,
     /// Tells more values apart: unique keys hold, some searches find less.
     Finer,
@@ -46,7 +49,7 @@ impl Fit {
     pub fn note(self) -> &'static str {
         match self {
             Self::Same => "",
-            Self::Equal => "equal but for characters newer than Unicode 9",
+            Self::Equal => "equal but for rare characters: newer than Unicode 9, letters with two marks",
             Self::Finer => "tells more values apart: unique keys hold, some comparisons find less",
             Self::Padded => {
                 "ignores trailing spaces: a unique key over values that differ in them alone fails"

@@ -2,6 +2,19 @@
 
 use super::{ALIASES, Fit, LANGUAGES, Mapped, Target, same};
 
+/// Languages in whose `ai_ci` MySQL tells letters apart that MariaDB takes for equal, by MySQL's name: `đ` and `d` in
+/// Slovenian, `ř` and `r` in Slovak, `œ` and `oe` in Danish, `ô` and `o` in Swedish, `ch` and `c` in Lithuanian.
+const COARSER_ON_MARIADB: &[&str] = &["da", "lt", "sk", "sl", "sv", TURKISH];
+
+/// The same the other way round: `y` and `i` in Latvian and Lithuanian, `ü` and `ű` in Swedish, `z` and `ż` in Estonian.
+const COARSER_ON_MYSQL: &[&str] = &["da", "et", "la", "lt", "lv", "sv", TURKISH];
+
+/// Takes the capitals of `î` and `ï` for letters of the dotless `ı` on MySQL alone, so that case tells them apart.
+const TURKISH: &str = "tr";
+
+/// On MySQL `ș` is `ş` even where accents and case count.
+const ROMANIAN: &str = "ro";
+
 /// A collation of MySQL's `0900` or MariaDB's `uca1400` family in parts.
 pub(super) struct Uca<'a> {
     charset: &'a str,
@@ -67,14 +80,10 @@ impl<'a> Uca<'a> {
             return Some(self.code_points(target, self.by_code_point));
         }
         if target.has_uca1400() {
-            let language = pair.map_or(String::new(), |(_, maria)| format!("{maria}_"));
-            let nopad = if self.pads { "" } else { "nopad_" };
-            let strength = strength_name(self.accents, self.case);
-            let name = format!("{}_uca1400_{language}{nopad}{strength}", self.charset);
-            return Some(Mapped { name, fit: Fit::Equal });
+            return Some(self.as_uca1400(language, pair.map_or("", |(_, maria)| maria)));
         }
         if target.has_0900() && self.charset == "utf8mb4" {
-            return Some(self.as_0900(language));
+            return Some(self.as_0900(target, language, native));
         }
         if language.is_empty() && !self.accents && !self.case {
             let (nopad, fit) = match (self.pads, target.is_mysql()) {
@@ -96,9 +105,30 @@ impl<'a> Uca<'a> {
         }
     }
 
+    /// `language` under MySQL's name, `named` under MariaDB's.
+    fn as_uca1400(&self, language: &str, named: &str) -> Mapped {
+        let coarser = !self.accents && !self.case && COARSER_ON_MARIADB.contains(&language);
+        let strength = if coarser {
+            strength_name(true, language == TURKISH)
+        } else {
+            strength_name(self.accents, self.case)
+        };
+        let named = if named.is_empty() { String::new() } else { format!("{named}_") };
+        let nopad = if self.pads { "" } else { "nopad_" };
+        Mapped {
+            name: format!("{}_uca1400_{named}{nopad}{strength}", self.charset),
+            fit: if coarser { Fit::Finer } else { Fit::Equal },
+        }
+    }
+
     /// MySQL has `ai_ci` and `as_cs` for every language, `as_ci` for none in particular, `ai_cs` never.
-    fn as_0900(&self, language: &str) -> Mapped {
+    /// `native`: it is of MySQL, though of a newer one.
+    fn as_0900(&self, target: Target, language: &str, native: bool) -> Mapped {
+        if language == ROMANIAN && self.accents && !native {
+            return self.code_points(target, false);
+        }
         let (accents, case) = match (self.accents, self.case) {
+            (false, false) if COARSER_ON_MYSQL.contains(&language) && !native => (true, true),
             (false, false) => (false, false),
             (true, false) if language.is_empty() => (true, false),
             _ => (true, true),

@@ -22,6 +22,9 @@ pub(super) fn definition(
     if replaced {
         notes.push(format!("column `{}`: {} becomes {}", column.name, original.sql(), column_type.sql()));
     }
+    if let Some(note) = written_anew(column, target.flavour) {
+        notes.push(format!("column `{}`: {note}", column.name));
+    }
     let mut sql = format!("{} {}", Ident::new(column.name.as_str()), column_type.sql());
     if let Some(collation) = collation {
         sql.push_str(&character_set(collation));
@@ -51,6 +54,15 @@ pub(super) fn definition(
         sql.push_str(&format!(" COMMENT {}", quote(&column.comment)));
     }
     Ok(sql)
+}
+
+/// What becomes of documents that MariaDB keeps as text, in a JSON column of MySQL.
+pub(in crate::schema) fn written_anew(column: &Column, target: Flavour) -> Option<&'static str> {
+    let is_text = column.data_type == "json" && column.column_type != "json";
+    (is_text && target == Flavour::Mysql).then_some(
+        "JSON is text at the source; here keys are sorted, of equal keys the last stays, and numbers become what fits \
+         into 64 bits",
+    )
 }
 
 fn character_set(collation: &str) -> String {

@@ -4,6 +4,7 @@ use super::types::ColumnType;
 use super::{Target, closed, is_row_period, refuse};
 use crate::error::{Context, Result};
 use crate::schema::collation::charset_of;
+use crate::schema::expression::quote;
 use crate::schema::{Column, Flavour, Generated, Index, IndexKind, IndexPart, Table};
 use crate::sql::Ident;
 use crate::sql::ident::column_list;
@@ -22,12 +23,30 @@ pub(super) fn definitions(
     lines.extend(primary_key(table, columns)?);
     for index in &table.indexes {
         match impossible(index, columns, target).context(|| format!("index `{}`", index.name))? {
-            None => lines.push(definition(index, columns).context(|| format!("index `{}`", index.name))?),
+            None => {
+                let line = definition(index, columns).context(|| format!("index `{}`", index.name))?;
+                lines.push(format!("{line}{}", attributes(table, &index.name, target, notes)));
+            }
             Some(why) => notes.push(format!("index `{}` is left out: {why}", index.name)),
         }
     }
     lines.extend(key_of_counter(table, columns));
     Ok(lines)
+}
+
+/// What follows an index's parts.
+fn attributes(table: &Table, index: &str, target: Target, notes: &mut Vec<String>) -> String {
+    let mut sql = String::new();
+    if let Some(comment) = table.index_comments.get(index) {
+        sql.push_str(&format!(" COMMENT {}", quote(comment)));
+    }
+    if table.hidden_indexes.iter().any(|name| name == index) {
+        match target.hidden_index() {
+            Some(word) => sql.push_str(&format!(" {word}")),
+            None => notes.push(format!("index `{index}` becomes visible to the optimizer")),
+        }
+    }
+    sql
 }
 
 fn find<'a>(columns: &[&'a Column], name: &str) -> Result<&'a Column> {

@@ -45,6 +45,14 @@ impl Target {
         self.is_mysql() && self.version >= Version(8, 0, 13)
     }
 
+    /// The word for an index that the optimizer does not see.
+    fn hidden_index(self) -> Option<&'static str> {
+        match self.flavour {
+            Flavour::Mysql => (self.version >= Version(8, 0, 0)).then_some("INVISIBLE"),
+            Flavour::Mariadb => (self.version >= Version(10, 6, 0)).then_some("IGNORED"),
+        }
+    }
+
     /// Whether UNIQUE may be over whole TEXTs and BLOBs.
     fn has_long_unique(self) -> bool {
         !self.is_mysql() && self.version >= Version(10, 4, 3)
@@ -110,12 +118,7 @@ fn render(table: &Table, name: &TableName, source: Flavour, target: Target) -> R
     if columns.is_empty() {
         return Err(refuse("it has no columns"));
     }
-    let mut lines = Vec::new();
-    for column in &columns {
-        let line = column::definition(column, source, target, &mut notes)
-            .context(|| format!("column `{}`", column.name))?;
-        lines.push(line);
-    }
+    let mut lines = column_lines(&columns, source, target, &mut notes)?;
     lines.extend(key::definitions(table, &columns, target, &mut notes)?);
     lines.extend(checks(table, source, target)?);
     let mapped = collation::map(&table.collation, target.flavour, target.version)?;
@@ -128,6 +131,28 @@ fn render(table: &Table, name: &TableName, source: Flavour, target: Target) -> R
         mapped.name
     );
     Ok(CreateTable { sql, notes })
+}
+
+/// One line for each column, or one error that names all which the target cannot have.
+fn column_lines(
+    columns: &[&Column],
+    source: Flavour,
+    target: Target,
+    notes: &mut Vec<String>,
+) -> Result<Vec<String>> {
+    let (mut lines, mut refused) = (Vec::new(), Vec::new());
+    for column in columns {
+        let line = column::definition(column, source, target, notes);
+        match line.context(|| format!("column `{}`", column.name)) {
+            Ok(line) => lines.push(line),
+            Err(error) => refused.push(error),
+        }
+    }
+    match refused.len() {
+        0 => Ok(lines),
+        1 => Err(refused.remove(0)),
+        _ => Err(refuse(refused.iter().map(Error::what).collect::<Vec<_>>().join("; "))),
+    }
 }
 
 /// The row-start and row-end columns of a versioned table.
@@ -189,6 +214,7 @@ fn is_automatic(table: &Table, check: &Check) -> bool {
         || numbered(&format!("{}_chk_", table.name))
         || table.column(&check.name).is_some()
 }
+pub(in crate::schema) use column::written_anew;
 pub use key::index_definition;
 
 #[cfg(test)]

@@ -337,6 +337,11 @@ impl Work<'_> {
         if column.nullable && !there.nullable {
             self.add(Severity::Warning, table, Some(column), "NULL is allowed at the source, not here");
         }
+        if there.column_type == "json"
+            && let Some(note) = ddl::written_anew(column, self.target.schema.flavour)
+        {
+            self.add(Severity::Note, table, Some(column), note);
+        }
         if let (Some(from), Some(to)) = (&column.charset, &there.charset) {
             self.charset(table, column, from, to);
         }

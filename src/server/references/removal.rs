@@ -63,7 +63,8 @@ impl<'a> TakenBack<'a> {
         let name = &self.run.tables[table].table.name;
         let id = FrameId { table: name, chunk: self.run.chunks(table), seq: 1 };
         let frame = self.packer.removal(id, &removes, &batch.sql).context(|| "encoding a removal")?;
-        let mut chunk = self.run.spool.begin_chunk(|| Ok(()))?;
+        let mut chunk = self.run.spool.begin_chunk()?;
+        chunk.wait_for_room(|| Ok(()))?;
         chunk.push(frame)?;
         self.run.add_chunk(table, chunk.seal());
         Ok(())

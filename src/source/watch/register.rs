@@ -1,5 +1,8 @@
 //! Which statements a run's connections are running.
 
+#[cfg(test)]
+mod tests;
+
 use super::{KILL_EVERY, LONG, LOOK_EVERY, Task};
 use crate::db::{Endpoint, error::server_code, unless_deadlocked};
 use crate::error::{Error, Kind, Result};
@@ -56,6 +59,8 @@ struct Entry {
     begun: Instant,
     closely: bool,
     gave_way: bool,
+    /// Nobody wants the rest of its rows.
+    is_abandoned: bool,
 }
 
 /// A statement that is running.
@@ -144,16 +149,20 @@ impl Statements {
     /// Waits for something to do.
     pub(super) fn next_task(&self) -> Task {
         // Ending the run does not take the lock and its call may be missed: nothing waits longer than a look.
-        let pause = if self.has_ended() { KILL_EVERY } else { LOOK_EVERY };
         let mut state = self.lock();
+        let has_ended = || self.has_ended();
+        let is_to_end = |entry: &Entry| entry.is_abandoned || has_ended();
+        let pause = if state.running.values().any(is_to_end) { KILL_EVERY } else { LOOK_EVERY };
         if !state.stopped {
             state = self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
         if state.stopped {
             return Task::Stop;
         }
-        if self.has_ended() {
-            return Task::End(state.running.values().map(|entry| entry.statement.clone()).collect());
+        let to_end = state.running.values().filter(|entry| is_to_end(entry));
+        let to_end: Vec<Running> = to_end.map(|entry| entry.statement.clone()).collect();
+        if self.has_ended() || !to_end.is_empty() {
+            return Task::End(to_end);
         }
         let long = |entry: &Entry| match &entry.table {
             Some(table) if entry.begun.elapsed() >= LONG => {
@@ -188,6 +197,21 @@ impl Statements {
         Ok(true)
     }
 
+    /// The rest of what this connection is reading is not wanted.
+    fn abandon(&self, connection: u32) {
+        let mut state = self.lock();
+        let of_connection = |entry: &&mut Entry| entry.statement.connection == connection;
+        state.running.values_mut().filter(of_connection).for_each(|entry| entry.is_abandoned = true);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Whether what this connection is running has to make way for others.
+    fn gives_way(&self, connection: u32) -> bool {
+        let of_connection = |entry: &&Entry| entry.statement.connection == connection;
+        self.gave_way() || self.lock().running.values().filter(of_connection).any(|entry| entry.gave_way)
+    }
+
     fn enter(&self, seat: &Seat, table: Option<&TableName>) -> Result<Entered<'_>> {
         let mut state = self.lock();
         if self.has_ended() {
@@ -210,6 +234,7 @@ impl Statements {
             begun: Instant::now(),
             closely: seat.closely,
             gave_way: false,
+            is_abandoned: false,
         };
         state.running.insert(token, entry);
         Ok(Entered { statements: self, token })
@@ -267,11 +292,25 @@ impl Seat {
         self.closely = true;
     }
 
+    /// The rest of the rows that it is reading is not wanted: ends the statement from beside. The driver reads a result to
+    /// its end, whatever becomes of the rows.
+    pub fn abandon(&self) {
+        self.statements.abandon(self.connection);
+    }
+
+    /// Says, also while a statement of its is open, whether that has to make way for others. It was told to end then, and
+    /// does so when its rows are read on.
+    pub fn gives_way(&self) -> impl Fn() -> bool + use<> {
+        let (statements, connection) = (Arc::clone(&self.statements), self.connection);
+        move || statements.gives_way(connection)
+    }
+
     /// Runs a statement that may be long. `from` is the table that it reads, if it reads one; tables outside the
     /// account's database are our own, and nobody waits for them.
     ///
     /// # Errors
-    /// What `statement` says; `Busy` when the run has ended; one that [`gave_way`] knows, retryable.
+    /// What `statement` says. What the source says because the statement was ended from beside is replaced by the reason:
+    /// `Busy` when the run has ended; one that [`gave_way`] knows, retryable.
     pub fn run<T>(&self, from: Option<&TableName>, statement: impl FnOnce() -> Result<T>) -> Result<T> {
         let source = from.filter(|table| table.schema() == Some(self.account.database.as_str()));
         let entered = self.statements.enter(self, source)?;
@@ -279,6 +318,9 @@ impl Seat {
         let gave_way = entered.gave_way();
         drop(entered);
         result.map_err(|error| {
+            if error.kind() != Kind::Source {
+                return error;
+            }
             if self.statements.has_ended() {
                 return ended_error();
             }

@@ -17,19 +17,30 @@ pub fn read(conn: &mut Conn) -> Definitions {
         .into_iter()
         .map(|table| {
             let query = format!("SHOW CREATE TABLE `{}`", table.replace('`', "``"));
-            let shown: Option<(String, String)> = conn.query_first(query).unwrap();
-            (table, lines(&shown.unwrap().1))
+            let shown: Option<(String, Vec<u8>)> = conn.query_first(query).unwrap();
+            (table, lines(&readable(&shown.unwrap().1)))
         })
         .collect()
 }
 
+/// MariaDB prints defaults of binary columns as they are: bytes that are no text become `\xff`.
+fn readable(shown: &[u8]) -> String {
+    let chunk = |chunk: std::str::Utf8Chunk<'_>| {
+        let invalid: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        format!("{}{invalid}", chunk.valid())
+    };
+    shown.utf8_chunks().map(chunk).collect()
+}
+
 /// One line each for columns, keys, checks and options; a line for the order of columns.
 ///
-/// Left out: the next AUTO_INCREMENT value; the order of keys (it depends on when each was made); a column's character
+/// Left out: the next AUTO_INCREMENT value; that an index is a BTREE (printed where it was written down); the order of keys (it depends on when each was made); a column's character
 /// set and collation if they are the table's own (MySQL prints them where they were written down).
 fn lines(shown: &str) -> Vec<String> {
     let mut lines: Vec<String> =
         shown.lines().skip(1).map(|line| line.trim().trim_end_matches(',').to_owned()).collect();
+    // InnoDB has no other kind.
+    lines.iter_mut().for_each(|line| *line = line.replacen(" USING BTREE", "", 1));
     for line in lines.iter_mut().filter(|line| line.starts_with(')')) {
         let words = line.split(' ').filter(|word| !word.starts_with("AUTO_INCREMENT="));
         *line = words.collect::<Vec<_>>().join(" ");
@@ -105,7 +116,18 @@ fn common(line: &str) -> String {
     if line.starts_with('`') {
         line = common_column(line);
     }
-    if line.contains(" AS (") || line.contains("CHECK (") || line.contains("DEFAULT (") {
+    if line.starts_with("CONSTRAINT ") {
+        // The two mean the same, and each family leaves the other one of them unwritten.
+        for action in
+            [" ON DELETE NO ACTION", " ON DELETE RESTRICT", " ON UPDATE NO ACTION", " ON UPDATE RESTRICT"]
+        {
+            line = line.replacen(action, "", 1);
+        }
+    }
+    if line.contains(" AS (")
+        || line.contains("CHECK (")
+        || line.starts_with('`') && has_default_expression(&line)
+    {
         // MySQL names the character set of texts and writes more parentheses.
         line = line.replace("_utf8mb4'", "'").replace("_utf8mb4\\'", "'");
         for (mariadb, mysql) in SYNONYMS {
@@ -113,7 +135,15 @@ fn common(line: &str) -> String {
         }
         line = line.replace(['(', ')'], "");
     }
-    line
+    // The default of whatever may be NULL.
+    line.replacen(" DEFAULT NULL", "", 1)
+}
+
+/// MariaDB does not put functions in parentheses.
+fn has_default_expression(line: &str) -> bool {
+    let default = line.split_once(" DEFAULT ").map(|(_, default)| default);
+    default
+        .is_some_and(|text| !text.starts_with(['\'', '-']) && !text.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn common_column(mut line: String) -> String {
@@ -136,8 +166,6 @@ fn common_column(mut line: String) -> String {
         line.replace_range(open..=close, "");
     }
     line = line.replacen("` year(4)", "` year", 1);
-    // The default of whatever may be NULL.
-    line = line.replacen(" DEFAULT NULL", "", 1);
     // MySQL prints numbers in quotes.
     if let Some((head, rest)) = line.split_once(" DEFAULT ") {
         let (value, tail) = rest.split_once(' ').map_or((rest, None), |(value, tail)| (value, Some(tail)));

@@ -8,7 +8,7 @@ mod proof;
 use crate::cli_common::{self, Out, leftovers};
 use crate::harness::{Account, Add, Serve, Servers, Site, exec};
 use crate::oracle::{self, Contents, Json};
-use backfill::fault::STEP_ROWS;
+use backfill::fault::FIRST_STEP;
 use backfill::sandbox::{Options, Server};
 use case::{Case, Direction, Expectation, Holds};
 use definition::Definitions;
@@ -84,7 +84,7 @@ fn passes(case: &Case, direction: Direction, servers: &Servers) {
     let other_way =
         if case.copied { limited(&mut site.source_conn(), direction) } else { toml::Table::new() };
     configure(&site, case, &other_way);
-    let serve = Serve::start(site.command("server").env(STEP_ROWS, "2").args(["-v", "serve"]));
+    let serve = Serve::start(site.command("server").env(FIRST_STEP, "2").args(["-v", "serve"]));
     let again = pull(&site, &serve, case, &["--verify"]);
     succeeds(&again, &serve);
     expect_arrived(&site, direction, &expected, &before);

@@ -146,3 +146,44 @@ proptest! {
         prop_assert_eq!(sorted.behind(behind).unwrap().next_key().unwrap().map(<[u8]>::to_vec), next);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn pieces_are_complete_and_disjoint_and_a_union_has_each_key_once(
+        sets in proptest::collection::vec(
+            proptest::collection::vec(proptest::collection::vec(0_u8..3, 0..9), 0..200),
+            1..5,
+        ),
+        most in 0_usize..6_000,
+        pieces in proptest::collection::vec(1_u64..300, 1..9),
+    ) {
+        let room = Room::of(most);
+        // Some so long that a block holds few of them.
+        let lengthened = |key: &Vec<u8>| key.repeat(if key.len() > 7 { 300 } else { 1 });
+        let sets: Vec<Vec<Vec<u8>>> = sets.iter().map(|keys| keys.iter().map(lengthened).collect()).collect();
+        let expected: Vec<Vec<u8>> = sets.iter().flatten().collect::<BTreeSet<_>>().into_iter().cloned().collect();
+        let sets: Vec<Keys> = sets.iter().map(|keys| set(&room, keys)).collect();
+        let union = Keys::union(&room, &sets).unwrap();
+        prop_assert_eq!(union.rows(), expected.len() as u64);
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        for rows in pieces.iter().cycle() {
+            let mut cursor = union.behind(found.len() as u64).unwrap();
+            let before = found.len();
+            for _ in 0..*rows {
+                let Some(key) = cursor.next_key().unwrap() else { break };
+                found.push(key.to_vec());
+            }
+            if found.len() == before {
+                break;
+            }
+        }
+        prop_assert_eq!(&found, &expected);
+        for (at, key) in expected.iter().enumerate() {
+            prop_assert_eq!(union.rank(key).unwrap(), Some(at as u64));
+        }
+        drop((sets, union));
+        prop_assert_eq!(room.used.load(Ordering::Relaxed), 0);
+    }
+}

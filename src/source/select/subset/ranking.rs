@@ -169,7 +169,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn best(column: &str, descending: bool, most: u64, values: &[Option<String>]) -> Vec<usize> {
-        let room = Room::of(4096);
+        let room = Room::of(64 * 1024);
         let mut ranking = Ranking::new(&Column::new("c", column), descending, most, &room).unwrap();
         for (at, value) in values.iter().enumerate() {
             ranking.offer(value.as_deref().map(str::as_bytes), at.to_string().as_bytes()).unwrap();
@@ -234,10 +234,12 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn the_best_are_those_of_a_stable_sort(
-            numbers in proptest::collection::vec(proptest::option::of(-20_i64..20), 0..4_000),
-            most in 1_u64..2_000,
+            numbers in proptest::collection::vec(proptest::option::of(-20_i64..20), 0..3_000),
+            most in 1_u64..1_500,
             descending: bool,
         ) {
             let values: Vec<Option<String>> =

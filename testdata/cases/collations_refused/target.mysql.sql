@@ -1,0 +1,2 @@
+CREATE TABLE blanks (a VARCHAR(9) COLLATE utf8mb4_general_ci NOT NULL PRIMARY KEY);
+INSERT INTO blanks VALUES ('old');

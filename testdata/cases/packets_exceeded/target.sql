@@ -1,2 +1,0 @@
-CREATE TABLE documents (id INT NOT NULL PRIMARY KEY, body LONGBLOB) ENGINE=InnoDB;
-INSERT INTO documents VALUES (1, 'kept');
