@@ -300,9 +300,9 @@ fn by_code(code: Option<Code>, answer: &Answer, body: &LooseBody, base: &str) ->
         Some(Code::SchemaChanged) => {
             remote(what).hint("a migration ran on the source meanwhile; start again when it is done")
         }
-        Some(Code::RowTooLarge) => {
-            remote(what).hint("raise max_allowed_packet of both databases, or exclude the table")
-        }
+        Some(Code::RowTooLarge) => remote(what).hint(
+            "raise max_allowed_packet on the target (the source's does not matter), or exclude the table",
+        ),
         Some(Code::MasksFailed) => {
             Error::integrity(what).hint("a rule of the server has to be corrected; its log says which")
         }

@@ -16,7 +16,7 @@ use super::work::Work;
 use super::{Interrupt, Progress, aftermath, identity};
 use crate::config::PullConfig;
 use crate::db::unless_deadlocked;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Schema;
 use crate::schema::diff::TargetSide;
 use crate::target::fingerprint::Fingerprint;
@@ -143,6 +143,7 @@ impl Pull<'_> {
                 Ok(Some(summary))
             }
             Err(error) => {
+                self.tell_misfits(&error, &decided.selection);
                 let fate = work.clean_up(&error);
                 if let Err(second) = state.fail(&id, outcome_of(&error), fate, begun.elapsed()) {
                     tracing::warn!(error = %second, "the history is not written");
@@ -210,6 +211,16 @@ impl Pull<'_> {
         self.interrupt.check()?;
         self.progress.step(number, STEPS, what);
         Ok(())
+    }
+
+    /// The target names one column of one row that it does not take, and the next attempt meets the next one: tells all
+    /// that may be the reason.
+    fn tell_misfits(&self, error: &Error, selection: &Selection) {
+        let is_refused = matches!(error.kind(), Kind::Target | Kind::Integrity) && !error.is_retryable();
+        if is_refused && !selection.misfits.is_empty() {
+            self.progress.note("where the target's tables may not take what the source's hold:");
+            selection.misfits.iter().for_each(|misfit| self.progress.note(&format!("  {misfit}")));
+        }
     }
 
     fn remark(&self, remark: Option<String>) {

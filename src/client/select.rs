@@ -77,6 +77,8 @@ pub struct Selection {
     pub left_alone: Vec<(String, String)>,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// Those of the notes that may be the reason if a row does not fit.
+    pub misfits: Vec<String>,
 }
 
 /// Decides.
@@ -228,7 +230,8 @@ fn notes(manifest: &Manifest, comparison: &Comparison, selection: &mut Selection
             .filter(|finding| !kept.contains(finding.table.as_str()))
             .map(ToString::to_string)
     };
-    selection.notes.extend(told(Severity::Warning).chain(told(Severity::Note)));
+    selection.misfits = told(Severity::Warning).collect();
+    selection.notes.extend(selection.misfits.iter().cloned().chain(told(Severity::Note)));
     for left in &manifest.left_out {
         selection.notes.push(format!("`{}` is not served: {}", left.name, left.reason));
     }

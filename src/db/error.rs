@@ -31,6 +31,7 @@ const NAMES_ONLY: &[u16] = &[
     1044, // access denied for user to database
     1045, // access denied for user (using password)
     1046, // no database selected
+    1048, // column cannot be NULL
     1049, // unknown database
     1050, // table exists
     1051, // unknown table
@@ -50,12 +51,14 @@ const NAMES_ONLY: &[u16] = &[
     1170, // BLOB key without length
     1193, // unknown system variable
     1227, // access denied, privilege needed
+    1264, // out of range for column
     1290, // running with option --…
     1305, // function does not exist
     1359, // trigger exists
     1360, // trigger does not exist
     1364, // field has no default
     1370, // routine access denied
+    1406, // too long for column
     1410, // not allowed to create a user
     1419, // no SUPER and binlog on
     1442, // table used by the statement that fired the trigger
@@ -189,6 +192,7 @@ mod tests {
             (1146, "Table 'app.users' doesn't exist", "Table 'app.users' doesn't exist"),
             (1292, "Truncated incorrect DOUBLE value: 'half", "Truncated incorrect DOUBLE value: '…'"),
             (1690, "out of range", "out of range"),
+            (1048, "Column 'a' cannot be null", "Column 'a' cannot be null"),
         ];
         for (code, message, stripped) in table {
             assert_eq!(strip_values(code, message), stripped, "{code}");

@@ -44,6 +44,10 @@ const COMMON: &[Setting] = &[
     required("SET SESSION sql_big_selects = 1"),
     // Definitions are taken apart by their quotes.
     required("SET SESSION sql_quote_show_create = 1"),
+    // `key IS NULL` would find the row that was inserted last.
+    required("SET SESSION sql_auto_is_null = 0"),
+    // What is read out of a message, a column's name, is looked for in English; and values are cut out of it.
+    required("SET SESSION lc_messages = 'en_US'"),
     required("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"),
     // Connections wait while the other end works, and what a server closes by its own default is missed then.
     best_effort("SET SESSION net_write_timeout = 3600"),
@@ -56,6 +60,12 @@ const COMMON: &[Setting] = &[
 /// Walks go on behind the last key that was read. Where the server has to sort for that (a key over prefixes, a HASH
 /// index), MariaDB by default compares the first 1024 bytes only, and rows would be passed over.
 const SORT_WHOLE: &str = "SET SESSION max_sort_length = 8388608";
+
+/// A server may let nobody write by default.
+const READ_WRITE: &str = "SET SESSION TRANSACTION READ WRITE";
+
+/// Switched off, MySQL may not see that a row is there twice, and MariaDB locks whole tables.
+const UNIQUE_CHECKS: &str = "SET SESSION unique_checks = 1";
 
 const SOURCE: &[Setting] = &[
     // MySQL does not compare a column with a date that the mode forbids, and tables hold such dates.
@@ -73,6 +83,8 @@ const WORKSPACE: &[Setting] = &[
     required("SET SESSION lock_wait_timeout = 5"),
     required("SET SESSION innodb_lock_wait_timeout = 5"),
     required("SET SESSION foreign_key_checks = 0"),
+    required(READ_WRITE),
+    required(UNIQUE_CHECKS),
     best_effort("SET SESSION explicit_defaults_for_timestamp = 1"),
     best_effort("SET SESSION sql_generate_invisible_primary_key = 0"),
     best_effort("SET SESSION sql_require_primary_key = 0"),
@@ -88,6 +100,8 @@ pub const TARGET_NOT_STRICT: &str = "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZE
 const TARGET: &[Setting] = &[
     required(TARGET_STRICT),
     required("SET SESSION foreign_key_checks = 0"),
+    required(READ_WRITE),
+    required(UNIQUE_CHECKS),
     required("SET SESSION lock_wait_timeout = 3"),
     required("SET SESSION innodb_lock_wait_timeout = 3"),
     // Every warning of a batch is looked at; the default lists the first 64.
@@ -112,6 +126,8 @@ const MARIADB: &[Setting] = &[
     // A snapshot waits between two reads.
     best_effort("SET SESSION idle_transaction_timeout = 0"),
     best_effort("SET SESSION idle_readonly_transaction_timeout = 0"),
+    // A global one may forbid to add an index.
+    best_effort("SET SESSION alter_algorithm = 'DEFAULT'"),
 ];
 
 /// The settings of `role` on a server of `flavour`, in order.
@@ -140,7 +156,7 @@ mod tests {
     fn every_role_pins_what_changes_the_meaning_of_rows() {
         for role in [Role::Source, Role::Workspace, Role::Target] {
             for flavour in [Flavour::Mysql, Flavour::Mariadb] {
-                for needle in ["sql_mode", "time_zone", "NAMES", "sql_select_limit"] {
+                for needle in ["sql_mode", "time_zone", "NAMES", "sql_select_limit = 1", "lc_messages"] {
                     let found = settings(role, flavour).find(|s| s.sql.contains(needle));
                     assert!(found.is_some_and(|s| s.required), "{role:?} {flavour:?} {needle}");
                 }

@@ -58,7 +58,7 @@ impl<'a> Passage<'a> {
             return Ok(None);
         }
         self.batch.push(|at| row.cell(at)).map_err(|error| match error {
-            RowError::TooLarge { bytes } => too_large(self.plan, row, bytes),
+            RowError::TooLarge { bytes, most } => too_large(self.plan, row, bytes, most),
             RowError::Cell(error) => error,
         })
     }
@@ -114,7 +114,7 @@ impl<'a> Passage<'a> {
 }
 
 /// Names the row as far as its key is no personal data: a number that the database made.
-fn too_large(plan: &TablePlan, row: &mysql::Row, bytes: usize) -> Error {
+fn too_large(plan: &TablePlan, row: &mysql::Row, bytes: usize, most: usize) -> Error {
     let key = plan.walk.as_ref().map(|walk| walk.columns.clone()).unwrap_or_default();
     let which = match key.as_slice() {
         [name] if plan.table.column(name).is_some_and(crate::schema::Column::is_integer) => {
@@ -128,9 +128,10 @@ fn too_large(plan: &TablePlan, row: &mysql::Row, bytes: usize) -> Error {
     Error::new(
         Kind::Integrity,
         format!(
-            "{which} of table `{}` takes {bytes} bytes or more as a statement, more than a packet may have",
+            "{which} of table `{}` takes {bytes} bytes or more as a statement, and the target's max_allowed_packet has \
+             room for {most}",
             plan.table.name
         ),
     )
-    .hint("raise max_allowed_packet on the target (and on the source), or exclude the table")
+    .hint("raise max_allowed_packet on the target, or exclude the table")
 }

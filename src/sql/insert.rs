@@ -92,6 +92,8 @@ pub enum RowError {
     TooLarge {
         /// Bytes that its statement would take at least.
         bytes: usize,
+        /// Bytes that a statement may have.
+        most: usize,
     },
     /// A cell is not what its column can hold; the error names table and column.
     Cell(Error),
@@ -100,10 +102,11 @@ pub enum RowError {
 impl From<RowError> for Error {
     fn from(error: RowError) -> Self {
         match error {
-            RowError::TooLarge { bytes } => {
-                Self::new(Kind::Integrity, format!("a row takes {bytes} bytes or more as a statement"))
-                    .hint("raise `max_allowed_packet` on the target, or exclude the table")
-            }
+            RowError::TooLarge { bytes, most } => Self::new(
+                Kind::Integrity,
+                format!("a row takes {bytes} bytes or more as a statement, and may take {most}"),
+            )
+            .hint("raise `max_allowed_packet` on the target, or exclude the table"),
             RowError::Cell(error) => error,
         }
     }
@@ -215,7 +218,8 @@ impl InsertBatch {
     /// Whether the row that begins at `from` fits into a statement of its own with `more` bytes added.
     fn check_size(&self, from: usize, more: usize) -> Result<(), RowError> {
         let bytes = self.head.len() + (self.text.len() - from) + more + self.verb.tail().len();
-        if bytes > self.limits.statement_bytes_max { Err(RowError::TooLarge { bytes }) } else { Ok(()) }
+        let most = self.limits.statement_bytes_max;
+        if bytes > most { Err(RowError::TooLarge { bytes, most }) } else { Ok(()) }
     }
 }
 
@@ -306,7 +310,7 @@ mod tests {
         let mut builder = InsertBatch::new(Verb::Insert, "t", &columns(), limits);
         assert!(builder.push(row(&[Some("1"), None])).unwrap().is_none());
         let error = builder.push(row(&[Some("2"), Some("123456")])).unwrap_err();
-        assert!(matches!(error, RowError::TooLarge { bytes } if bytes == limits.statement_bytes_max + 1));
+        assert!(matches!(error, RowError::TooLarge { bytes, most } if bytes == most + 1));
         assert!(builder.push(row(&[Some("2"), Some("12345")])).unwrap().is_some());
         assert_eq!(builder.finish().unwrap().sql.len(), limits.statement_bytes_max);
     }

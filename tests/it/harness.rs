@@ -77,6 +77,10 @@ pub struct Site<'a> {
     pub target: &'a Server,
     pub source_db: String,
     pub target_db: String,
+    /// What `serve` is configured to connect to.
+    pub source_url: String,
+    /// What `pull` is configured to connect to.
+    pub target_url: String,
     folder: TempDir,
 }
 
@@ -92,7 +96,9 @@ impl<'a> Site<'a> {
     pub fn between(source: &'a Server, target: &'a Server) -> Self {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let (source_db, target_db) = (format!("prod_{number}"), format!("dev_{number}"));
-        let site = Self { source, target, source_db, target_db, folder: tempfile::tempdir().unwrap() };
+        let (source_url, target_url) = (source.url(&source_db), target.url(&target_db));
+        let folder = tempfile::tempdir().unwrap();
+        let site = Self { source, target, source_db, target_db, source_url, target_url, folder };
         exec(
             &mut source.connect().unwrap(),
             &format!("CREATE DATABASE {} CHARACTER SET utf8mb4", site.source_db),
@@ -115,7 +121,7 @@ impl<'a> Site<'a> {
 
     /// Writes the server's configuration: `server` goes under `[server]`, `rest` behind.
     pub fn configure_server(&self, server: &str, rest: &str) {
-        self.configure_server_as(&self.source.url(&self.source_db), server, rest);
+        self.configure_server_as(&self.source_url, server, rest);
     }
 
     /// As [`Site::configure_server`] with another `database.url`.
@@ -136,7 +142,7 @@ impl<'a> Site<'a> {
         let text = format!(
             "token = \"{TOKEN}\"\nenvironment = \"local\"\n{}\n[database]\nurl = \"{}\"\n[client]\n{patience}{client}\n{rest}\n",
             top_level(rest),
-            self.target.url(&self.target_db),
+            self.target_url,
             rest = below(rest)
         );
         write_private(&self.path("client/backfill.toml"), &text);
@@ -175,13 +181,7 @@ impl<'a> Site<'a> {
 
     /// An account on the source with a password and these grants; `{db}` in them is the source schema.
     pub fn account(&self, grants: &[&str]) -> Account<'a> {
-        let user = format!("account_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let mut conn = self.source.connect().unwrap();
-        exec(&mut conn, &format!("CREATE USER {user}@'%' IDENTIFIED BY 'pw-{user}'"));
-        for grant in grants {
-            exec(&mut conn, &format!("GRANT {} TO {user}@'%'", grant.replace("{db}", &self.source_db)));
-        }
-        Account { server: self.source, user }
+        Account::new(self.source, &self.source_db, grants)
     }
 
     /// Makes the source's tables, empty, in the target schema.
@@ -234,7 +234,18 @@ pub struct Account<'a> {
     pub user: String,
 }
 
-impl Account<'_> {
+impl<'a> Account<'a> {
+    /// An account with a password and these grants; `{db}` in them is that schema.
+    pub fn new(server: &'a Server, database: &str, grants: &[impl AsRef<str>]) -> Self {
+        let user = format!("account_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let mut conn = server.connect().unwrap();
+        exec(&mut conn, &format!("CREATE USER {user}@'%' IDENTIFIED BY 'pw-{user}'"));
+        for grant in grants {
+            exec(&mut conn, &format!("GRANT {} TO {user}@'%'", grant.as_ref().replace("{db}", database)));
+        }
+        Self { server, user }
+    }
+
     /// The URL of a schema for this account.
     pub fn url(&self, database: &str) -> String {
         let endpoint = self.server.endpoint(database);

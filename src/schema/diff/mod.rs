@@ -311,9 +311,6 @@ impl Work<'_> {
                 (Generated::No, None) => {
                     self.add(Severity::Note, table, Some(column), "the target lacks it: left out");
                 }
-                (_, Some(there)) if there.generated == Generated::No => {
-                    self.add(Severity::Note, table, Some(column), "generated at the source only: left out");
-                }
                 _ => {}
             }
         }
@@ -392,10 +389,14 @@ impl Work<'_> {
                 continue;
             }
             let filled = there.nullable || there.default.is_some() || there.auto_increment;
+            let why = match table.column(&there.name) {
+                Some(_) => "generated at the source only",
+                None => "only on the target",
+            };
             if filled {
-                self.add(Severity::Note, table, Some(there), "only on the target: gets its default");
+                self.add(Severity::Note, table, Some(there), format!("{why}: gets its default"));
             } else {
-                let text = "only on the target, NOT NULL and without a default";
+                let text = format!("{why}, NOT NULL and without a default");
                 self.add(Severity::Problem, table, Some(there), text);
             }
         }

@@ -106,8 +106,7 @@ fn columns_are_matched_by_name_and_the_rest_is_told() {
         [
             "`t`.`extra`: only on the target: gets its default",
             "`t`.`gone`: the target lacks it: left out",
-            "`t`.`other`: generated at the source only: left out",
-            "`t`.`other`: only on the target: gets its default",
+            "`t`.`other`: generated at the source only: gets its default",
             "`t`.`sum`: generated on the target: not loaded",
         ]
     );

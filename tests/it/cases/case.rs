@@ -68,6 +68,10 @@ pub struct Case {
     pub source_options: Vec<String>,
     #[serde(default)]
     pub target_options: Vec<String>,
+    #[serde(default)]
+    pub source_grants: Vec<String>,
+    #[serde(default)]
+    pub target_grants: Vec<String>,
     #[serde(default = "yes")]
     pub copied: bool,
     #[serde(default)]

@@ -1,0 +1,1 @@
+SET GLOBAL alter_algorithm = 'INSTANT';

@@ -1,0 +1,2 @@
+CREATE TABLE held_to_system (id INT NOT NULL PRIMARY KEY, p POINT REF_SYSTEM_ID=4326 NOT NULL, SPATIAL KEY (p));
+INSERT INTO held_to_system VALUES (1, ST_GeomFromText('POINT(48 11)', 4326)), (2, ST_GeomFromText('POINT(1 2)', 0));

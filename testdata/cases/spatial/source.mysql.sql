@@ -1,0 +1,2 @@
+CREATE TABLE held_to_system (id INT NOT NULL PRIMARY KEY, p POINT NOT NULL SRID 4326, g GEOMETRY NOT NULL SRID 3857, z POINT NOT NULL SRID 0, SPATIAL KEY (p));
+INSERT INTO held_to_system VALUES (1, ST_GeomFromText('POINT(48 11)', 4326), ST_GeomFromText('LINESTRING(0 0,1 1)', 3857), ST_GeomFromText('POINT(1 2)')), (2, ST_GeomFromText('POINT(-90 180)', 4326), ST_GeomFromText('POINT(1e6 1e6)', 3857), ST_GeomFromText('POINT(0 0)'));
