@@ -203,6 +203,11 @@ fn take_excluded(manifest: &Manifest, target: TargetSide<'_>, wishes: Wishes<'_>
     let here = manifest.tables.iter().map(|e| &e.table).filter(|table| wishes.exclude.is_match(&table.name));
     let missing = manifest.excluded.iter().chain(here).filter(|table| !is_there(target, &table.name));
     for table in missing.filter(|table| !target.views.contains(&table.name)) {
+        if let Some(other) = same_on_target(table, target, selection) {
+            let why = format!("the target does not tell it from `{other}`");
+            selection.notes.push(format!("`{}` is excluded, and not made here either: {why}", table.name));
+            continue;
+        }
         let Schema { flavour, version, .. } = *target.schema;
         let name = TableName::bare(table.name.as_str());
         match create_table(table, &name, manifest.flavour, (flavour, version)) {
@@ -214,6 +219,14 @@ fn take_excluded(manifest: &Manifest, target: TargetSide<'_>, wishes: Wishes<'_>
             }
         }
     }
+}
+
+/// The name of a table that is made or replaced already and that the target would take for `table`.
+fn same_on_target<'a>(table: &Table, target: TargetSide<'_>, selection: &'a Selection) -> Option<&'a str> {
+    let pulled = selection.pulled.iter().map(|pulled| pulled.target_name.as_str());
+    let made = selection.empty.iter().map(|empty| empty.name.as_str());
+    let name = table.name.to_lowercase();
+    pulled.chain(made).find(|other| target.folds_names && other.to_lowercase() == name)
 }
 
 fn notes(manifest: &Manifest, comparison: &Comparison, selection: &mut Selection) {

@@ -124,7 +124,7 @@ impl LoadPlan {
         let mut seen = BTreeSet::new();
         let mut tables = Vec::with_capacity(wanted.len());
         for table in wanted {
-            if !seen.insert(table.name.to_lowercase()) {
+            if !seen.insert(table.name.clone()) {
                 let what = format!("table `{}` is wanted twice", table.name);
                 return Err(Error::new(Kind::Schema, what));
             }

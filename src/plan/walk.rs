@@ -15,7 +15,8 @@ const KEY_BYTES_MAX: u64 = 3072;
 /// The key to walk `table` by: the primary key, else the first unique index over whole NOT NULL columns.
 #[must_use]
 pub fn walk_key(table: &Table) -> Option<WalkKey> {
-    let primary = (!table.primary_key.is_empty())
+    // A key of prefixes is in no order that rows could be read in.
+    let primary = (!table.primary_key.is_empty() && table.primary_prefixes.is_empty())
         .then(|| WalkKey { index: "PRIMARY".to_owned(), columns: table.primary_key.clone() });
     let unique = table
         .usable_indexes()
@@ -104,6 +105,9 @@ mod tests {
         assert_eq!(index_of(&table(columns(), &[], &[("u", "n", None)])), None, "nullable");
         assert_eq!(index_of(&table(columns(), &[], &[("u", "v", Some(4))])), None, "prefix");
         assert_eq!(index_of(&table(columns(), &["f"], &[])), None);
+        let mut prefixed = table(columns(), &["v"], &[("u", "id", None)]);
+        prefixed.primary_prefixes.insert("v".into(), 4);
+        assert_eq!(index_of(&prefixed).as_deref(), Some("u"), "a primary key of prefixes");
         for (charset, length, walked) in
             [("utf8mb4", 768, true), ("utf8mb4", 769, false), ("latin1", 3072, true)]
         {

@@ -94,8 +94,14 @@ pub struct Table {
     /// By name, the comments of the indexes that have one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub index_comments: BTreeMap<String, String>,
+    /// Columns of which the primary key holds only the beginning, and how much of it, in characters or bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub primary_prefixes: BTreeMap<String, u32>,
     /// CHECK constraints, table and column level. MariaDB's automatic `json_valid` checks are here too.
     pub checks: Vec<Check>,
+    /// CHECK constraints that rows need not pass (MySQL's `NOT ENFORCED`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unenforced_checks: Vec<Check>,
     /// Rows as the server estimates them.
     pub row_count: u64,
     /// Data bytes (without indexes) as the server estimates them.
@@ -123,7 +129,9 @@ impl Table {
             indexes: Vec::new(),
             hidden_indexes: Vec::new(),
             index_comments: BTreeMap::new(),
+            primary_prefixes: BTreeMap::new(),
             checks: Vec::new(),
+            unenforced_checks: Vec::new(),
             row_count: 0,
             bytes: 0,
             partitioned: false,

@@ -195,6 +195,12 @@ impl Layout {
         self.support(Purpose::Old, JOURNAL)
     }
 
+    /// Where a table is made whose own name is too long for the time being; on the first rung only.
+    #[must_use]
+    pub fn passing(&self, number: usize) -> TableName {
+        self.support(Purpose::Load, &format!("passing{number}"))
+    }
+
     /// A table in the target's own schema on which triggers are tried.
     #[must_use]
     pub fn scratch(&self) -> TableName {

@@ -64,8 +64,13 @@ pub(super) fn to_old_tables(
     let Some(schema) = olds.first().and_then(|(old, _)| old.schema()) else { return Ok(Vec::new()) };
     let mut found = by_parent(conn, schema)?;
     found.retain_mut(|outside| {
-        let is = |old: &TableName| old.table().to_lowercase() == outside.key.references.to_lowercase();
-        let Some((_, live)) = olds.iter().find(|(old, _)| is(old)) else { return false };
+        let parent = &outside.key.references;
+        // A server that does not tell names by their case may spell them in two ways.
+        let folded = |old: &TableName| old.table().to_lowercase() == parent.to_lowercase();
+        let found = olds.iter().find(|(old, _)| old.table() == parent);
+        let Some((_, live)) = found.or_else(|| olds.iter().find(|(old, _)| folded(old))) else {
+            return false;
+        };
         outside.key.references.clone_from(live);
         outside.key.references_schema = Some(database.to_owned());
         true

@@ -14,6 +14,7 @@ use crate::db::Connection;
 use crate::db::error::server_code;
 use crate::error::{Context, Error, Kind, Result};
 use crate::plan::load::{LoadPlan, Origin};
+use crate::schema::ddl::NAME_MAX;
 use crate::schema::{Flavour, ddl};
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeSet;
@@ -116,18 +117,22 @@ fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize
         Origin::Own => {
             let live = layout.live(&table.name);
             let text = show_create(conn, &live)?;
+            let parsed = Definition::parse(&text)?;
+            let long = conn.flavour() == Flavour::Mysql && is_too_long_to_copy(&parsed, &staged);
+            let copy = if long { layout.passing(number) } else { staged.clone() };
             // LIKE and not the text: MariaDB prints defaults of binary columns with other bytes.
-            conn.execute(&format!("CREATE TABLE {staged} LIKE {live}"))?;
+            conn.execute(&format!("CREATE TABLE {copy} LIKE {live}"))?;
             built.replaces = Some(fingerprint(&text));
             if !table.is_swapped() {
                 // Its rows go where all indexes are; here they are only found by their key.
-                strip(conn, &staged)?;
+                strip(conn, &copy)?;
+                rename(conn, &copy, &staged)?;
                 return Ok(built);
             }
             if conn.flavour() == Flavour::Mysql {
-                built.late_checks =
-                    name_checks(conn, layout, &Definition::parse(&text)?, &table.name, &staged)?;
+                built.late_checks = name_checks(conn, layout, &parsed, &table.name, &copy)?;
             }
+            rename(conn, &copy, &staged)?;
         }
         Origin::Source(source) => {
             let server = (conn.flavour(), conn.version());
@@ -136,6 +141,19 @@ fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize
     }
     built.deferred = definition(conn, &staged)?.deferrable();
     Ok(built)
+}
+
+/// Whether MySQL cannot copy a table of this definition under this name: it makes names of CHECKs from the table's.
+fn is_too_long_to_copy(definition: &Definition, name: &TableName) -> bool {
+    let checks = definition.checks().count();
+    checks > 0 && format!("{}_chk_{checks}", name.table()).chars().count() > NAME_MAX
+}
+
+fn rename(conn: &mut Connection, from: &TableName, to: &TableName) -> Result<()> {
+    if from != to {
+        conn.execute(&format!("RENAME TABLE {from} TO {to}"))?;
+    }
+    Ok(())
 }
 
 /// MySQL's LIKE gives CHECKs names of its own: gives them back those of `live`. The ones whose names are taken as

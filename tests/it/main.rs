@@ -97,7 +97,9 @@ mod target_known;
 mod target_merge;
 mod target_merge_kill;
 mod target_unique;
+mod thousands;
 mod verify;
+mod walk_random;
 
 // The shared builders name the library's types from the crate root.
 use backfill::schema;
@@ -228,7 +230,9 @@ fn trials(servers: Option<&Arc<Servers>>) -> Vec<Trial> {
     target_merge_kill::tests(&mut add);
     target_known::tests(&mut add);
     target_unique::tests(&mut add);
+    thousands::tests(&mut add);
     verify::tests(&mut add);
+    walk_random::tests(&mut add);
 
     trials
 }

@@ -58,6 +58,7 @@ fn load_hidden(conn: &mut Connection, catalog: &Catalog, tables: &mut Tables) ->
 fn add_part(table: &mut Table, row: IndexRow, mysql: bool) {
     let (_, non_unique, name, _, column, order, prefix, index_type, comment, formula) = row;
     if name.eq_ignore_ascii_case("PRIMARY") {
+        table.primary_prefixes.extend(column.clone().zip(prefix));
         table.primary_key.extend(column);
         return;
     }
@@ -83,7 +84,7 @@ fn add_part(table: &mut Table, row: IndexRow, mysql: bool) {
     }
 }
 
-/// Fills in CHECK constraints, by name. What is not enforced is left out.
+/// Fills in CHECK constraints, by name; those that are not enforced apart from the others.
 pub(super) fn load_checks(conn: &mut Connection, catalog: &Catalog, tables: &mut Tables) -> Result<()> {
     // MySQL before 8.0.16 and MariaDB before 10.3.10 have no such catalog.
     if !catalog.has("CHECK_CONSTRAINTS", "CHECK_CLAUSE") {
@@ -93,22 +94,23 @@ pub(super) fn load_checks(conn: &mut Connection, catalog: &Catalog, tables: &mut
     let mysql = catalog.flavour == Flavour::Mysql;
     let sql = if mysql {
         format!(
-            "SELECT t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE \
+            "SELECT t.TABLE_NAME, c.CONSTRAINT_NAME, c.CHECK_CLAUSE, t.ENFORCED = 'YES' \
              FROM information_schema.TABLE_CONSTRAINTS t JOIN information_schema.CHECK_CONSTRAINTS c \
              ON c.CONSTRAINT_SCHEMA = t.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = t.CONSTRAINT_NAME \
-             WHERE t.TABLE_SCHEMA = {database} AND t.CONSTRAINT_TYPE = 'CHECK' AND t.ENFORCED = 'YES'"
+             WHERE t.TABLE_SCHEMA = {database} AND t.CONSTRAINT_TYPE = 'CHECK'"
         )
     } else {
         format!(
-            "SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS \
+            "SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, TRUE FROM information_schema.CHECK_CONSTRAINTS \
              WHERE CONSTRAINT_SCHEMA = {database}"
         )
     };
-    let mut rows: Vec<(String, String, Vec<u8>)> = conn.query(&sql)?;
+    let mut rows: Vec<(String, String, Vec<u8>, bool)> = conn.query(&sql)?;
     rows.sort();
-    for (table, name, clause) in rows {
+    for (table, name, clause, enforced) in rows {
         if let Some(table) = tables.get_mut(&table) {
-            table.checks.push(Check { name, expression: expression(&lossy(clause), mysql) });
+            let checks = if enforced { &mut table.checks } else { &mut table.unenforced_checks };
+            checks.push(Check { name, expression: expression(&lossy(clause), mysql) });
         }
     }
     Ok(())

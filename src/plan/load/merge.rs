@@ -16,6 +16,7 @@ pub fn can_merge<S: AsRef<str>>(schema: &Schema, table: &str, columns: &[S]) -> 
     refuse_if(table.kind != TableKind::Base, "it keeps old versions of its rows")?;
     refuse_if(!table.engine.eq_ignore_ascii_case("InnoDB"), "its engine is not InnoDB")?;
     refuse_if(table.primary_key.is_empty(), "it has no primary key")?;
+    refuse_if(!table.primary_prefixes.is_empty(), "its primary key is over a part of a column")?;
     let comes = |name: &String| columns.iter().any(|column| same(column.as_ref(), name));
     refuse_if(!table.primary_key.iter().all(comes), "its primary key does not come from the source")?;
     let hidden = |index: &Index| index.unique && !tells_owners(table, index);
@@ -120,10 +121,13 @@ mod tests {
     #[test]
     fn every_reason_is_told() {
         type Change = fn(&mut Table);
-        let cases: [(&str, Change); 8] = [
+        let cases: [(&str, Change); 9] = [
             ("old versions", |t| t.kind = TableKind::SystemVersioned),
             ("engine", |t| t.engine = "MyISAM".into()),
             ("no primary key", |t| t.primary_key.clear()),
+            ("part of a column", |t| {
+                t.primary_prefixes.insert("Id".into(), 3);
+            }),
             ("does not come", |t| t.primary_key.push("body".into())),
             ("unique index", |t| t.indexes.push(index(Some("mail"), Some(9), true))),
             ("unique index", |t| t.indexes.push(index(None, None, true))),

@@ -89,6 +89,13 @@ fn names_that_cannot_be_are_refused() {
 }
 
 #[test]
+fn names_that_differ_in_case_are_two() {
+    let target = schema(&["users", "Users"], Vec::new());
+    let list = vec![wanted("users", false), wanted("Users", false), wanted("USERS", true)];
+    assert_eq!(LoadPlan::new(&target, list, &[], Vec::new()).unwrap().tables.len(), 3);
+}
+
+#[test]
 fn a_long_taken_name_gives_way_and_still_fits() {
     let long = "é".repeat(64);
     let used = BTreeSet::from([long.clone()]);

@@ -5,6 +5,7 @@ use crate::plan::reference::Reference;
 use crate::plan::run::ROW_NUMBER_COLUMN;
 use crate::schema::{Column, Generated, Index, IndexKind, IndexPart, Table};
 use crate::sql::select::WalkKey;
+use std::collections::BTreeMap;
 
 /// The copy's key.
 #[must_use]
@@ -51,6 +52,9 @@ pub fn numbered(source: &Table, references: &[Reference]) -> Table {
         primary_key: vec![ROW_NUMBER_COLUMN.to_owned()],
         indexes,
         hidden_indexes: Vec::new(),
+        index_comments: BTreeMap::new(),
+        primary_prefixes: BTreeMap::new(),
+        unenforced_checks: Vec::new(),
         engine: "InnoDB".to_owned(),
         partitioned: false,
         ..source.clone()

@@ -61,10 +61,12 @@ fn primary_key(table: &Table, columns: &[&Column]) -> Result<Option<String>> {
     let mut parts = Vec::new();
     for name in &table.primary_key {
         let column = find(columns, name).context(|| "the primary key")?;
-        if !ColumnType::of(column)?.is_long() {
+        if let Some(prefix) = table.primary_prefixes.get(name) {
+            parts.push(format!("{}({prefix})", Ident::new(column.name.as_str())));
+        } else if !ColumnType::of(column)?.is_long() {
             parts.push(column_list([&column.name]));
         } else if table.primary_key.len() == 1 {
-            // The catalog does not keep the prefix. The longest one that fits is at least as long, and what is
+            // A source that does not tell the prefix. The longest one that fits is at least as long, and what is
             // unique in a shorter one is unique in a longer one.
             parts.push(format!("{}({})", Ident::new(column.name.as_str()), prefix_max(column)));
         } else {
@@ -76,17 +78,28 @@ fn primary_key(table: &Table, columns: &[&Column]) -> Result<Option<String>> {
 
 /// The longest prefix of a column that an index can have, in characters (bytes for binary columns).
 fn prefix_max(column: &Column) -> u32 {
-    let bytes = match column.collation.as_deref().map(charset_of) {
-        Some("utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030") => 4,
-        Some("utf8mb3" | "utf8" | "ujis" | "eucjpms") => 3,
-        Some("ucs2" | "big5" | "gbk" | "gb2312" | "sjis" | "cp932" | "euckr") => 2,
-        _ => 1,
-    };
+    let bytes = bytes_of_character(column);
     let stored = match column.data_type.as_str() {
         "tinytext" | "tinyblob" => 255,
         _ => KEY_BYTES_MAX,
     };
     KEY_BYTES_MAX.min(stored) / bytes
+}
+
+/// Most bytes of a character; 1 for what is not text.
+fn bytes_of_character(column: &Column) -> u32 {
+    match column.collation.as_deref().map(charset_of) {
+        Some("utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030") => 4,
+        Some("utf8mb3" | "utf8" | "ujis" | "eucjpms") => 3,
+        Some("ucs2" | "big5" | "gbk" | "gb2312" | "sjis" | "cp932" | "euckr") => 2,
+        _ => 1,
+    }
+}
+
+/// Whether a part of an index is longer than a part may be.
+fn is_too_long(part: &IndexPart, column: &Column) -> bool {
+    let length = part.prefix.map(u64::from).or(column.max_length).unwrap_or_default();
+    length.saturating_mul(bytes_of_character(column).into()) > u64::from(KEY_BYTES_MAX)
 }
 
 /// Why the target cannot have an index; none when it can.
@@ -101,14 +114,24 @@ fn impossible(index: &Index, columns: &[&Column], target: Target) -> Result<Opti
             }
             continue;
         };
-        let column_type = ColumnType::of(find(columns, name)?)?;
+        let column = find(columns, name)?;
+        let column_type = ColumnType::of(column)?;
+        // MariaDB makes a hash of what is unique and longer.
+        let long_unique = index.unique && target.has_long_unique();
+        if index.kind == IndexKind::Btree
+            && !column_type.is_long()
+            && is_too_long(part, column)
+            && !long_unique
+        {
+            return Ok(Some("the target cannot index so long a column"));
+        }
         if index.kind != IndexKind::Btree || part.prefix.is_some() && column_type.name != "json" {
             continue;
         }
         if column_type.name == "json" && target.is_mysql() {
             return Ok(Some("the target cannot index JSON"));
         }
-        if column_type.is_long() && !(index.unique && target.has_long_unique()) {
+        if column_type.is_long() && !long_unique {
             return Ok(Some("the target cannot index whole texts"));
         }
     }

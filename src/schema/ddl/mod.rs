@@ -19,6 +19,10 @@ use super::model::{Check, Flavour, Generated, Table, TableKind, Version};
 use super::{Column, collation};
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::{Ident, TableName};
+use sha2::{Digest, Sha256};
+
+/// Characters that a name may have.
+pub const NAME_MAX: usize = 64;
 
 /// The server that a statement is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,11 @@ impl Target {
             Flavour::Mysql => (self.version >= Version(8, 0, 0)).then_some("INVISIBLE"),
             Flavour::Mariadb => (self.version >= Version(10, 6, 0)).then_some("IGNORED"),
         }
+    }
+
+    /// Whether a CHECK may be there that rows need not pass.
+    fn has_unenforced_checks(self) -> bool {
+        self.is_mysql() && self.version >= Version(8, 0, 16)
     }
 
     /// Whether UNIQUE may be over whole TEXTs and BLOBs.
@@ -119,8 +128,14 @@ fn render(table: &Table, name: &TableName, source: Flavour, target: Target) -> R
         return Err(refuse("it has no columns"));
     }
     let mut lines = column_lines(&columns, source, target, &mut notes)?;
+    for (line, column) in lines.iter_mut().zip(&columns) {
+        if let Some(check) = table.checks.iter().find(|check| is_of_column(check, column, source, target)) {
+            line.push_str(&format!(" {}", condition(check, target)?));
+        }
+    }
     lines.extend(key::definitions(table, &columns, target, &mut notes)?);
     lines.extend(checks(table, source, target)?);
+    lines.extend(unenforced_checks(table, target, &mut notes)?);
     let mapped = collation::map(&table.collation, target.flavour, target.version)?;
     let charset = collation::charset_of(&mapped.name);
     let comment =
@@ -180,18 +195,63 @@ fn checks(table: &Table, source: Flavour, target: Target) -> Result<Vec<String>>
         .checks
         .iter()
         .filter(|check| !is_json_check(table, check))
-        .map(|check| {
-            let expression =
-                closed(&check.expression, target.flavour).context(|| format!("check `{}`", check.name))?;
-            // MySQL's names hold for the whole schema, MariaDB's for the table.
-            let collides = target.is_mysql() && source == Flavour::Mariadb;
-            if collides || is_automatic(table, check) {
-                Ok(format!("CHECK ({expression})"))
+        .filter(|check| !table.columns.iter().any(|column| is_of_column(check, column, source, target)))
+        .enumerate()
+        .map(|(at, check)| {
+            // A server's own names are for servers of its family. MySQL's hold for the whole schema, MariaDB's for the
+            // table: several may be the same.
+            let name = if source == target.flavour {
+                Some(check.name.clone())
+            } else if target.is_mysql() {
+                long_name(table, at)
             } else {
-                Ok(format!("CONSTRAINT {} CHECK ({expression})", Ident::new(check.name.as_str())))
-            }
+                (!is_automatic(table, check)).then(|| check.name.clone())
+            };
+            let name = name.map(|name| format!("CONSTRAINT {} ", Ident::new(name))).unwrap_or_default();
+            Ok(format!("{name}{}", condition(check, target)?))
         })
         .collect()
+}
+
+fn unenforced_checks(table: &Table, target: Target, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    let mut lines = Vec::new();
+    for check in &table.unenforced_checks {
+        let name = Ident::new(check.name.as_str());
+        if target.has_unenforced_checks() {
+            lines.push(format!("CONSTRAINT {name} {} NOT ENFORCED", condition(check, target)?));
+        } else {
+            notes.push(format!("check {name} is left out: it is not enforced"));
+        }
+    }
+    Ok(lines)
+}
+
+/// `CHECK (…)`.
+fn condition(check: &Check, target: Target) -> Result<String> {
+    let expression =
+        closed(&check.expression, target.flavour).context(|| format!("check `{}`", check.name))?;
+    Ok(format!("CHECK ({expression})"))
+}
+
+/// Whether the check is written behind its column: MariaDB names it after the column then.
+fn is_of_column(check: &Check, column: &Column, source: Flavour, target: Target) -> bool {
+    source == Flavour::Mariadb
+        && !target.is_mysql()
+        && check.name == column.name
+        && column.data_type != "json"
+}
+
+/// A name for the check at that position of a table whose own name is so long that MySQL fails to make one of it
+/// (`t_chk_1`). No other table's can have it, unless it has the digest as well.
+fn long_name(table: &Table, at: usize) -> Option<String> {
+    let suffix = format!("_chk_{}", at + 1);
+    if table.name.chars().count() + suffix.len() <= NAME_MAX {
+        return None;
+    }
+    let digest = Sha256::digest(table.name.as_bytes());
+    let suffix = format!("_{:02x}{:02x}{:02x}{:02x}{suffix}", digest[0], digest[1], digest[2], digest[3]);
+    let head: String = table.name.chars().take(NAME_MAX - suffix.len()).collect();
+    Some(format!("{head}{suffix}"))
 }
 
 /// The check that MariaDB adds to its JSON columns by itself.
@@ -202,17 +262,10 @@ fn is_json_check(table: &Table, check: &Check) -> bool {
     })
 }
 
-/// Whether a server made the check's name up: `t_chk_1`, `CONSTRAINT_1`, or a MariaDB column's own check.
+/// Whether MySQL made the check's name up (`t_chk_1`).
 fn is_automatic(table: &Table, check: &Check) -> bool {
-    let numbered = |prefix: &str| {
-        check
-            .name
-            .strip_prefix(prefix)
-            .is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-    };
-    numbered("CONSTRAINT_")
-        || numbered(&format!("{}_chk_", table.name))
-        || table.column(&check.name).is_some()
+    let number = check.name.strip_prefix(table.name.as_str()).and_then(|rest| rest.strip_prefix("_chk_"));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 pub(in crate::schema) use column::written_anew;
 pub use key::index_definition;

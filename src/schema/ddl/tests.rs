@@ -178,6 +178,71 @@ fn keys_that_the_target_lacks_are_noted_or_bent() {
 }
 
 #[test]
+fn what_one_family_has_stays_inside_it() {
+    let mut table = table(vec![column("k", "varchar(90)"), column("n", "int")]);
+    table.name = "t".to_owned();
+    table.primary_key = vec!["k".to_owned()];
+    table.primary_prefixes.insert("k".to_owned(), 9);
+    table.indexes = vec![index("by_n", false, &["n"])];
+    table.index_comments.insert("by_n".to_owned(), "it's".to_owned());
+    table.hidden_indexes = vec!["by_n".to_owned()];
+    table.checks = vec![check("CONSTRAINT_2", "`n` > 2"), check("n", "`n` > 1"), check("t_chk_7", "`n` > 7")];
+    table.unenforced_checks = vec![check("later", "`n` > 3")];
+    let write =
+        |source, target| create_table_with_notes(&table, &TableName::bare("t"), source, target).unwrap();
+    let maria = write(Flavour::Mariadb, MARIA);
+    for part in [
+        "`n` int NOT NULL CHECK (`n` > 1),\n",
+        "PRIMARY KEY (`k`(9))",
+        "KEY `by_n` (`n`) COMMENT 'it''s' IGNORED",
+        "CONSTRAINT `CONSTRAINT_2` CHECK (`n` > 2)",
+    ] {
+        assert!(maria.sql.contains(part), "{part}: {}", maria.sql);
+    }
+    assert_eq!(maria.notes, ["check `later` is left out: it is not enforced"]);
+    let mysql = write(Flavour::Mysql, MYSQL);
+    for part in [
+        "KEY `by_n` (`n`) COMMENT 'it''s' INVISIBLE",
+        "CONSTRAINT `t_chk_7` CHECK (`n` > 7)",
+        "CONSTRAINT `later` CHECK (`n` > 3) NOT ENFORCED",
+    ] {
+        assert!(mysql.sql.contains(part), "{part}: {}", mysql.sql);
+    }
+    assert!(write(Flavour::Mysql, MARIA).sql.contains("\n  CHECK (`n` > 7)"), "a name that MySQL made up");
+    let old = write(Flavour::Mysql, MYSQL_5);
+    assert!(
+        old.notes.contains(&"index `by_n` becomes visible to the optimizer".to_owned()),
+        "{:?}",
+        old.notes
+    );
+}
+
+#[test]
+fn a_check_of_a_table_with_a_long_name_gets_one_that_fits() {
+    let name = "é".repeat(NAME_MAX);
+    let mut table = table(vec![column("c", "int")]);
+    table.name.clone_from(&name);
+    table.checks = vec![check("a", "`c` > 1"), check("b", "`c` > 2")];
+    let sql = create(&table, MYSQL).sql;
+    let names: Vec<&str> =
+        sql.lines().filter_map(|line| line.trim().strip_prefix("CONSTRAINT `")?.split('`').next()).collect();
+    assert_eq!(names.len(), 2, "{sql}");
+    assert!(names[0] != names[1] && names.iter().all(|name| name.chars().count() == NAME_MAX), "{names:?}");
+}
+
+#[test]
+fn keys_too_long_for_the_target_are_left_out() {
+    let mut url = column("url", "varchar(1000)");
+    url.max_length = Some(1000);
+    let mut table = table(vec![url]);
+    table.indexes = vec![index("u", true, &["url"])];
+    assert!(create(&table, MARIA).sql.contains("UNIQUE KEY `u` (`url`)"));
+    let mysql = create(&table, MYSQL);
+    assert!(!mysql.sql.contains("`u`"), "{}", mysql.sql);
+    assert_eq!(mysql.notes, ["index `u` is left out: the target cannot index so long a column"]);
+}
+
+#[test]
 fn a_workspace_table_holds_rows_and_nothing_that_changes_them() {
     let mut id = column("id", "bigint(20) unsigned");
     id.auto_increment = true;

@@ -13,12 +13,15 @@ pub fn read(conn: &mut Conn) -> Definitions {
     let tables: Vec<String> = conn
         .query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE NOT LIKE '%VIEW%'")
         .unwrap();
+    let schema: String = conn.query_first("SELECT DATABASE()").unwrap().unwrap();
     tables
         .into_iter()
         .map(|table| {
             let query = format!("SHOW CREATE TABLE `{}`", table.replace('`', "``"));
             let shown: Option<(String, Vec<u8>)> = conn.query_first(query).unwrap();
-            (table, lines(&readable(&shown.unwrap().1)))
+            // MariaDB names the schema of a sequence.
+            let shown = readable(&shown.unwrap().1).replace(&format!("`{schema}`."), "");
+            (table, lines(&shown))
         })
         .collect()
 }
@@ -34,11 +37,12 @@ fn readable(shown: &[u8]) -> String {
 
 /// One line each for columns, keys, checks and options; a line for the order of columns.
 ///
-/// Left out: the next AUTO_INCREMENT value; that an index is a BTREE (printed where it was written down); the order of keys (it depends on when each was made); a column's character
-/// set and collation if they are the table's own (MySQL prints them where they were written down).
+/// Left out: the next AUTO_INCREMENT value; that an index is a BTREE (printed where it was written down); the order of
+/// keys (it depends on when each was made); a column's character set and collation if they are the table's own (MySQL
+/// prints them where they were written down).
 fn lines(shown: &str) -> Vec<String> {
     let mut lines: Vec<String> =
-        shown.lines().skip(1).map(|line| line.trim().trim_end_matches(',').to_owned()).collect();
+        split(shown).skip(1).map(|line| line.trim().trim_end_matches(',').to_owned()).collect();
     // InnoDB has no other kind.
     lines.iter_mut().for_each(|line| *line = line.replacen(" USING BTREE", "", 1));
     for line in lines.iter_mut().filter(|line| line.starts_with(')')) {
@@ -67,8 +71,33 @@ fn lines(shown: &str) -> Vec<String> {
     lines
 }
 
+/// The lines of a text; what is in quotes stays together, since names may have line ends.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let (mut quote, mut escaped) = (None, false);
+    text.split(move |c| {
+        match (quote, c) {
+            _ if escaped => {}
+            (None, '`' | '\'') => quote = Some(c),
+            (Some(open), _) if open == c => quote = None,
+            _ => {}
+        }
+        escaped = !escaped && c == '\\' && quote == Some('\'');
+        c == '\n' && quote.is_none()
+    })
+}
+
+/// The quoted name that a column's line begins with, without the outer quotes.
 fn column_name(line: &str) -> Option<&str> {
-    line.strip_prefix('`')?.split('`').next()
+    let name = line.strip_prefix('`')?;
+    let mut quotes = name.match_indices('`').map(|(at, _)| at);
+    loop {
+        let at = quotes.next()?;
+        // Two of them are one inside the name.
+        if !name[at + 1..].starts_with('`') {
+            return Some(&name[..at]);
+        }
+        quotes.next();
+    }
 }
 
 /// What differs: `table: - line` for what only `here` has, `table: + line` for what only `there` has.

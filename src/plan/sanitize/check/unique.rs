@@ -34,7 +34,11 @@ pub(super) fn keys(table: &Table) -> Vec<Key<'_>> {
     let primary = (!table.primary_key.is_empty()).then(|| Key {
         table,
         label: "the primary key".to_owned(),
-        parts: table.primary_key.iter().map(|name| Part::of_column(table, name, None)).collect(),
+        parts: table
+            .primary_key
+            .iter()
+            .map(|name| Part::of_column(table, name, table.primary_prefixes.get(name).copied()))
+            .collect(),
     });
     let indexes = table.indexes.iter().filter(|index| index.unique).map(|index| Key {
         table,

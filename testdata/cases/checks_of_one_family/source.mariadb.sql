@@ -1,0 +1,6 @@
+CREATE TABLE plain (id INT NOT NULL PRIMARY KEY);
+INSERT INTO plain VALUES (1);
+CREATE TABLE by_check (id INT NOT NULL PRIMARY KEY, t VARCHAR(40), CONSTRAINT other_t CHECK (NVL2(t, t <> 'x', 1)));
+INSERT INTO by_check VALUES (1, 'a1'), (2, NULL);
+CREATE TABLE by_expression (id INT NOT NULL PRIMARY KEY, t VARCHAR(40), g VARCHAR(90) AS (SFORMAT('{}-{}', id, t)) STORED);
+INSERT INTO by_expression (id, t) VALUES (1, 'a'), (2, NULL);
