@@ -43,15 +43,15 @@ fn kinds(flavour: Flavour) -> Vec<Kind> {
     // MariaDB has no -0.
     let zero = move |float: f64| if float == 0.0 && flavour == Flavour::Mariadb { 0.0 } else { float };
     vec![
-        ("small", "bigint", None, any::<i64>().prop_map(printed).boxed()),
-        ("large", "bigint unsigned", None, any::<u64>().prop_map(printed).boxed()),
+        ("small", "bigint", None, any::<i64>().prop_map(|n| printed(&n)).boxed()),
+        ("large", "bigint unsigned", None, any::<u64>().prop_map(|n| printed(&n)).boxed()),
         (
             "money",
             "decimal(65,30)",
             None,
             "(-?[1-9][0-9]{0,34}|0)\\.[0-9]{29}[1-9]".prop_map(String::into_bytes).boxed(),
         ),
-        ("f", "float", None, proptest::num::f32::NORMAL.prop_map(move |f| printed(zero(f.into()))).boxed()),
+        ("f", "float", None, proptest::num::f32::NORMAL.prop_map(move |f| printed(&zero(f.into()))).boxed()),
         (
             "d",
             "double",
@@ -135,7 +135,7 @@ fn kinds(flavour: Flavour) -> Vec<Kind> {
     ]
 }
 
-fn printed(value: impl ToString) -> Vec<u8> {
+fn printed(value: &impl ToString) -> Vec<u8> {
     value.to_string().into_bytes()
 }
 

@@ -1,7 +1,7 @@
 //! Columns.
 
 use super::text::{expression, is_binary, lossy, mariadb_default, mysql_default, on_update};
-use super::{Catalog, binary, defaults};
+use super::{Catalog, binary};
 use crate::db::connect::Connection;
 use crate::error::Result;
 use crate::schema::{Column, Flavour, Generated, Table};
@@ -37,28 +37,18 @@ pub(super) fn load(
     ))?;
     let mut spatial = false;
     let mut unclear: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut doubtful: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for row in rows {
         // Columns of views have no table here.
         if let Some(table) = tables.get_mut(&row.0) {
             if has_unclear_default(&row, catalog.flavour) {
                 unclear.entry(row.0.clone()).or_default().insert(row.1.clone());
             }
-            let printed = row.7.clone().map(lossy).unwrap_or_default();
             let column = column(row, catalog.flavour);
-            if defaults::is_doubtful(&column, &printed) {
-                doubtful.entry(table.name.clone()).or_default().push(column.name.clone());
-            }
             spatial |= is_spatial(&column.data_type);
             table.columns.push(column);
         }
     }
     binary::load_defaults(conn, catalog, &unclear, tables)?;
-    for (table, columns) in doubtful {
-        if let Some(table) = tables.get_mut(&table) {
-            defaults::ask(conn, &catalog.name, table, &columns);
-        }
-    }
     if spatial { load_srids(conn, catalog, tables) } else { Ok(()) }
 }
 

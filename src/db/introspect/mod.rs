@@ -8,8 +8,8 @@
 //!   `SHOW CREATE TABLE` then, for the tables with foreign keys only;
 //! - a broken table (a MERGE table whose parts are gone) has NULL for everything on MariaDB;
 //! - triggers, routines and events are invisible to an account without rights on them: they then count as none;
-//! - neither server's catalog holds characters beyond the BMP in defaults, comments and ENUM members (`?`), nor all
-//!   bytes of a binary default: where a default may have lost something, its table is asked (`defaults`).
+//! - neither server's catalog holds characters beyond the BMP in defaults, comments and ENUM members (`?`);
+//!   for defaults their tables are asked (`defaults`).
 
 mod binary;
 mod columns;
@@ -58,6 +58,7 @@ fn load(conn: &mut Connection, database: &str) -> Result<Schema> {
     let catalog = Catalog::load(conn, database)?;
     let mut found = tables::load(conn, &catalog)?;
     columns::load(conn, &catalog, &mut found.tables)?;
+    defaults::load(conn, &catalog, &mut found.tables);
     keys::load_indexes(conn, &catalog, &mut found.tables)?;
     keys::load_checks(conn, &catalog, &mut found.tables)?;
     found.tables.values_mut().for_each(columns::finish);
