@@ -171,8 +171,8 @@ fn common(line: &str) -> String {
 /// MariaDB does not put functions in parentheses.
 fn has_default_expression(line: &str) -> bool {
     let default = line.split_once(" DEFAULT ").map(|(_, default)| default);
-    default
-        .is_some_and(|text| !text.starts_with(['\'', '-']) && !text.starts_with(|c: char| c.is_ascii_digit()))
+    let is_literal = |text: &str| text.starts_with(['\'', '-']) || text.starts_with("NULL");
+    default.is_some_and(|text| !is_literal(text) && !text.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn common_column(mut line: String) -> String {
