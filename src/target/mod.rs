@@ -13,6 +13,7 @@
 //! `RENAME`) they are the old ones, from it on the new ones, and whatever the process dies in, the next pull or
 //! cleanup finishes from the journal.
 
+pub mod binlog;
 mod blockers;
 pub mod definition;
 mod doc;
