@@ -18,16 +18,6 @@ pub fn tests(add: &mut Add<'_>) {
                     everything_arrives(&site);
                 }),
             );
-            add(
-                format!("directions::existing_tables_are_replaced::{direction}"),
-                Box::new(move |servers| {
-                    let site = Site::new(servers, source, target);
-                    fixture::load(&mut site.source_conn(), 60);
-                    fixture::load(&mut site.target_conn(), 25);
-                    site.configure_server("", RULES);
-                    everything_arrives(&site);
-                }),
-            );
         }
     }
 }

@@ -24,7 +24,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Pulls that end well, of each flavour.
-const PULLS: u32 = 50;
+const PULLS: u32 = 25;
 const PULLS_WITH_DELETES: u32 = 8;
 /// Moments of a run at which the server dies; without limits no rows are listed.
 const RUN: [&str; 5] = ["run.begun", "table.sanitized", "table.read", "workspace.dropped", "rows.checked"];

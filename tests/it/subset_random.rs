@@ -29,7 +29,7 @@ use std::sync::Arc;
 /// Batches on each server, graphs in one, and sets of limits for each.
 const BATCHES: u64 = 8;
 const GRAPHS: usize = 10;
-const ROUNDS: u64 = 5;
+const ROUNDS: u64 = 3;
 /// Those in which strategy `select` has to find the same.
 const SELECT_ROUNDS: u64 = 2;
 /// Engine runs that making a failing graph smaller may take.

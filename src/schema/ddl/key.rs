@@ -1,7 +1,7 @@
 //! Primary keys and indexes.
 
 use super::types::ColumnType;
-use super::{Target, closed, is_row_period, refuse};
+use super::{Target, closed, refuse};
 use crate::error::{Context, Result};
 use crate::schema::collation::charset_of;
 use crate::schema::expression::quote;
@@ -138,16 +138,7 @@ fn impossible(index: &Index, columns: &[&Column], target: Target) -> Result<Opti
     Ok(None)
 }
 
-/// One index as a line of `CREATE TABLE` or, behind `ADD`, of `ALTER TABLE`, for a table on the server that the
-/// index was read from.
-///
-/// # Errors
-/// `Schema` for columns that the table lacks and expressions that are not closed.
-pub fn index_definition(table: &Table, index: &Index) -> Result<String> {
-    let columns: Vec<&Column> = table.columns.iter().filter(|column| !is_row_period(column)).collect();
-    definition(index, &columns).context(|| format!("index `{}` of table `{}`", index.name, table.name))
-}
-
+/// One index as a line of `CREATE TABLE`.
 pub(super) fn definition(index: &Index, columns: &[&Column]) -> Result<String> {
     let word = match (index.kind, index.unique) {
         (IndexKind::Fulltext, _) => "FULLTEXT KEY",

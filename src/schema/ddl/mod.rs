@@ -268,7 +268,6 @@ fn is_automatic(table: &Table, check: &Check) -> bool {
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }
 pub(in crate::schema) use column::written_anew;
-pub use key::index_definition;
 
 #[cfg(test)]
 pub(super) mod tests;

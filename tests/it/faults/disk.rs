@@ -133,10 +133,15 @@ impl Filler {
 }
 
 impl Filler {
-    /// MariaDB gives the room of dropped tables back a while later.
+    /// MariaDB gives the room of dropped tables back a while later. It would wait for ever for what open transactions still
+    /// hold, as those of a pull that is held have been seen to.
     fn wait_for_dropped_tables(&self) {
-        // 1193: MySQL does so at once, and does not know the variable.
-        let _ = self.0.borrow_mut().query_drop("SET GLOBAL innodb_max_purge_lag_wait = 0");
+        let mut conn = self.0.borrow_mut();
+        // 1193: MySQL does so at once, and knows neither variable.
+        if conn.query_drop("SET SESSION max_statement_time = 10").is_ok() {
+            let _ = conn.query_drop("SET GLOBAL innodb_max_purge_lag_wait = 0");
+            exec(&mut conn, "SET SESSION max_statement_time = 0");
+        }
     }
 }
 
