@@ -8,6 +8,7 @@
 
 use signal_hook::consts::{SIGKILL, SIGSTOP};
 use signal_hook::low_level::raise;
+use std::str::FromStr;
 
 /// The environment variable with the moment at which the process ends; for tests only.
 pub const KILL_AT: &str = "BACKFILL_TEST_KILL_AT";
@@ -21,7 +22,7 @@ pub const LOST_AFTER: &str = "BACKFILL_TEST_LOST_AFTER";
 /// What a test has set instead of `seconds`.
 #[must_use]
 pub fn lost_after(seconds: u32) -> u32 {
-    std::env::var(LOST_AFTER).ok().and_then(|wanted| wanted.parse().ok()).unwrap_or(seconds)
+    wish(LOST_AFTER).unwrap_or(seconds)
 }
 
 /// The environment variable with the rows that the first step of a walk asks for; for tests only.
@@ -30,7 +31,12 @@ pub const FIRST_STEP: &str = "BACKFILL_TEST_FIRST_STEP";
 /// The rows of the first step, if a test has a wish.
 #[must_use]
 pub fn first_step() -> Option<u64> {
-    std::env::var(FIRST_STEP).ok()?.parse().ok()
+    wish(FIRST_STEP)
+}
+
+/// The number that a test has set.
+fn wish<T: FromStr>(variable: &str) -> Option<T> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Logs that `moment` is reached, and ends or stops the process if a test asked for it.

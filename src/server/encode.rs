@@ -23,6 +23,7 @@ use outlet::Outlet;
 /// Bytes of SQL at which a batch is closed: large enough that a statement's fixed cost vanishes, small enough that
 /// many are in flight within a bounded memory.
 pub const BATCH_BYTES_GOAL: usize = 1 << 20;
+
 /// The CPU side: a pool, and zstd's level.
 #[derive(Debug)]
 pub struct Encoder {

@@ -2,7 +2,7 @@
 //!
 //! The configured key (`privacy.key`) never leaves this process. From it two keys are derived by HMAC-SHA256, and from
 //! neither can it be computed:
-//! - the *session key*, which sessions of the source's server hold in the user variable [`VARIABLE`] while they mask;
+//! - the *session key*, which sessions of the source's server hold in the user variable [`KEY_VARIABLE`] while they mask;
 //!   expressions name the variable, so statements, process lists, logs and the binlog never have the key itself;
 //! - the *fingerprint*, part of the digest that tells clients when rows have to come again.
 //!
@@ -11,12 +11,10 @@
 
 use crate::error::{Error, Result};
 use crate::secret::Secret;
+use crate::sql::KEY_VARIABLE;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt::Write as _;
-
-/// The user variable that mask expressions read.
-pub const VARIABLE: &str = crate::sql::KEY_VARIABLE;
 /// The user variable that holds the pad while the key is told.
 const PAD: &str = "@backfill_pad";
 /// Hex digits of a 64-bit word. A key has four words: as 64 digits it fills exactly one block of SHA-256.
@@ -80,7 +78,7 @@ impl MaskKey {
             )
         };
         let words: Vec<_> = pad.into_iter().zip(key).enumerate().map(word).collect();
-        Some(format!("SET {VARIABLE} = CAST(CONCAT({}) AS BINARY), {PAD} = NULL", words.join(", ")))
+        Some(format!("SET {KEY_VARIABLE} = CAST(CONCAT({}) AS BINARY), {PAD} = NULL", words.join(", ")))
     }
 }
 

@@ -8,7 +8,6 @@ pub(super) use fit::known_columns;
 use references::Side;
 
 use super::identity::Identity;
-use super::key::VARIABLE;
 use super::mentions::mentions;
 use super::pattern::Pattern;
 use super::problem::{Problem, heading};
@@ -18,6 +17,7 @@ use super::types::{Mask, Own, Pieces, Place, Reading, ascii};
 use super::{Facts, Report};
 use crate::schema::{Flavour, Generated, Schema, Table};
 use crate::secret::Secret;
+use crate::sql::KEY_VARIABLE;
 use std::collections::BTreeMap;
 
 /// The masks of one table; none if a rule of it cannot be applied.
@@ -155,7 +155,7 @@ fn warn_if_all_stay(one: &Ruled<'_>, report: &mut Report) {
 /// What salts the hashes of natural keys: the key of masks, which statements only name, or a salt of this plan.
 fn salt_sql(facts: &Facts<'_>) -> String {
     match facts.key {
-        Some(_) => format!("{VARIABLE}, {}", ascii("identity:")),
+        Some(_) => format!("{KEY_VARIABLE}, {}", ascii("identity:")),
         None => ascii(facts.salt),
     }
 }

@@ -22,9 +22,9 @@
 //! ones have; those that ignore the case have for texts of printable ASCII, and any other value there is refused by
 //! the statement that meets it. Other collations are refused by the check.
 
-use super::super::key::VARIABLE;
 use super::pieces::ascii;
 use crate::schema::Column;
+use crate::sql::KEY_VARIABLE;
 
 /// How the hashed bytes are made of an old value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl Reading {
     /// SQL of 64 hex digits, a function of the value, the purpose and the key.
     pub fn hash(self, value: &str, purpose: &str) -> String {
         let purpose = ascii(&format!("{purpose}:"));
-        format!("SHA2(CONCAT({VARIABLE}, {purpose}, SHA2({}, 256)), 256)", self.sql(value))
+        format!("SHA2(CONCAT({KEY_VARIABLE}, {purpose}, SHA2({}, 256)), 256)", self.sql(value))
     }
 
     /// SQL of so many decimal digits, 25 at most.

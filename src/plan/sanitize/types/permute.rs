@@ -6,9 +6,9 @@
 //! (2^53 for programs that count in doubles), and leave AUTO_INCREMENT most of a column's numbers. A number that is not
 //! in the range ends the run: there is nothing to make of it that another one does not have.
 
-use super::super::key::VARIABLE;
 use super::pieces::ascii;
 use crate::schema::Column;
+use crate::sql::KEY_VARIABLE;
 
 /// Hex digits of a hash that a round takes: 48 bits.
 const ROUND_DIGITS: usize = 12;
@@ -30,7 +30,8 @@ pub(super) fn sql(number: &str, bits: u32) -> String {
     let whole = format!("CAST({number} AS UNSIGNED)");
     let (mut left, mut right) = (format!("({whole} >> {half})"), format!("({whole} & {mask})"));
     for round in 1..=ROUNDS {
-        let hashed = format!("SHA2(CONCAT({VARIABLE}, {}, {right}), 256)", ascii(&format!("number{round}:")));
+        let hashed =
+            format!("SHA2(CONCAT({KEY_VARIABLE}, {}, {right}), 256)", ascii(&format!("number{round}:")));
         let bits = format!("CAST(CONV(LEFT({hashed}, {ROUND_DIGITS}), 16, 10) AS UNSIGNED) & {mask}");
         (left, right) = (right, format!("({left} ^ ({bits}))"));
     }
