@@ -4,6 +4,7 @@ use super::run::{Strategy, TablePlan};
 use super::sanitize::{Mask, MaskKey, Refs, SanitizePlan, TableMasks};
 use crate::error::Result;
 use crate::schema::{Generated, Table};
+use crate::sql::List;
 use std::collections::BTreeMap;
 
 /// Bytes of the longest value that is read; a longer one is a text, not a value that turns up elsewhere.
@@ -24,7 +25,7 @@ pub struct RuledTable {
     /// The ruled columns.
     pub columns: Vec<String>,
     /// The SELECT list: a ruled column each, its value where the mask replaces it, NULL where it stays.
-    pub list: Vec<String>,
+    pub list: List,
 }
 
 impl OriginalsPlan {
@@ -118,7 +119,7 @@ mod tests {
         assert_eq!(users.plan.walk.as_ref().unwrap().columns, ["id"]);
         assert_eq!(users.columns, ["mail", "raw"]);
         assert_eq!(
-            users.list,
+            users.list[..],
             [
                 "CASE WHEN `mail` LIKE '%@a.com' ESCAPE '|' THEN NULL WHEN OCTET_LENGTH(`mail`) > 1024 THEN NULL \
                  ELSE CONVERT(`mail` USING utf8mb4) END",

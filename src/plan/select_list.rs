@@ -5,11 +5,12 @@ use crate::error::{Error, Result};
 use crate::plan::run::TablePlan;
 use crate::plan::sanitize::{Forbidden, Refs};
 use crate::sql::literal::Form;
+use crate::sql::{Expr, List};
 
 /// The SELECT list of a table whose ruled columns are masked by it.
 #[derive(Debug, Clone)]
 pub struct SelectList {
-    sent: Vec<String>,
+    sent: List,
     forbidden: Vec<Forbidden>,
 }
 
@@ -28,7 +29,7 @@ impl SelectList {
 
     /// The items of the columns that are sent, in the plan's order.
     #[must_use]
-    pub fn sent(&self) -> &[String] {
+    pub fn sent(&self) -> &List {
         &self.sent
     }
 
@@ -43,14 +44,15 @@ impl SelectList {
 ///
 /// # Errors
 /// `Internal` for a column that the table lacks.
-pub fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<String> {
+pub fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<Expr> {
     let column =
         plan.table.column(name).ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
     Ok(match &plan.masks {
         Some(masks) if masks.column(name).is_some() => {
-            Form::select_value(column, format!("({})", masks.select_expression(name, refs)))
+            let value = masks.select_expression(name, refs);
+            value.within(|sql| Form::select_value(column, format!("({sql})")))
         }
-        _ => Form::select_column(column, refs.column(name)),
+        _ => Form::select_column(column, refs.column(name)).into(),
     })
 }
 

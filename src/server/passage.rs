@@ -12,6 +12,7 @@ use crate::server::leak::TableCheck;
 use crate::server::proof::Proof;
 use crate::server::references::Recorder;
 use crate::server::run::Run;
+use crate::sql::List;
 use crate::sql::insert::{Batch, InsertBatch, RowError, Verb};
 use crate::wire::moment::Moment;
 
@@ -32,7 +33,7 @@ impl<'a> Passage<'a> {
         run: &'a Run,
         at: usize,
         begun: Begun,
-        list: &mut Vec<String>,
+        list: &mut List,
     ) -> Result<Self> {
         let plan = &run.tables[at];
         let verb = if plan.since.is_some() { Verb::Replace } else { Verb::Insert };

@@ -8,7 +8,7 @@ use crate::error::{Context, Result};
 use crate::plan::walk::walk_key;
 use crate::schema::{Column, Flavour, Table};
 use crate::sql::select::{Bound, Range, Select, WalkKey};
-use crate::sql::{Ident, TableName};
+use crate::sql::{Ident, List, TableName};
 
 /// Characters that are read of a text.
 const CHARS_MAX: u32 = 500;
@@ -84,7 +84,7 @@ impl Survey {
         look: &mut dyn FnMut(usize, &[u8]),
     ) -> Result<()> {
         let from = TableName::qualified(self.schema.database.as_str(), table.name.as_str());
-        let list: Vec<String> = columns.iter().map(|column| beginning(column)).collect();
+        let list: List = columns.iter().map(|column| beginning(column)).collect();
         let rows = affordable(table, rows);
         let Some(key) = walk_key(table) else {
             return self.show(&Select { limit: Some(rows), ..Select::all(from, list) }, look).map(|_| ());
@@ -121,7 +121,7 @@ impl Survey {
 
     /// Reads the rows of one statement and says how many there were.
     fn show(&mut self, select: &Select, look: &mut dyn FnMut(usize, &[u8])) -> Result<u64> {
-        let mut rows = self.conn.stream(&select.to_string())?;
+        let mut rows = self.conn.stream(select)?;
         let mut count = 0;
         while let Some(row) = rows.next_row()? {
             count += 1;

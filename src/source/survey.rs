@@ -84,14 +84,14 @@ impl Survey {
         for masks in plan.tables() {
             let name = self.name(&masks.table);
             self.conn
-                .query::<mysql::Row>(&masks.probe(&name))
+                .query::<mysql::Row>(masks.probe(&name))
                 .map_err(|error| config_unless_lost(error, &masks.table))
                 .context(|| format!("trying the masks of table `{}`", masks.table))?;
             self.probe_fit(masks, &name)?;
             let Some(probe) = masks.check_probe(&name) else { continue };
             let row: mysql::Row = self
                 .conn
-                .query_one(&probe)
+                .query_one(probe)
                 .map_err(|error| masking::explain(error, &masks.table, Some(masks)))
                 .context(|| format!("trying the CHECKs of table `{}`", masks.table))?;
             for (at, check) in masks.checks.iter().enumerate() {
@@ -141,7 +141,7 @@ impl Survey {
         let table = &masks.table;
         let row: mysql::Row = self
             .conn
-            .query_one(&probe)
+            .query_one(probe)
             .map_err(|error| config_unless_lost(error, table))
             .context(|| format!("trying the expressions of table `{table}`"))?;
         for (at, (column, fault)) in faults.iter().enumerate() {

@@ -3,6 +3,7 @@
 
 use super::ident::{Ident, TableName, column_list};
 use super::keyset::KeyLookup;
+use super::statement::List;
 use super::workspace::{WorkspaceTable, is_workspace_table};
 use std::fmt;
 
@@ -141,8 +142,8 @@ pub struct Select {
     pub scan: bool,
     /// Other tables.
     pub joins: Vec<Join>,
-    /// The SELECT list: expressions, rendered.
-    pub list: Vec<String>,
+    /// The SELECT list.
+    pub list: List,
     /// Conditions, rendered, all of which a row fulfils.
     pub conditions: Vec<String>,
     /// The key that the rows are walked along, with the range wanted.
@@ -171,7 +172,7 @@ impl Select {
 
     /// All rows of `from`.
     #[must_use]
-    pub fn all(from: TableName, list: Vec<String>) -> Self {
+    pub fn all(from: TableName, list: List) -> Self {
         Self {
             from,
             alias: None,
@@ -190,7 +191,7 @@ impl Select {
 
     /// The next `limit` rows of a walk.
     #[must_use]
-    pub fn step(from: TableName, list: Vec<String>, key: &WalkKey, range: Range, limit: u64) -> Self {
+    pub fn step(from: TableName, list: List, key: &WalkKey, range: Range, limit: u64) -> Self {
         Self { walk: Some((key.clone(), range)), limit: Some(limit), ..Self::all(from, list) }
     }
 
@@ -286,7 +287,7 @@ pub struct Compare {
     /// The index of the source table that has the same key.
     pub index: String,
     /// What is counted: a condition for each number of the result.
-    pub conditions: Vec<String>,
+    pub conditions: List,
 }
 
 impl Compare {
@@ -364,7 +365,7 @@ mod tests {
     fn statements_render() {
         let step = Select::step(
             TableName::qualified("app", "t"),
-            vec!["`a`".into(), "`f`*1e0".into()],
+            ["`a`", "`f`*1e0"].into(),
             &key(&["a"]),
             Range { after: bound(&["7"]), up_to: None },
             10,
@@ -392,7 +393,7 @@ mod tests {
             alias: Some("t".into()),
             ..Select::step(
                 TableName::qualified("app", "t"),
-                vec!["1".into()],
+                ["1"].into(),
                 &key(&["b", "a"]),
                 Range { after: bound(&["7", "8"]), up_to: bound(&["1", "2"]) },
                 3,
@@ -408,7 +409,7 @@ mod tests {
 
     #[test]
     fn a_scan_uses_no_index() {
-        let scan = Select { scan: true, ..Select::all(TableName::qualified("app", "t"), vec!["`a`".into()]) };
+        let scan = Select { scan: true, ..Select::all(TableName::qualified("app", "t"), ["`a`"].into()) };
         assert_eq!(scan.to_string(), "SELECT `a` FROM `app`.`t` USE INDEX ()");
     }
 

@@ -4,7 +4,7 @@ use crate::harness::{Add, FLAVOURS, Servers, short};
 use crate::tables::{column, nullable, schema, table};
 use backfill::plan::sanitize::{Facts, Mask, Refs, Rule, TableMasks, plan};
 use backfill::schema::{Column, Flavour, Table};
-use backfill::sql::{Ident, TableName};
+use backfill::sql::{Ident, List, TableName};
 use mysql::prelude::Queryable;
 use mysql::{Conn, Row};
 
@@ -255,13 +255,17 @@ fn mask(lab: &mut Lab, table: &Table, masks: &TableMasks, mode: &str) {
     lab.recreate("u", table);
     lab.recreate("c", table);
     lab.conn.query_drop(format!("SET sql_mode = '{mode}'")).unwrap();
-    lab.run(&masks.probe(&TableName::bare("s")));
+    lab.run(masks.probe(&TableName::bare("s")).sql());
     lab.run("INSERT INTO u SELECT * FROM s");
-    let set: Vec<_> =
-        masks.update_assignments().unwrap().iter().map(|(name, sql)| format!("{name} = {sql}")).collect();
+    let set: Vec<_> = masks
+        .update_assignments()
+        .unwrap()
+        .iter()
+        .map(|(name, mask)| format!("{name} = {}", mask.sql()))
+        .collect();
     lab.run(&format!("UPDATE u SET {}", set.join(", ")));
     let alias = Ident::new("the`row");
-    let list: Vec<_> =
+    let list: List =
         table.columns.iter().map(|column| masks.select_expression(&column.name, Refs::Of(&alias))).collect();
     lab.run(&format!("INSERT INTO c SELECT {} FROM s AS {alias} JOIN d ON d.d = 0", list.join(", ")));
 }
@@ -324,7 +328,8 @@ fn verify_types(lab: &mut Lab, table: &Table, masks: &TableMasks) {
         if masks.column(&column.name).is_none_or(|masked| masked.mask == Mask::Null) {
             continue;
         }
-        let item = masks.select_expression(&column.name, Refs::Bare);
+        let mask = masks.select_expression(&column.name, Refs::Bare);
+        let item = mask.sql();
         let sql = format!("SELECT CHARSET(v), COLLATION(v) FROM (SELECT {item} AS v FROM s LIMIT 1) x");
         let (charset, collation): (String, String) = lab.conn.query_first(sql).unwrap().unwrap();
         assert_eq!(
@@ -405,9 +410,9 @@ fn probes(servers: &Servers, flavour: Flavour) {
         let facts = Facts { salt: "00", ..Facts::default() };
         let plan = plan(&[rule], &schema(vec![table]), &facts).unwrap();
         let masks = plan.for_table("s").unwrap();
-        let violations = lab.count(&masks.check_probe(&TableName::bare("s")).unwrap());
+        let violations = lab.count(masks.check_probe(&TableName::bare("s")).unwrap().sql());
         assert_eq!(violations, u64::from(refused), "{condition}");
-        let (name, sql) = masks.update_assignments().unwrap().remove(0);
-        assert_eq!(lab.conn.query_drop(format!("UPDATE s SET {name} = {sql}")).is_err(), refused);
+        let (name, mask) = masks.update_assignments().unwrap().remove(0);
+        assert_eq!(lab.conn.query_drop(format!("UPDATE s SET {name} = {}", mask.sql())).is_err(), refused);
     }
 }

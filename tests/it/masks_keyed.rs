@@ -10,6 +10,8 @@ use backfill::plan::sanitize::{Facts, Mask, MaskKey, Refs, Rule, Token, plan};
 use backfill::sandbox::{Options, Server};
 use backfill::schema::{Column, Flavour};
 use backfill::source::masking::Masking;
+use backfill::sql::select::Select;
+use backfill::sql::{KEY_VARIABLE, TableName};
 use mysql::prelude::Queryable;
 use mysql::{Conn, Row};
 use serde_json::Value;
@@ -88,12 +90,18 @@ fn masks_of(server: &Server, database: &str, mask: &Mask) -> Vec<Vec<Option<Stri
     let masks = plan.for_table("v").unwrap();
     let mut conn = Connection::open(&server.endpoint(database), Role::Workspace).unwrap();
     // NULL would be the mask of everything.
-    let without = conn.query::<Row>(&format!("SELECT {} FROM v", masks.select_expression("ci", Refs::Bare)));
+    let from = TableName::bare("v");
+    let without = conn.query::<Row>(masks.probe(&from));
     assert_eq!(without.unwrap_err().kind(), Kind::Internal);
+    // What merely spells the key is no mask.
+    let spelled =
+        Select { conditions: vec![format!("`ci` = '{KEY_VARIABLE}'")], ..Select::all(from, ["1"].into()) };
+    assert!(conn.query::<Row>(&spelled).unwrap().is_empty());
     Masking::of(masks).prepare(&mut conn).unwrap();
     let hex = |(name, ..): &(&str, &str, &str, &str)| {
         // Bytes of each set's own encoding are compared as texts.
         let expression = masks.select_expression(name, Refs::Bare);
+        let expression = expression.sql();
         match *name {
             "bytes" => format!("HEX({expression})"),
             _ => format!("HEX(CONVERT({expression} USING utf8mb4))"),
@@ -172,7 +180,7 @@ fn numbers_are_permuted_alike_on_both_servers(servers: &Servers) {
             let mut conn = Connection::open(&site.source.endpoint(&site.source_db), Role::Workspace).unwrap();
             Masking::of(masks).prepare(&mut conn).unwrap();
             let masked = masks.select_expression("n", Refs::Bare);
-            conn.query::<(u64, u64)>(&format!("SELECT n, {masked} FROM v ORDER BY n")).unwrap()
+            conn.query::<(u64, u64)>(&format!("SELECT n, {} FROM v ORDER BY n", masked.sql())).unwrap()
         });
         assert_eq!(masked[0], masked[1], "{ty}");
         let results: BTreeSet<u64> = masked[0].iter().map(|(_, masked)| *masked).collect();

@@ -562,8 +562,12 @@ fn proof(site: &Site<'_>) {
     exec(&mut conn, "INSERT INTO c SELECT * FROM s");
     // Raw: what had to be masked and is not, but for values that their mask would leave.
     assert_eq!(counts(&mut conn, &masks), [(1, 1), (2, 2), (2, 1)]);
-    let set: Vec<String> =
-        masks.update_assignments().unwrap().iter().map(|(name, sql)| format!("{name} = {sql}")).collect();
+    let set: Vec<String> = masks
+        .update_assignments()
+        .unwrap()
+        .iter()
+        .map(|(name, mask)| format!("{name} = {}", mask.sql()))
+        .collect();
     exec(&mut conn, &format!("UPDATE c SET {}", set.join(", ")));
     assert_eq!(counts(&mut conn, &masks), [(1, 0), (2, 0), (2, 0)]);
     // The source moves on meanwhile: no alarm. One row that was missed: an alarm.

@@ -8,6 +8,7 @@ use super::identity::Refs;
 use super::proof::Fails;
 use super::render::TableMasks;
 use super::types::Mask;
+use crate::sql::Expr;
 
 /// Values of more bytes are compared by their SHA-256, in hex: large ones would be read for nothing but that.
 pub const WHOLE_BYTES_MAX: usize = 255;
@@ -19,7 +20,7 @@ pub struct Forbidden {
     pub column: String,
     /// The item of a SELECT list that gives the value as it is, or its digest beyond [`WHOLE_BYTES_MAX`]; NULL in rows
     /// that may hold theirs.
-    pub value: String,
+    pub value: Expr,
     /// When equal values say that the mask failed.
     pub fails: Fails,
 }
@@ -37,7 +38,7 @@ impl TableMasks {
                 "CASE WHEN {had_value}{changed} THEN IF(LENGTH({column}) > {WHOLE_BYTES_MAX}, SHA2({column}, 256), \
                  CAST({whole} AS BINARY)) END"
             );
-            Some(Forbidden { column: masked.name.clone(), value, fails })
+            Some(Forbidden { column: masked.name.clone(), value: self.reading_key(value), fails })
         });
         forbidden.collect()
     }

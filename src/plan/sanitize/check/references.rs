@@ -360,9 +360,9 @@ mod tests {
         ] {
             let (sql, plain) = with(referenced, collation);
             assert_eq!(
-                (sql.contains("EXP(710"), plain),
+                (sql.sql().contains("EXP(710"), plain),
                 (refuses, refuses),
-                "{referenced} {collation}: {sql}"
+                "{referenced} {collation}: {sql:?}"
             );
         }
     }

@@ -417,7 +417,9 @@ mod tests {
             match (plan(&[rule(&[])], &schema(vec![table]), &facts), expected) {
                 (Ok(plan), Some(sql)) => {
                     let masks = plan.for_table("t").unwrap();
-                    assert!(masks.select_expression("a", crate::plan::sanitize::Refs::Bare).contains(sql));
+                    assert!(
+                        masks.select_expression("a", crate::plan::sanitize::Refs::Bare).sql().contains(sql)
+                    );
                 }
                 (Err(error), None) => assert!(error.what().contains("of 20 digits at least"), "{error}"),
                 (result, _) => panic!("{ty}: {result:?}"),
