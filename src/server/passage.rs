@@ -13,7 +13,7 @@ use crate::server::proof::Proof;
 use crate::server::references::Recorder;
 use crate::server::run::Run;
 use crate::sql::List;
-use crate::sql::insert::{Batch, InsertBatch, RowError, Verb};
+use crate::sql::insert::{Batch, InsertBatch, RowError, TooLarge, Verb};
 use crate::wire::moment::Moment;
 
 /// The way of one table's rows.
@@ -135,4 +135,5 @@ fn too_large(plan: &TablePlan, row: &mysql::Row, bytes: usize, most: usize) -> E
         ),
     )
     .hint("raise max_allowed_packet on the target, or exclude the table")
+    .source(TooLarge)
 }
