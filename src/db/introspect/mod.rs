@@ -14,6 +14,7 @@
 mod binary;
 mod columns;
 mod defaults;
+mod extra;
 mod keys;
 mod signature;
 mod tables;
