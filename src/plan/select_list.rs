@@ -60,20 +60,14 @@ pub fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<Expr> {
 mod tests {
     use super::*;
     use crate::plan::run::Strategy;
-    use crate::plan::sanitize::fixture::{column, schema, table};
-    use crate::plan::sanitize::{Facts, Mask, Rule, plan};
+    use crate::plan::sanitize::fixture::{column, rule, schema, table};
+    use crate::plan::sanitize::{Facts, Mask, plan};
 
     #[test]
     fn a_ruled_column_is_never_read_as_it_is() {
         let columns = vec![column("id", "int"), column("mail", "varchar(99)"), column("f", "float")];
         let table = table("t", columns).key(&["id"]).done();
-        let rule = |column: &str, mask| Rule {
-            table: "t".into(),
-            column: column.into(),
-            mask,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = |column: &str, mask| rule("t", column, mask);
         let rules = [rule("mail", Mask::Email)];
         let facts = Facts { salt: "5a17", ..Facts::default() };
         let plan = plan(&rules, &schema(vec![table.clone()]), &facts).unwrap();

@@ -242,7 +242,7 @@ fn reason(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::sanitize::fixture::{column, foreign_key, generated, nullable, schema, table};
+    use crate::plan::sanitize::fixture::{self, column, foreign_key, generated, nullable, schema, table};
     use crate::plan::sanitize::{Mask, MaskKey, parse};
 
     fn facts() -> Facts<'static> {
@@ -250,13 +250,7 @@ mod tests {
     }
 
     fn rule(table: &str, column: &str) -> Rule {
-        Rule {
-            table: table.into(),
-            column: column.into(),
-            mask: Mask::Email,
-            exclude: Vec::new(),
-            condition: None,
-        }
+        fixture::rule(table, column, Mask::Email)
     }
 
     /// What is found with these rules, patterns and sightings.

@@ -1,8 +1,8 @@
 //! The masks on real servers: both forms, assorted keys and character sets, both backslash modes.
 
 use crate::harness::{Add, FLAVOURS, Servers, short};
-use crate::tables::{column, nullable, schema, table};
-use backfill::plan::sanitize::{Facts, Mask, Refs, Rule, TableMasks, plan};
+use crate::tables::{column, nullable, rule, rule_but, schema, table};
+use backfill::plan::sanitize::{Facts, Mask, Refs, TableMasks, plan};
 use backfill::schema::{Column, Flavour, Table};
 use backfill::sql::{Ident, List, TableName};
 use mysql::prelude::Queryable;
@@ -221,13 +221,7 @@ fn build(shape: &[(Column, &'static str)], is_key: bool) -> (Table, TableMasks) 
     let table = unique.iter().fold(builder, |builder, name| builder.unique(&[name])).done();
     let rules: Vec<_> = ruled()
         .into_iter()
-        .map(|(mask, column, pattern, _)| Rule {
-            table: "s".into(),
-            column: column.name,
-            mask,
-            exclude: vec![pattern.into()],
-            condition: None,
-        })
+        .map(|(mask, column, pattern, _)| rule_but("s", &column.name, mask, &[pattern]))
         .collect();
     let facts = Facts { salt: "00ff5a17", by_update: true, ..Facts::default() };
     let plan = plan(&rules, &schema(vec![table.clone()]), &facts).unwrap();
@@ -371,13 +365,7 @@ fn ruled_keys(servers: &Servers, flavour: Flavour) {
     let mut lab = Lab::open(servers, flavour, "keys");
     let columns = vec![column("n", "int"), column("mail", "varchar(80)"), column("c_name", "varchar(80)")];
     let table = table("s", columns).key(&["mail"]).unique(&["c_name"]).done();
-    let rule = |column: &str, mask| Rule {
-        table: "s".into(),
-        column: column.into(),
-        mask,
-        exclude: Vec::new(),
-        condition: None,
-    };
+    let rule = |column: &str, mask| rule("s", column, mask);
     let rules = [rule("mail", Mask::Email), rule("c_name", Mask::Name)];
     let facts = Facts { salt: "00", by_update: true, ..Facts::default() };
     let plan = plan(&rules, &schema(vec![table.clone()]), &facts).unwrap();
@@ -400,13 +388,7 @@ fn probes(servers: &Servers, flavour: Flavour) {
             .done();
         lab.recreate("s", &table);
         lab.run("INSERT INTO s VALUES (1, 'a@x.de'), (2, NULL), (3, 'b@x.de')");
-        let rule = Rule {
-            table: "s".into(),
-            column: "c_email".into(),
-            mask: Mask::Email,
-            exclude: vec!["b*".into()],
-            condition: None,
-        };
+        let rule = rule_but("s", "c_email", Mask::Email, &["b*"]);
         let facts = Facts { salt: "00", ..Facts::default() };
         let plan = plan(&[rule], &schema(vec![table]), &facts).unwrap();
         let masks = plan.for_table("s").unwrap();

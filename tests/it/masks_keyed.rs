@@ -3,7 +3,7 @@
 use crate::cli_common::{pull, run};
 use crate::harness::{Add, FLAVOURS, Serve, Servers, Site, exec, short};
 use crate::oracle;
-use crate::tables::{column, nullable, schema, table};
+use crate::tables::{column, nullable, rule, schema, table};
 use backfill::db::{Connection, Role};
 use backfill::error::Kind;
 use backfill::plan::sanitize::{Facts, Mask, MaskKey, Refs, Rule, Token, plan};
@@ -74,16 +74,8 @@ fn columns() -> Vec<Column> {
 fn masks_of(server: &Server, database: &str, mask: &Mask) -> Vec<Vec<Option<String>>> {
     let mut all = vec![column("n", "int")];
     all.extend(columns());
-    let rules: Vec<Rule> = columns()
-        .into_iter()
-        .map(|column| Rule {
-            table: "v".into(),
-            column: column.name,
-            mask: mask.clone(),
-            exclude: Vec::new(),
-            condition: None,
-        })
-        .collect();
+    let rules: Vec<Rule> =
+        columns().into_iter().map(|column| rule("v", &column.name, mask.clone())).collect();
     let key = MaskKey::derive(&KEY.into()).unwrap();
     let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
     let plan = plan(&rules, &schema(vec![table("v", all).key(&["n"]).done()]), &facts).unwrap();
@@ -167,13 +159,7 @@ fn numbers_are_permuted_alike_on_both_servers(servers: &Servers) {
             }
             exec(&mut conn, &format!("INSERT INTO v VALUES ({})", (1_u64 << bits) - 1));
             let columns = vec![column("n", ty)];
-            let rule = Rule {
-                table: "v".into(),
-                column: "n".into(),
-                mask: Mask::Token(Token::default()),
-                exclude: Vec::new(),
-                condition: None,
-            };
+            let rule = rule("v", "n", Mask::Token(Token::default()));
             let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
             let plan = plan(&[rule], &schema(vec![table("v", columns).key(&["n"]).done()]), &facts).unwrap();
             let masks = plan.for_table("v").unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::reference::references;
 use crate::plan::run::{MaskAt, Strategy};
-use crate::plan::sanitize::fixture::{foreign_key, schema};
+use crate::plan::sanitize::fixture::{foreign_key, rule, schema};
 use crate::plan::sanitize::{self, Facts, MaskKey, Rule, Token};
 use crate::schema::{Generated, Index, IndexPart};
 use std::collections::BTreeMap;
@@ -101,16 +101,8 @@ fn masked(rules: &[(&str, &str, Mask)], key: (&str, &str)) -> (Checks, Vec<Strin
     tables[1].columns[2].collation = Some("utf8mb4_bin".into());
     let mask_key = MaskKey::derive(&"a key".into()).unwrap();
     let facts = Facts { salt: "5a17", key: Some(&mask_key), ..Facts::default() };
-    let rules: Vec<Rule> = rules
-        .iter()
-        .map(|(table, column, mask)| Rule {
-            table: (*table).into(),
-            column: (*column).into(),
-            mask: mask.clone(),
-            exclude: Vec::new(),
-            condition: None,
-        })
-        .collect();
+    let rules: Vec<Rule> =
+        rules.iter().map(|(table, column, mask)| rule(table, column, mask.clone())).collect();
     let sanitize = sanitize::plan(&rules, &schema(tables.to_vec()), &facts).unwrap();
     let plan = |table: &Table| {
         let masks = sanitize.for_table(&table.name);

@@ -46,21 +46,15 @@ impl TableMasks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{column, nullable, schema, table};
-    use super::super::{Facts, Rule, plan};
+    use super::super::fixture::{column, nullable, rule_but, schema, table};
+    use super::super::{Facts, plan};
     use super::*;
 
     #[test]
     fn what_a_rule_keeps_and_what_it_empties_may_be_sent() {
         let table =
             table("t", vec![column("id", "int"), nullable("mail", "varchar(99)"), nullable("ip", "int")]);
-        let rule = |column: &str, mask, exclude: &[&str]| Rule {
-            table: "t".into(),
-            column: column.into(),
-            mask,
-            exclude: exclude.iter().map(ToString::to_string).collect(),
-            condition: None,
-        };
+        let rule = |column: &str, mask, exclude: &[&str]| rule_but("t", column, mask, exclude);
         let rules = [rule("mail", Mask::Email, &["*@a.com"]), rule("ip", Mask::Null, &[])];
         let facts = Facts { salt: "5a17", ..Facts::default() };
         let plan = plan(&rules, &schema(vec![table.key(&["id"]).done()]), &facts).unwrap();

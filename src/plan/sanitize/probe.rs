@@ -99,18 +99,12 @@ fn misfits(column: &Column) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{column, generated, nullable, schema, table};
-    use super::super::{Expression, Facts, Mask, Rule, TableMasks, plan};
+    use super::super::fixture::{column, generated, nullable, rule, schema, table};
+    use super::super::{Expression, Facts, Mask, TableMasks, plan};
     use crate::sql::TableName;
 
     fn masks(table: crate::schema::Table, ruled: &str) -> TableMasks {
-        let rule = Rule {
-            table: "t".into(),
-            column: ruled.into(),
-            mask: Mask::Null,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = rule("t", ruled, Mask::Null);
         let facts = Facts { salt: "5a17", ..Facts::default() };
         plan(&[rule], &schema(vec![table]), &facts).unwrap().for_table("t").unwrap().clone()
     }
@@ -171,13 +165,7 @@ mod tests {
         let table =
             table("t", vec![column("a", "varchar(5)"), nullable("n", "tinyint"), nullable("x", "int")])
                 .done();
-        let rule = |column: &str, mask| Rule {
-            table: "t".into(),
-            column: column.into(),
-            mask,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = |column: &str, mask| rule("t", column, mask);
         let sql = |text| Mask::Sql(Expression::parse("expression", text).unwrap());
         let rules = [rule("a", sql("'ab'")), rule("n", sql("x + 1")), rule("x", Mask::Null)];
         let facts = Facts { salt: "5a17", ..Facts::default() };

@@ -308,18 +308,12 @@ pub(super) fn same(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{column, nullable, schema, table};
+    use super::super::fixture::{column, nullable, rule_but, schema, table};
     use super::super::{Facts, Rule, plan};
     use super::*;
 
     fn rule(column: &str, mask: Mask, exclude: &[&str]) -> Rule {
-        Rule {
-            table: "t".into(),
-            column: column.into(),
-            mask,
-            exclude: exclude.iter().map(ToString::to_string).collect(),
-            condition: None,
-        }
+        rule_but("t", column, mask, exclude)
     }
 
     fn masks(table: crate::schema::Table, rules: &[Rule]) -> TableMasks {

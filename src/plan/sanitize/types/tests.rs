@@ -1,5 +1,5 @@
-use super::super::fixture::{self, schema, table};
-use super::super::{Facts, Rule, TableMasks, plan};
+use super::super::fixture::{self, rule, schema, table};
+use super::super::{Facts, TableMasks, plan};
 use super::*;
 use crate::sql::Ident;
 
@@ -108,13 +108,7 @@ fn types_and_options_are_known_by_name() {
 
 /// The plan of one rule for that column, or what is refused.
 fn planned(column: Column, type_name: &str, options: &[(&str, OptionValue)]) -> Result<TableMasks, String> {
-    let rule = Rule {
-        table: "t".into(),
-        column: column.name.clone(),
-        mask: parse(type_name, &given(options)).unwrap().mask,
-        exclude: Vec::new(),
-        condition: None,
-    };
+    let rule = rule("t", &column.name, parse(type_name, &given(options)).unwrap().mask);
     let schema = schema(vec![table("t", vec![fixture::column("id", "int"), column]).key(&["id"]).done()]);
     let facts = Facts { salt: "5a17", ..Facts::default() };
     match plan(&[rule], &schema, &facts) {
