@@ -115,6 +115,10 @@ impl Form {
             let no_member: String = NO_MEMBER.iter().map(|byte| format!("{byte:02x}")).collect();
             return format!("IF({name}=0,x'{no_member}',CAST({name} AS BINARY))");
         }
+        if column.is_integer() && column.column_type.contains("zerofill") {
+            // Masks are read without the zeros, and values have to be what is compared with them.
+            return format!("{name}+0");
+        }
         Self::select_value(column, name)
     }
 
@@ -427,6 +431,7 @@ pub(super) mod tests {
     fn what_text_does_not_tell_is_asked_for() {
         assert_eq!(Form::select_expression(&column("float", None)), "`c`*1e0");
         assert_eq!(Form::select_expression(&column("double", None)), "`c`");
+        assert_eq!(Form::select_expression(&column("int(6) unsigned zerofill", None)), "`c`+0");
         assert_eq!(Form::select_expression(&column("enum('it''s')", None)), "`c`");
         assert_eq!(
             Form::select_expression(&column("enum('a','')", None)),

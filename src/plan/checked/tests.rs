@@ -99,6 +99,9 @@ fn masked(rules: &[(&str, &str, Mask)], key: (&str, &str)) -> (Checks, Vec<Strin
     let mut tables = tables();
     tables[0].columns[1].collation = Some("utf8mb4_bin".into());
     tables[1].columns[2].collation = Some("utf8mb4_bin".into());
+    tables[0].columns[0].column_type = "int(10) unsigned zerofill".into();
+    tables[1].columns[1].column_type = "int(10) unsigned zerofill".into();
+    tables[1].columns[1].data_type = "int".into();
     let mask_key = MaskKey::derive(&"a key".into()).unwrap();
     let facts = Facts { salt: "5a17", key: Some(&mask_key), ..Facts::default() };
     let rules: Vec<Rule> =
@@ -124,6 +127,10 @@ fn masks_are_compared_where_they_follow_the_values_of_both_ends() {
     assert!(checked.masked && !checked.named_by_masks);
     let key = [both[0].clone(), both[1].clone(), ("children", "id", token())];
     assert!(masked(&key, ("code", "code")).0.references[0].named_by_masks);
+    let numbers = [("parents", "id", token()), ("children", "parent_id", token())];
+    let (numbers, unchecked) = masked(&numbers, ("parent_id", "id"));
+    assert_eq!(unchecked, [""; 0], "the zeros of ZEROFILL are no part of a number");
+    assert_eq!(numbers.references[0].compared, [Compared::Cell(1, Canon::Number)]);
     let one = [("children", "code", Mask::Email)];
     assert!(masked(&one, ("code", "code")).1[0].ends_with("a rule changes one of its columns"));
 }
