@@ -141,12 +141,6 @@ impl<'a> From<&'a String> for Statement<'a> {
     }
 }
 
-impl From<String> for Statement<'_> {
-    fn from(sql: String) -> Self {
-        Self { sql: sql.into(), reads_key: false }
-    }
-}
-
 impl From<&Select> for Statement<'_> {
     fn from(select: &Select) -> Self {
         Self::of(select.to_string(), &select.list)

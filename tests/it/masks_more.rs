@@ -244,9 +244,9 @@ fn documents(site: &Site<'_>, mask_at: &str) {
     load_all(site, mask_at, DOCUMENTS);
     let mut target = site.target_conn();
     assert_eq!(count(&mut target, "docs WHERE doc LIKE '%secret%' AND id <> 2 OR words LIKE '%secret%'"), 0);
-    let uuid = "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.email')) REGEXP '^[0-9a-f]{32}@example[.]test$'";
+    let mail = "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.email')) REGEXP '^[0-9a-f]{32}@example[.]test$'";
     for (id, condition) in [
-        (1, uuid),
+        (1, mail),
         (1, "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.\"full name\"')) = 'User_1'"),
         (1, "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.tags[0].name')) REGEXP '^text_[0-9a-f]{32}$'"),
         (1, "JSON_TYPE(JSON_EXTRACT(doc, '$.tags[1].name')) = 'NULL'"),

@@ -183,7 +183,7 @@ impl Behaviour for Pieces {
                 Piece::Text(text) => shape.extend(text.to_lowercase().chars().map(Token::One)),
                 Piece::Id | Piece::PaddedId(_) => shape.push(Token::Digits),
                 Piece::RandomHex(_) | Piece::Number(..) | Piece::Keyed(..) | Piece::KeyedDigits(_) => {
-                    shape.push(Token::Any)
+                    shape.push(Token::Any);
                 }
             }
         }
