@@ -103,7 +103,7 @@ mod verify;
 mod walk_random;
 
 // The shared builders name the library's types from the crate root.
-use backfill::schema;
+use backfill::{plan, schema};
 use harness::Servers;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;
