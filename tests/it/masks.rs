@@ -305,7 +305,7 @@ fn verify(lab: &mut Lab, masks: &TableMasks, label: &str, per_row: bool) {
 
 fn shape(mask: &Mask) -> &'static str {
     match mask {
-        Mask::Email => "^[0-9a-f]{32}@example[.]test$",
+        Mask::Email => "^[-0-9a-f]{36}@example[.]test$",
         Mask::Name => "^User_-?[0-9a-f]{1,32}$",
         Mask::Phone => "^[+]1555([0-9]{7,20}|0+-[0-9]+|[0-9a-f]{12,32})$",
         Mask::Text => "^text_[0-9a-f]{32}$",

@@ -56,7 +56,7 @@ fn all_types(site: &Site<'_>, mask_at: &str) {
         site,
         "users",
         &[
-            "IF(id % 10 = 0, email LIKE 'anna%@yourcompany.com', email REGEXP '^[0-9a-f]{32}@example[.]test$')",
+            "IF(id % 10 = 0, email LIKE 'anna%@yourcompany.com', email REGEXP '^[0-9a-f-]{36}@example[.]test$')",
             "name = CONCAT('User_', id)",
             "IF(id % 9 = 0, phone IS NULL AND last_ip IS NULL, phone = CONCAT('+1555', LPAD(id, 7, '0')))",
             "password = '$2y$10$92IXUNpkjO0rOQ5byMi.Ye4oKoEa3Ro9llC/.og/at2.uheWG/igi'",
