@@ -103,8 +103,8 @@ mod tests {
         let int = || column("id", "int(10) unsigned");
         let uuid = || column("id", "binary(16)");
         for (column, key, mask, refused) in [
-            (column("c", "varchar(45)"), int(), Mask::Email, None),
-            (column("c", "varchar(44)"), int(), Mask::Email, Some("holds 44 characters")),
+            (column("c", "varchar(49)"), int(), Mask::Email, None),
+            (column("c", "varchar(48)"), int(), Mask::Email, Some("holds 48 characters")),
             (column("c", "varchar(15)"), int(), Mask::Name, None),
             (column("c", "varchar(14)"), int(), Mask::Name, Some("have up to 15 (with the widest number")),
             (column("c", "varchar(17)"), uuid(), Mask::Name, None),

