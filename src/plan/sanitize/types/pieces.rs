@@ -15,7 +15,7 @@ use crate::schema::Column;
 enum Piece {
     /// Always the same; free of quotes and backslashes.
     Text(&'static str),
-    /// `UUID()`: 36 characters.
+    /// 32 random hex digits, written as a UUID is: 36 characters.
     Uuid,
     /// So many random hex digits.
     RandomHex(u64),
@@ -251,7 +251,7 @@ impl Piece {
         let reading = row.keyed.unwrap_or(Reading::Bytes);
         match self {
             Self::Text(text) => ascii(text),
-            Self::Uuid => "UUID()".to_owned(),
+            Self::Uuid => random_uuid(),
             Self::RandomHex(digits) => random_hex(digits),
             Self::Id => identity.sql(refs, salt, hex, None),
             Self::PaddedId(digits) => identity.sql(refs, salt, hex, Some(digits)),
@@ -269,9 +269,16 @@ pub(in crate::plan::sanitize) fn ascii(text: &str) -> String {
     format!("_ascii'{text}'")
 }
 
-/// So many random hex digits (64 at most). `MD5` is missing on MySQL 9, and `RAND()` alone repeats itself.
+/// So many random hex digits (64 at most). `MD5` is missing on MySQL 9, and `RAND()` alone repeats itself. `UUID()` alone
+/// tells the address of the server's network card and the moment; its hash with something random tells neither.
 pub(in crate::plan::sanitize) fn random_hex(digits: u64) -> String {
     format!("LEFT(SHA2(CONCAT(UUID(), RAND()), 256), {digits})")
+}
+
+/// Random digits with hyphens where a UUID has them, set from the last to the first.
+fn random_uuid() -> String {
+    let hyphens = [21, 17, 13, 9];
+    hyphens.iter().fold(random_hex(32), |digits, at| format!("INSERT({digits}, {at}, 0, '-')"))
 }
 
 #[cfg(test)]
@@ -290,7 +297,15 @@ mod tests {
         let random = "LEFT(SHA2(CONCAT(UUID(), RAND()), 256), 32)";
         let padded = "LPAD(`id`, GREATEST(7, CHAR_LENGTH(`id`)), '0')";
         for (mask, sql, width) in [
-            (Mask::Email, "CONCAT(UUID(), _ascii'@example.test')", 49),
+            (
+                Mask::Email,
+                format!(
+                    "CONCAT(INSERT(INSERT(INSERT(INSERT({random}, 21, 0, '-'), 17, 0, '-'), 13, 0, '-'), 9, 0, '-'), \
+                     _ascii'@example.test')"
+                )
+                .as_str(),
+                49,
+            ),
             (Mask::Name, "CONCAT(_ascii'User_', `id`)", 15),
             (Mask::Phone, &format!("CONCAT(_ascii'+1555', {padded})"), 15),
             (Mask::Text, &format!("CONCAT(_ascii'text_', {random})"), 37),
@@ -308,6 +323,8 @@ mod tests {
         ] {
             let pieces = mask.pieces(false).unwrap();
             assert_eq!(pieces.sql("`c`", row(&number(), 12, None)), sql, "{mask}");
+            // A UUID alone tells the address of the server's network card.
+            assert!(!sql.replace("SHA2(CONCAT(UUID(), RAND()), 256)", "").contains("UUID"), "{mask}");
             assert_eq!(pieces.width(&number(), 12), width, "{mask}");
         }
     }
