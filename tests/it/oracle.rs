@@ -33,16 +33,18 @@ pub fn contents_with(conn: &mut Conn, except: Except<'_>, json: Json) -> Content
              AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND ENGINE IS NOT NULL ORDER BY 1",
         )
         .unwrap();
-    tables.into_iter().map(|table| (table.clone(), rows_with(conn, &table, except, json))).collect()
+    let mut all = columns(conn, None, except);
+    let mut of = |table: &String| rows_with(conn, table, &all.remove(table).unwrap_or_default(), json);
+    tables.into_iter().map(|table| (table.clone(), of(&table))).collect()
 }
 
 /// The rows of one table, sorted.
 pub fn rows(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<String> {
-    rows_with(conn, table, except, Json::Parsed)
+    let columns = columns_of(conn, table, except);
+    rows_with(conn, table, &columns, Json::Parsed)
 }
 
-fn rows_with(conn: &mut Conn, table: &str, except: Except<'_>, json: Json) -> Vec<String> {
-    let columns = columns(conn, table, except);
+fn rows_with(conn: &mut Conn, table: &str, columns: &[Column], json: Json) -> Vec<String> {
     let list: Vec<String> = columns.iter().map(Column::expression).collect();
     let quoted = table.replace('`', "``");
     let mut rows: Vec<String> = Vec::new();
@@ -66,7 +68,7 @@ fn rows_with(conn: &mut Conn, table: &str, except: Except<'_>, json: Json) -> Ve
 
 /// One number and one digest for a large table: order does not matter, every cell does.
 pub fn digest(conn: &mut Conn, table: &str, except: Except<'_>) -> (u64, String) {
-    let columns = columns(conn, table, except);
+    let columns = columns_of(conn, table, except);
     let cells: Vec<String> =
         columns.iter().map(|column| format!("IFNULL({}, 'N')", column.expression())).collect();
     let row = format!("SHA2(CONCAT_WS('|', {}), 256)", cells.join(", "));
@@ -125,34 +127,34 @@ fn bytes(value: &str) -> String {
     )
 }
 
-fn columns(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<Column> {
+fn columns_of(conn: &mut Conn, table: &str, except: Except<'_>) -> Vec<Column> {
+    columns(conn, Some(table), except).remove(table).unwrap_or_default()
+}
+
+/// The columns of each table, or of one: a catalog is slow to ask, for one table as for all.
+fn columns(conn: &mut Conn, table: Option<&str>, except: Except<'_>) -> BTreeMap<String, Vec<Column>> {
+    let only = table.map_or_else(String::new, |_| " AND TABLE_NAME = ?".to_owned());
+    let table: Vec<&str> = table.into_iter().collect();
     // MariaDB's JSON is text with such a check; only there checks belong to tables.
     let is_mariadb: Option<bool> = conn.query_first("SELECT VERSION() LIKE '%MariaDB%'").unwrap();
-    let checks: Vec<String> = match is_mariadb {
-        Some(true) => conn
-            .exec(
-                "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS \
-                 WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = ?",
-                (table,),
-            )
-            .unwrap(),
+    let checks: Vec<(String, String)> = match is_mariadb {
+        Some(true) => {
+            let query = "SELECT TABLE_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()";
+            conn.exec(format!("{query}{only}"), table.clone()).unwrap()
+        }
         _ => Vec::new(),
     };
-    let mut columns: Vec<(String, String)> = conn
-        .exec(
-            "SELECT COLUMN_NAME, LOWER(DATA_TYPE) FROM information_schema.COLUMNS \
-             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?",
-            (table,),
-        )
-        .unwrap();
+    let query = "SELECT TABLE_NAME, COLUMN_NAME, LOWER(DATA_TYPE) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()";
+    let mut columns: Vec<(String, String, String)> = conn.exec(format!("{query}{only}"), table).unwrap();
     // Two servers do not order names alike.
     columns.sort();
-    columns
-        .into_iter()
-        .filter(|(name, _)| !except.contains(&format!("{table}.{name}").as_str()))
-        .map(|(name, data_type)| {
-            let is_json = data_type == "json" || checks.contains(&format!("json_valid(`{name}`)"));
-            Column { name, data_type, is_json }
-        })
-        .collect()
+    let mut all: BTreeMap<String, Vec<Column>> = BTreeMap::new();
+    for (table, name, data_type) in columns {
+        if !except.contains(&format!("{table}.{name}").as_str()) {
+            let check = (table, format!("json_valid(`{name}`)"));
+            let is_json = data_type == "json" || checks.contains(&check);
+            all.entry(check.0).or_default().push(Column { name, data_type, is_json });
+        }
+    }
+    all
 }

@@ -1,68 +1,54 @@
--- Each table has a key under one collation and of each class of equal values one: INSERT IGNORE keeps the first.
--- A collation at the target that takes two of them for equal has a duplicate.
 SET SESSION sql_mode = '';
-CREATE TABLE texts (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, class INT NOT NULL);
-INSERT INTO texts WITH RECURSIVE n AS (SELECT 0 AS n UNION ALL SELECT n + 1 FROM n WHERE n < 255)
-SELECT CONVERT(UNHEX(LPAD(HEX(block.b * 256 + n), 8, '0')) USING utf32), 1
-FROM n, (SELECT 0 AS b UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 30 UNION SELECT 31 UNION SELECT 33 UNION SELECT 36 UNION SELECT 48 UNION SELECT 78 UNION SELECT 251 UNION SELECT 255 UNION SELECT 502) block
-WHERE block.b * 256 + n BETWEEN 32 AND 126 OR block.b * 256 + n BETWEEN 160 AND 1319 OR block.b BETWEEN 30 AND 31 OR block.b * 256 + n BETWEEN 8448 AND 8585
-  OR block.b * 256 + n BETWEEN 9312 AND 9471 OR block.b * 256 + n BETWEEN 12353 AND 12543 OR block.b = 78 OR block.b * 256 + n BETWEEN 64256 AND 64262
-  OR block.b * 256 + n BETWEEN 65281 AND 65374 OR block.b * 256 + n BETWEEN 128512 AND 128591;
--- What only some take for equal: strengths, contractions and expansions, blanks and what sorts below them at the end.
-INSERT INTO texts VALUES ('ss', 1), ('SS', 1), ('ae', 1), ('AE', 1), ('oe', 1), ('ue', 1), ('aa', 1), ('Aa', 1), ('ch', 1), ('Ch', 1), ('ll', 1), ('ij', 1), ('dž', 1), ('lj', 1),
-('résumé', 1), ('resume', 1), ('RESUME', 1), ('cote', 1), ('côte', 1), ('coté', 1), ('ハハ', 1), ('はは', 1), ('ﾊﾊ', 1), ('か', 1), ('が', 1), ('一', 1), ('😀😀', 1), ('😀😁', 1), ('👍🏽', 1), ('👍', 1), ('', 1);
-INSERT INTO texts VALUES (' ', 2), ('a ', 2), ('a  ', 2), ('A ', 2), ('é ', 2), ('😀 ', 2), ('ss ', 2), ('a\t', 1), ('a\0', 1), ('a\n', 1);
-
-CREATE TABLE utf8mb4_uca1400_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_ai_ci SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_as_cs (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_as_cs NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_as_cs SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_ai_cs (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_ai_cs NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_ai_cs SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_as_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_as_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_as_ci SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_nopad_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_nopad_ai_ci SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_nopad_as_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_as_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_nopad_as_ci SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_german2_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_german2_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_german2_ai_ci SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_swedish_nopad_as_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_swedish_nopad_as_ci NOT NULL PRIMARY KEY);
+ALTER TABLE texts
+  ADD utf8mb4_uca1400_ai_ci VARCHAR(9) COLLATE utf8mb4_uca1400_ai_ci UNIQUE,
+  ADD utf8mb4_uca1400_as_cs VARCHAR(9) COLLATE utf8mb4_uca1400_as_cs UNIQUE,
+  ADD utf8mb4_uca1400_ai_cs VARCHAR(9) COLLATE utf8mb4_uca1400_ai_cs UNIQUE,
+  ADD utf8mb4_uca1400_as_ci VARCHAR(9) COLLATE utf8mb4_uca1400_as_ci UNIQUE,
+  ADD utf8mb4_uca1400_nopad_ai_ci VARCHAR(9) COLLATE utf8mb4_uca1400_nopad_ai_ci UNIQUE,
+  ADD utf8mb4_uca1400_nopad_as_ci VARCHAR(9) COLLATE utf8mb4_uca1400_nopad_as_ci UNIQUE,
+  ADD utf8mb4_uca1400_german2_ai_ci VARCHAR(9) COLLATE utf8mb4_uca1400_german2_ai_ci UNIQUE,
+  ADD utf8mb4_uca1400_swedish_nopad_as_ci VARCHAR(9) COLLATE utf8mb4_uca1400_swedish_nopad_as_ci UNIQUE,
+  ADD utf8mb4_uca1400_persian_nopad_ai_ci VARCHAR(9) COLLATE utf8mb4_uca1400_persian_nopad_ai_ci UNIQUE,
+  ADD utf8mb4_uca1400_persian_ai_ci VARCHAR(9) COLLATE utf8mb4_uca1400_persian_ai_ci UNIQUE,
+  ADD utf8mb3_uca1400_ai_ci VARCHAR(9) COLLATE utf8mb3_uca1400_ai_ci UNIQUE,
+  ADD utf8mb3_uca1400_as_cs VARCHAR(9) COLLATE utf8mb3_uca1400_as_cs UNIQUE,
+  ADD utf8mb4_nopad_bin VARCHAR(9) COLLATE utf8mb4_nopad_bin UNIQUE,
+  ADD utf8mb4_general_nopad_ci VARCHAR(9) COLLATE utf8mb4_general_nopad_ci UNIQUE,
+  ADD utf8mb4_unicode_520_nopad_ci VARCHAR(9) COLLATE utf8mb4_unicode_520_nopad_ci UNIQUE,
+  ADD latin1_swedish_nopad_ci VARCHAR(9) COLLATE latin1_swedish_nopad_ci UNIQUE,
+  ADD utf8mb4_croatian_mysql561_ci VARCHAR(9) COLLATE utf8mb4_croatian_mysql561_ci UNIQUE,
+  ADD utf8mb4_thai_520_w2 VARCHAR(9) COLLATE utf8mb4_thai_520_w2 UNIQUE,
+  ADD utf8mb4_myanmar_ci VARCHAR(9) COLLATE utf8mb4_myanmar_ci UNIQUE,
+  ADD utf8mb3_general_ci VARCHAR(9) COLLATE utf8mb3_general_ci UNIQUE,
+  ADD utf8mb4_uca1400_swedish_ai_ci VARCHAR(9) COLLATE utf8mb4_uca1400_swedish_ai_ci UNIQUE,
+  ADD utf8mb4_uca1400_latvian_nopad_ai_ci VARCHAR(9) COLLATE utf8mb4_uca1400_latvian_nopad_ai_ci UNIQUE,
+  ADD utf8mb4_uca1400_romanian_nopad_as_cs VARCHAR(9) COLLATE utf8mb4_uca1400_romanian_nopad_as_cs UNIQUE,
+  ADD utf8mb4_uca1400_polish_nopad_ai_ci VARCHAR(9) COLLATE utf8mb4_uca1400_polish_nopad_ai_ci UNIQUE;
+UPDATE IGNORE texts SET utf8mb4_uca1400_ai_ci = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_as_cs = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_ai_cs = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_as_ci = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_nopad_ai_ci = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_nopad_as_ci = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_german2_ai_ci = t;
 -- MySQL's Swedish takes U+212B for Å.
-INSERT IGNORE INTO utf8mb4_uca1400_swedish_nopad_as_ci SELECT t FROM texts WHERE t <> x'e284ab';
-CREATE TABLE utf8mb4_uca1400_persian_nopad_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_persian_nopad_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_persian_nopad_ai_ci SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_persian_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_persian_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_persian_ai_ci SELECT t FROM texts;
-CREATE TABLE utf8mb3_uca1400_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb3 COLLATE utf8mb3_uca1400_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb3_uca1400_ai_ci SELECT t FROM texts WHERE CONVERT(CONVERT(t USING utf8mb3) USING utf8mb4) = t;
-CREATE TABLE utf8mb3_uca1400_as_cs (t VARCHAR(9) CHARACTER SET utf8mb3 COLLATE utf8mb3_uca1400_as_cs NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb3_uca1400_as_cs SELECT t FROM texts WHERE CONVERT(CONVERT(t USING utf8mb3) USING utf8mb4) = t;
-CREATE TABLE utf8mb4_nopad_bin (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_nopad_bin SELECT t FROM texts;
-CREATE TABLE utf8mb4_general_nopad_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_nopad_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_general_nopad_ci SELECT t FROM texts WHERE class = 1 AND t NOT IN (' ', x'c2a0');
-CREATE TABLE utf8mb4_unicode_520_nopad_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_520_nopad_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_unicode_520_nopad_ci SELECT t FROM texts WHERE class = 1 AND t NOT IN (' ', x'c2a0');
-CREATE TABLE latin1_swedish_nopad_ci (t VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_swedish_nopad_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO latin1_swedish_nopad_ci SELECT t FROM texts WHERE class = 1 AND t NOT IN (' ', x'c2a0') AND CONVERT(CONVERT(t USING latin1) USING utf8mb4) = t;
-CREATE TABLE utf8mb4_croatian_mysql561_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_croatian_mysql561_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_croatian_mysql561_ci SELECT t FROM texts;
-CREATE TABLE utf8mb4_thai_520_w2 (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_thai_520_w2 NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_thai_520_w2 SELECT t FROM texts;
-CREATE TABLE utf8mb4_myanmar_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_myanmar_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_myanmar_ci SELECT t FROM texts;
-CREATE TABLE utf8mb3_general_ci (t VARCHAR(9) CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb3_general_ci SELECT t FROM texts WHERE CONVERT(CONVERT(t USING utf8mb3) USING utf8mb4) = t;
-CREATE TABLE utf8mb4_uca1400_swedish_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_swedish_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_swedish_ai_ci SELECT t FROM texts WHERE t <> x'e284ab';
-CREATE TABLE utf8mb4_uca1400_latvian_nopad_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_latvian_nopad_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_latvian_nopad_ai_ci SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_romanian_nopad_as_cs (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_romanian_nopad_as_cs NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_romanian_nopad_as_cs SELECT t FROM texts;
-CREATE TABLE utf8mb4_uca1400_polish_nopad_ai_ci (t VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_polish_nopad_ai_ci NOT NULL PRIMARY KEY);
-INSERT IGNORE INTO utf8mb4_uca1400_polish_nopad_ai_ci SELECT t FROM texts;
-DROP TABLE texts;
+UPDATE IGNORE texts SET utf8mb4_uca1400_swedish_nopad_as_ci = t WHERE t <> x'e284ab';
+UPDATE IGNORE texts SET utf8mb4_uca1400_persian_nopad_ai_ci = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_persian_ai_ci = t;
+UPDATE IGNORE texts SET utf8mb3_uca1400_ai_ci = t WHERE CONVERT(CONVERT(t USING utf8mb3) USING utf8mb4) = t;
+UPDATE IGNORE texts SET utf8mb3_uca1400_as_cs = t WHERE CONVERT(CONVERT(t USING utf8mb3) USING utf8mb4) = t;
+UPDATE IGNORE texts SET utf8mb4_nopad_bin = t;
+UPDATE IGNORE texts SET utf8mb4_general_nopad_ci = t WHERE class = 1 AND t NOT IN (' ', x'c2a0');
+UPDATE IGNORE texts SET utf8mb4_unicode_520_nopad_ci = t WHERE class = 1 AND t NOT IN (' ', x'c2a0');
+UPDATE IGNORE texts SET latin1_swedish_nopad_ci = t WHERE class = 1 AND t NOT IN (' ', x'c2a0') AND CONVERT(CONVERT(t USING latin1) USING utf8mb4) = t;
+UPDATE IGNORE texts SET utf8mb4_croatian_mysql561_ci = t;
+UPDATE IGNORE texts SET utf8mb4_thai_520_w2 = t;
+UPDATE IGNORE texts SET utf8mb4_myanmar_ci = t;
+UPDATE IGNORE texts SET utf8mb3_general_ci = t WHERE CONVERT(CONVERT(t USING utf8mb3) USING utf8mb4) = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_swedish_ai_ci = t WHERE t <> x'e284ab';
+UPDATE IGNORE texts SET utf8mb4_uca1400_latvian_nopad_ai_ci = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_romanian_nopad_as_cs = t;
+UPDATE IGNORE texts SET utf8mb4_uca1400_polish_nopad_ai_ci = t;
 
 -- Both ends of a foreign key become alike, whatever they become; 'a' and 'a ' are two parents where blanks count.
 CREATE TABLE parent (code VARCHAR(9) COLLATE utf8mb4_uca1400_as_cs NOT NULL, tag VARCHAR(9) COLLATE utf8mb4_uca1400_nopad_ai_ci NOT NULL, PRIMARY KEY (code, tag), UNIQUE KEY tag (tag)) COLLATE utf8mb4_uca1400_nopad_ai_ci;

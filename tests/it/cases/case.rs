@@ -41,7 +41,7 @@ impl TryFrom<String> for Direction {
 }
 
 /// What a case's folder may hold.
-const FILES: [&str; 7] = [
+const FILES: [&str; 10] = [
     "case.toml",
     "source.sql",
     "source.mariadb.sql",
@@ -49,6 +49,9 @@ const FILES: [&str; 7] = [
     "target.sql",
     "target.mariadb.sql",
     "target.mysql.sql",
+    "changes.sql",
+    "changes.mariadb.sql",
+    "changes.mysql.sql",
 ];
 
 /// `case.toml`. What its keys mean is told in `testdata/cases/README.md`.
@@ -152,9 +155,9 @@ impl Case {
         all
     }
 
-    /// The statements of `{side}.sql` and of the file for that family alone, in this order.
-    pub fn statements(&self, side: &str, flavour: Flavour) -> Vec<String> {
-        let files = [format!("{side}.sql"), format!("{side}.{}.sql", short(flavour))];
+    /// The statements of `{name}.sql` and of the file for that family alone, in this order.
+    pub fn statements(&self, name: &str, flavour: Flavour) -> Vec<String> {
+        let files = [format!("{name}.sql"), format!("{name}.{}.sql", short(flavour))];
         files
             .iter()
             .map(|name| self.folder.join(name))

@@ -10,6 +10,7 @@ use crate::harness::{Account, Add, Serve, Servers, Site, exec};
 use crate::oracle::{self, Contents, Json};
 use backfill::fault::FIRST_STEP;
 use backfill::sandbox::{Options, Server};
+use backfill::schema::Flavour;
 use case::{Case, Direction, Expectation, Holds};
 use definition::Definitions;
 use mysql::Conn;
@@ -73,35 +74,48 @@ fn passes(case: &Case, direction: Direction, servers: &Servers) {
     let before = Seen::at(&mut site.target_conn(), &[], Json::AsStored);
     configure(&site, case, &toml::Table::new());
     let serve = site.serve();
+    let mut said = String::new();
     let out = pull(&site, &serve, case, &[]);
     if !expected.refused.is_empty() {
         is_refused(&site, &out, &expected, &before);
         return;
     }
-    succeeds(&out, &serve);
-    expect_arrived(&site, direction, &expected, &before);
+    let mut arrives = |out: &Out, serve: &Serve, sent: &Seen| {
+        assert_eq!(out.code, Some(0), "the pull failed:\n{}\nserver:\n{}", out.all(), serve.log());
+        let found = differences(&site, direction, &expected, sent, &before);
+        assert!(found.is_empty(), "what arrived is not what was there:\n{}", found.join("\n"));
+        said.push_str(&out.all());
+    };
+    let mut sent = expected.sent(&site, direction);
+    arrives(&out, &serve, &sent);
+    if !case.statements("changes", direction.source).is_empty() {
+        run(case, "changes", &mut site.source_conn(), direction.source);
+        sent = expected.sent(&site, direction);
+        arrives(&pull(&site, &serve, case, &[]), &serve, &sent);
+    }
+    drop(serve);
     // Once more, now over tables that exist, by another way, and read back.
     let other_way =
         if case.copied { limited(&mut site.source_conn(), direction) } else { toml::Table::new() };
     configure(&site, case, &other_way);
     let serve = Serve::start(site.command("server").env(FIRST_STEP, "2").args(["-v", "serve"]));
-    let again = pull(&site, &serve, case, &["--verify"]);
-    succeeds(&again, &serve);
-    expect_arrived(&site, direction, &expected, &before);
-    let said = out.all() + &again.all();
+    arrives(&pull(&site, &serve, case, &["--full", "--verify"]), &serve, &sent);
     for text in &expected.says {
         assert!(said.contains(text), "`{text}` is not in:\n{said}");
     }
 }
 
-/// Runs the statements of one side, in a strict session.
-fn load(case: &Case, side: &str, database: &str, mut conn: Conn, flavour: backfill::schema::Flavour) {
+/// Makes what one side has.
+fn load(case: &Case, side: &str, database: &str, mut conn: Conn, flavour: Flavour) {
     // Collations that only one family has are for the cases that are about them.
     exec(&mut conn, &format!("ALTER DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"));
-    exec(&mut conn, "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'");
-    for statement in case.statements(side, flavour) {
-        exec(&mut conn, &statement);
-    }
+    run(case, side, &mut conn, flavour);
+}
+
+/// Runs the statements of these files, in a strict session.
+fn run(case: &Case, files: &str, conn: &mut Conn, flavour: Flavour) {
+    exec(conn, "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES,ALLOW_INVALID_DATES'");
+    case.statements(files, flavour).iter().for_each(|statement| exec(conn, statement));
 }
 
 /// Writes both configurations; what `more` has wins over the case's for the server.
@@ -153,10 +167,6 @@ fn pull(site: &Site<'_>, serve: &Serve, case: &Case, more: &[&str]) -> Out {
     cli_common::pull(site, &serve.url, &arguments)
 }
 
-fn succeeds(out: &Out, serve: &Serve) {
-    assert_eq!(out.code, Some(0), "the pull failed:\n{}\nserver:\n{}", out.all(), serve.log());
-}
-
 /// The pull was refused with all the texts, and the target is what it was.
 fn is_refused(site: &Site<'_>, out: &Out, expected: &Expectation, before: &Seen) {
     assert!(out.code.is_some_and(|code| code != 0), "the pull was not refused:\n{}", out.all());
@@ -184,21 +194,30 @@ impl Seen {
 /// Most rows of a table that a failure tells, of those that are missing and of those that were not there.
 const TOLD_MAX: usize = 8;
 
-#[track_caller]
-fn expect_arrived(site: &Site<'_>, direction: Direction, expected: &Expectation, before: &Seen) {
-    let found = differences(site, direction, expected, before);
-    assert!(found.is_empty(), "what arrived is not what was there:\n{}", found.join("\n"));
+impl Expectation {
+    /// What the source holds, as far as it is compared.
+    fn sent(&self, site: &Site<'_>, direction: Direction) -> Seen {
+        self.seen(&mut site.source_conn(), direction)
+    }
+
+    fn seen(&self, conn: &mut Conn, direction: Direction) -> Seen {
+        let except: Vec<&str> = self.except.iter().map(String::as_str).collect();
+        Seen::at(conn, &except, if direction.crosses() { Json::Parsed } else { Json::AsStored })
+    }
 }
 
 /// Compares both ends; one line for each difference.
-fn differences(site: &Site<'_>, direction: Direction, expected: &Expectation, before: &Seen) -> Vec<String> {
-    let except: Vec<&str> = expected.except.iter().map(String::as_str).collect();
-    let json = if direction.crosses() { Json::Parsed } else { Json::AsStored };
-    let source = Seen::at(&mut site.source_conn(), &except, json);
-    let target = Seen::at(&mut site.target_conn(), &except, json);
-    let mut found = differing_rows(&source, &target, before);
-    found.extend(differing_definitions(&source, &target, before, direction, expected));
+fn differences(
+    site: &Site<'_>,
+    direction: Direction,
+    expected: &Expectation,
+    sent: &Seen,
+    before: &Seen,
+) -> Vec<String> {
     let mut conn = site.target_conn();
+    let target = expected.seen(&mut conn, direction);
+    let mut found = differing_rows(sent, &target, before);
+    found.extend(differing_definitions(sent, &target, before, direction, expected));
     found.extend(expected.holds.iter().filter_map(|holds| unheld(&mut conn, holds)));
     found
 }

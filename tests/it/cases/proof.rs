@@ -60,9 +60,10 @@ fn told(servers: &Servers, target: Flavour) {
     configure(&site, &case, &toml::Table::new());
     let serve = site.serve();
     pull(&site, &serve, &case, &[]).good("a pull");
-    assert_eq!(differences(&site, direction, &expected, &before), Vec::<String>::new());
+    let sent = expected.sent(&site, direction);
+    assert_eq!(differences(&site, direction, &expected, &sent, &before), Vec::<String>::new());
     BROKEN.iter().for_each(|(breaks, _)| exec(&mut site.target_conn(), breaks));
-    let mut found = differences(&site, direction, &expected, &before);
+    let mut found = differences(&site, direction, &expected, &sent, &before);
     for (breaks, tells) in BROKEN {
         for beginning in *tells {
             let at = found.iter().position(|line| line.starts_with(beginning));

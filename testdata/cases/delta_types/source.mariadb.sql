@@ -1,0 +1,4 @@
+CREATE TABLE shapes (id INT NOT NULL PRIMARY KEY, g GEOMETRY, p POINT REF_SYSTEM_ID=4326 NOT NULL, created_at DATETIME, updated_at DATETIME, SPATIAL KEY p (p));
+INSERT INTO shapes VALUES (1, ST_GeomFromText('POINT(1 2)', 3857), ST_GeomFromText('POINT(48 11)', 4326), '2025-01-01', '2025-01-01'), (2, NULL, ST_GeomFromText('POINT(0 0)', 4326), '2025-02-01', '2025-02-01');
+CREATE TABLE addresses (u UUID NOT NULL PRIMARY KEY, v4 INET4 NULL, v6 INET6 NOT NULL DEFAULT '::1', created_at DATETIME, updated_at DATETIME, UNIQUE KEY (v6, v4));
+INSERT INTO addresses VALUES ('123e4567-e89b-12d3-a456-426655440000', '127.0.0.1', '::', '2025-01-01', '2025-01-01'), ('ffffffff-ffff-ffff-ffff-ffffffffffff', NULL, '::1', '2025-02-01', '2025-02-01');
