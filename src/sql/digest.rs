@@ -60,6 +60,10 @@ impl Canon {
                 may(Self::Bytes, keeps && charset(source) == charset(target))
             }
             (Family::Time(source), Family::Time(target)) => may(Self::Time, source == target),
+            // Printed in ASCII, as it was sent.
+            (Family::Address, Family::Text) => {
+                may(Self::Bytes, target.column_type != "json" && agrees_with_ascii(target))
+            }
             (Family::Address, Family::Address) => may(Self::Bytes, source.data_type == target.data_type),
             _ => None,
         }
@@ -148,6 +152,11 @@ fn charset(column: &Column) -> &str {
         None | Some("utf8" | "utf8mb3" | "utf8mb4") => "utf8",
         Some(other) => other,
     }
+}
+
+/// Whether text in ASCII is stored in the same bytes.
+fn agrees_with_ascii(column: &Column) -> bool {
+    !matches!(column.charset.as_deref(), Some("ucs2" | "utf16" | "utf16le" | "utf32"))
 }
 
 fn is_zero(text: &[u8]) -> bool {
@@ -338,7 +347,11 @@ mod tests {
             ("year(4)", "year", Some(Canon::Time)),
             ("year(2)", "year", None),
             ("uuid", "uuid", Some(Canon::Bytes)),
-            ("uuid", "char(36)", None),
+            ("uuid", "char(36)", Some(Canon::Bytes)),
+            ("inet4", "varchar(15)", Some(Canon::Bytes)),
+            ("inet6", "longtext", Some(Canon::Bytes)),
+            ("inet6", "varbinary(16)", None),
+            ("uuid", "json", None),
             ("varchar(9)", "longtext", Some(Canon::Bytes)),
             ("varchar(9)", "char(9)", None),
             ("char(9)", "char(12)", Some(Canon::Bytes)),
@@ -364,6 +377,10 @@ mod tests {
         ] {
             let canon = Canon::of(&column("text", Some(source)), &column("text", Some(target)));
             assert_eq!(canon.is_some(), compared, "{source} into {target}");
+        }
+        for (target, compared) in [("ascii", true), ("latin1", true), ("utf16", false)] {
+            let canon = Canon::of(&column("uuid", None), &column("char(36)", Some(target)));
+            assert_eq!(canon.is_some(), compared, "uuid into {target}");
         }
     }
 
