@@ -8,6 +8,7 @@ use backfill::plan::reference::Reference;
 use backfill::plan::sanitize::Refs;
 use backfill::schema::Column;
 use backfill::server::references::{Recorder, References};
+use backfill::sql::List;
 use backfill::sql::digest::Canon;
 use backfill::sql::insert::{BatchLimits, InsertBatch, Verb};
 use backfill::sql::literal::Form;
@@ -107,7 +108,7 @@ fn recorder(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let references = References::new(checks(references, is_referenced), 3);
-                let mut recorder = Recorder::new(&references, 0, &columns, Refs::Bare, &mut Vec::new());
+                let mut recorder = Recorder::new(&references, 0, &columns, Refs::Bare, &mut List::default());
                 for row in &rows {
                     recorder.row(row).expect("it is recorded");
                 }

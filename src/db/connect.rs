@@ -8,7 +8,7 @@ use super::rows::Rows;
 use super::session::{self, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::{Flavour, Version};
-use crate::sql::KEY_VARIABLE;
+use crate::sql::Statement;
 use mysql::consts::CapabilityFlags;
 use mysql::prelude::{FromRow, Queryable};
 use mysql::{Conn, OptsBuilder, SslOpts};
@@ -170,35 +170,34 @@ impl Connection {
         self.conn.connection_id()
     }
 
-    /// Runs the statement that gives the session the key of masks: from now on others may name it.
+    /// Runs the statement that gives the session the key of masks: from now on others may read it.
     ///
     /// # Errors
     /// As [`Connection::execute`].
     pub fn give_key(&mut self, sql: &str) -> Result<()> {
+        self.execute(sql)?;
         self.has_key = true;
-        let given = self.execute(sql);
-        self.has_key = given.is_ok();
-        given.map(|_| ())
+        Ok(())
     }
 
     /// What is sent. A mask that is made without its key would be NULL, and nobody would be told.
-    fn statement(&self, sql: &str) -> Result<String> {
-        if !self.has_key && sql.contains(KEY_VARIABLE) {
+    fn text_of(&self, statement: &Statement<'_>) -> Result<String> {
+        if statement.reads_key() && !self.has_key {
             return Err(Error::internal(
                 "a statement needs the key of masks, and its session was not given it",
             ));
         }
-        Ok(format!("{}{sql}", self.tag))
+        Ok(format!("{}{}", self.tag, statement.sql()))
     }
 
     /// Runs exactly one statement without a result set.
     ///
     /// # Errors
     /// The server's, stripped of values; connection failures.
-    pub fn execute(&mut self, sql: &str) -> Result<Done> {
+    pub fn execute<'s>(&mut self, statement: impl Into<Statement<'s>>) -> Result<Done> {
         let kind = kind_of(self.role);
-        let statement = self.statement(sql)?;
-        self.conn.query_drop(statement).map_err(|error| from_mysql(error, kind))?;
+        let text = self.text_of(&statement.into())?;
+        self.conn.query_drop(text).map_err(|error| from_mysql(error, kind))?;
         Ok(Done { affected: self.conn.affected_rows(), warnings: self.conn.warnings() })
     }
 
@@ -216,10 +215,10 @@ impl Connection {
     ///
     /// # Errors
     /// The server's, stripped of values; `Internal` when a row has another shape than `T`.
-    pub fn query<T: FromRow>(&mut self, sql: &str) -> Result<Vec<T>> {
+    pub fn query<'s, T: FromRow>(&mut self, statement: impl Into<Statement<'s>>) -> Result<Vec<T>> {
         let kind = kind_of(self.role);
-        let statement = self.statement(sql)?;
-        let mut result = self.conn.query_iter(statement).map_err(|error| from_mysql(error, kind))?;
+        let text = self.text_of(&statement.into())?;
+        let mut result = self.conn.query_iter(text).map_err(|error| from_mysql(error, kind))?;
         let mut rows = Vec::new();
         for row in result.by_ref() {
             let row = row.map_err(|error| from_mysql(error, kind))?;
@@ -234,26 +233,27 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Connection::query`].
-    pub fn query_first<T: FromRow>(&mut self, sql: &str) -> Result<Option<T>> {
-        Ok(self.query(sql)?.into_iter().next())
+    pub fn query_first<'s, T: FromRow>(&mut self, statement: impl Into<Statement<'s>>) -> Result<Option<T>> {
+        Ok(self.query(statement)?.into_iter().next())
     }
 
     /// The one row that a query must have.
     ///
     /// # Errors
     /// As [`Connection::query`]; `Internal` without a row.
-    pub fn query_one<T: FromRow>(&mut self, sql: &str) -> Result<T> {
-        self.query_first(sql)?.ok_or_else(|| Error::internal("the database answered a query without a row"))
+    pub fn query_one<'s, T: FromRow>(&mut self, statement: impl Into<Statement<'s>>) -> Result<T> {
+        self.query_first(statement)?
+            .ok_or_else(|| Error::internal("the database answered a query without a row"))
     }
 
     /// A result row by row. It must be read to its end: dropping it early reads the rest from the server.
     ///
     /// # Errors
     /// As [`Connection::execute`].
-    pub fn stream(&mut self, sql: &str) -> Result<Rows<'_>> {
+    pub fn stream<'s>(&mut self, statement: impl Into<Statement<'s>>) -> Result<Rows<'_>> {
         let kind = kind_of(self.role);
-        let statement = self.statement(sql)?;
-        let result = self.conn.query_iter(statement).map_err(|error| from_mysql(error, kind))?;
+        let text = self.text_of(&statement.into())?;
+        let result = self.conn.query_iter(text).map_err(|error| from_mysql(error, kind))?;
         Ok(Rows::new(result, kind))
     }
 

@@ -222,12 +222,10 @@ fn is_masked(plan: &TablePlan, at: usize) -> bool {
     plan.masks.as_ref().is_some_and(|masks| masks.column(&plan.columns[at].0).is_some())
 }
 
-/// Whether what is sent of the column is a function of what is stored. The zeros of ZEROFILL are in a copy of the masks,
-/// and not in the masks themselves.
+/// Whether what is sent of the column is a function of what is stored.
 fn follows_value(plan: &TablePlan, at: usize) -> bool {
     let name = &plan.columns[at].0;
-    let has_zeros = plan.table.column(name).is_some_and(|column| column.column_type.contains("zerofill"));
-    !is_masked(plan, at) || (!has_zeros && plan.masks.as_ref().is_some_and(|masks| masks.is_stable(name)))
+    !is_masked(plan, at) || plan.masks.as_ref().is_some_and(|masks| masks.is_stable(name))
 }
 
 /// The key that the rows are walked by, if it is sent and what is sent leads back to it.

@@ -4,6 +4,7 @@ use super::run::{Strategy, TablePlan};
 use super::sanitize::{Mask, MaskKey, Refs, SanitizePlan, TableMasks};
 use crate::error::Result;
 use crate::schema::{Generated, Table};
+use crate::sql::List;
 use std::collections::BTreeMap;
 
 /// Bytes of the longest value that is read; a longer one is a text, not a value that turns up elsewhere.
@@ -24,7 +25,7 @@ pub struct RuledTable {
     /// The ruled columns.
     pub columns: Vec<String>,
     /// The SELECT list: a ruled column each, its value where the mask replaces it, NULL where it stays.
-    pub list: Vec<String>,
+    pub list: List,
 }
 
 impl OriginalsPlan {
@@ -76,19 +77,9 @@ impl RuledTable {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sanitize::fixture::{column, nullable, schema, table};
-    use super::super::sanitize::{Facts, Rule, plan};
+    use super::super::sanitize::fixture::{column, nullable, rule_but, schema, table};
+    use super::super::sanitize::{Facts, plan};
     use super::*;
-
-    fn rule(table: &str, column: &str, mask: Mask, exclude: &[&str]) -> Rule {
-        Rule {
-            table: table.into(),
-            column: column.into(),
-            mask,
-            exclude: exclude.iter().map(ToString::to_string).collect(),
-            condition: None,
-        }
-    }
 
     #[test]
     fn replaced_texts_are_read_and_nothing_else() {
@@ -106,10 +97,10 @@ mod tests {
         let visits = table("visits", vec![column("id", "int"), nullable("at", "date")]).key(&["id"]).done();
         let schema = schema(vec![users, visits, table("tags", vec![column("id", "int")]).done()]);
         let rules = [
-            rule("users", "mail", Mask::Email, &["*@a.com"]),
-            rule("users", "raw", Mask::Text, &[]),
-            rule("users", "born", Mask::Null, &[]),
-            rule("visits", "at", Mask::Null, &[]),
+            rule_but("users", "mail", Mask::Email, &["*@a.com"]),
+            rule_but("users", "raw", Mask::Text, &[]),
+            rule_but("users", "born", Mask::Null, &[]),
+            rule_but("visits", "at", Mask::Null, &[]),
         ];
         let sanitize = plan(&rules, &schema, &Facts { salt: "5a17", ..Facts::default() }).unwrap();
         let originals = OriginalsPlan::new(&schema.tables, &sanitize).unwrap();
@@ -118,7 +109,7 @@ mod tests {
         assert_eq!(users.plan.walk.as_ref().unwrap().columns, ["id"]);
         assert_eq!(users.columns, ["mail", "raw"]);
         assert_eq!(
-            users.list,
+            users.list[..],
             [
                 "CASE WHEN `mail` LIKE '%@a.com' ESCAPE '|' THEN NULL WHEN OCTET_LENGTH(`mail`) > 1024 THEN NULL \
                  ELSE CONVERT(`mail` USING utf8mb4) END",

@@ -197,8 +197,8 @@ fn names<'a>(columns: impl Iterator<Item = &'a Column>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sanitize::fixture::{column, generated, nullable, schema, table};
-    use super::super::sanitize::{Facts, Mask, Rule, plan};
+    use super::super::sanitize::fixture::{column, generated, nullable, rule, schema, table};
+    use super::super::sanitize::{Facts, Mask, plan};
     use super::*;
 
     fn keep(patterns: &[&str]) -> Keep {
@@ -285,13 +285,7 @@ mod tests {
         )
         .key(&["id"])
         .done();
-        let rule = Rule {
-            table: "users".into(),
-            column: "email".into(),
-            mask: Mask::Text,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = rule("users", "email", Mask::Text);
         let facts = Facts { salt: "5a17", ..Facts::default() };
         let planned = plan(&[rule], &schema(vec![users.clone()]), &facts).unwrap();
         let masks = planned.for_table("users");

@@ -5,11 +5,12 @@ use crate::error::{Error, Result};
 use crate::plan::run::TablePlan;
 use crate::plan::sanitize::{Forbidden, Refs};
 use crate::sql::literal::Form;
+use crate::sql::{Expr, List};
 
 /// The SELECT list of a table whose ruled columns are masked by it.
 #[derive(Debug, Clone)]
 pub struct SelectList {
-    sent: Vec<String>,
+    sent: List,
     forbidden: Vec<Forbidden>,
 }
 
@@ -28,7 +29,7 @@ impl SelectList {
 
     /// The items of the columns that are sent, in the plan's order.
     #[must_use]
-    pub fn sent(&self) -> &[String] {
+    pub fn sent(&self) -> &List {
         &self.sent
     }
 
@@ -43,14 +44,15 @@ impl SelectList {
 ///
 /// # Errors
 /// `Internal` for a column that the table lacks.
-pub fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<String> {
+pub fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<Expr> {
     let column =
         plan.table.column(name).ok_or_else(|| Error::internal(format!("column `{name}` is missing")))?;
     Ok(match &plan.masks {
         Some(masks) if masks.column(name).is_some() => {
-            Form::select_value(column, format!("({})", masks.select_expression(name, refs)))
+            let value = masks.select_expression(name, refs);
+            value.within(|sql| Form::select_value(column, format!("({sql})")))
         }
-        _ => Form::select_column(column, refs.column(name)),
+        _ => Form::select_column(column, refs.column(name)).into(),
     })
 }
 
@@ -58,20 +60,14 @@ pub fn item(plan: &TablePlan, name: &str, refs: Refs<'_>) -> Result<String> {
 mod tests {
     use super::*;
     use crate::plan::run::Strategy;
-    use crate::plan::sanitize::fixture::{column, schema, table};
-    use crate::plan::sanitize::{Facts, Mask, Rule, plan};
+    use crate::plan::sanitize::fixture::{column, rule, schema, table};
+    use crate::plan::sanitize::{Facts, Mask, plan};
 
     #[test]
     fn a_ruled_column_is_never_read_as_it_is() {
         let columns = vec![column("id", "int"), column("mail", "varchar(99)"), column("f", "float")];
         let table = table("t", columns).key(&["id"]).done();
-        let rule = |column: &str, mask| Rule {
-            table: "t".into(),
-            column: column.into(),
-            mask,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = |column: &str, mask| rule("t", column, mask);
         let rules = [rule("mail", Mask::Email)];
         let facts = Facts { salt: "5a17", ..Facts::default() };
         let plan = plan(&rules, &schema(vec![table.clone()]), &facts).unwrap();

@@ -30,8 +30,8 @@ use crate::error::{Context, Result};
 use crate::plan::run::TablePlan;
 use crate::plan::times::{Reckoning, TimeColumn, Times};
 use crate::source::clock::Clock;
-use crate::sql::Ident;
 use crate::sql::since::{Since, SinceColumn};
+use crate::sql::{Ident, List};
 use crate::wire::moment::Moment;
 use std::time::{Duration, Instant};
 
@@ -122,7 +122,7 @@ struct PassedColumn {
 impl Passed {
     /// Nothing passed yet of a table with these times; adds to the SELECT list what is not sent of both columns.
     #[must_use]
-    pub fn new(begun: Begun, plan: &TablePlan, times: &Times, list: &mut Vec<String>) -> Self {
+    pub fn new(begun: Begun, plan: &TablePlan, times: &Times, list: &mut List) -> Self {
         let from = plan.since.as_ref().map(|since| [&since.created.from, &since.updated.from]);
         let column = |(at, column): (usize, &TimeColumn)| {
             let sent = plan.columns.iter().position(|(name, _)| *name == column.name);
@@ -249,9 +249,9 @@ mod tests {
                 .unwrap();
         let times = times(kinds[0], kinds[1]);
         plan.since = is_delta.then(|| since(&times, moment("2026-11-22 09:00:00")));
-        let mut list = vec!["1".to_owned()];
+        let mut list = List::from(["1"]);
         let mut passed = Passed::new(begun, &plan, &times, &mut list);
-        assert_eq!(list, ["1", "`created_at`", "`updated_at`"]);
+        assert_eq!(list[..], ["1", "`created_at`", "`updated_at`"]);
         for [created, updated] in rows {
             passed.row(&Cells(vec![Some("1"), *created, *updated]));
         }

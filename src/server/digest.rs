@@ -53,6 +53,7 @@ pub fn digest(
 mod tests {
     use super::*;
     use crate::plan::sanitize::Expression;
+    use crate::plan::sanitize::fixture::{rule, rule_but};
     use crate::plan::sanitize::{Facts, Mask, Rule, plan};
     use crate::schema::{Column, Flavour, Index, IndexKind, Schema, Version};
     use std::collections::{BTreeMap, BTreeSet};
@@ -81,13 +82,8 @@ mod tests {
         let keys = ["one", "other"].map(|key| MaskKey::derive(&key.into()).unwrap());
         let facts = Facts { salt: "5a17", ..Facts::default() };
         let digest_where = |mask: Option<Mask>, exclude: &[&str], condition: Option<&str>| {
-            let rule = |mask| Rule {
-                table: "t".into(),
-                column: "secret".into(),
-                mask,
-                exclude: exclude.iter().map(ToString::to_string).collect(),
-                condition: condition.map(|text| Expression::parse("where", text).unwrap()),
-            };
+            let condition = condition.map(|text| Expression::parse("where", text).unwrap());
+            let rule = |mask| Rule { condition, ..rule_but("t", "secret", mask, exclude) };
             let rules: Vec<Rule> = mask.map(rule).into_iter().collect();
             let plan = plan(&rules, &schema, &facts).unwrap();
             let masks = plan.for_table("t").map(|masks| masks.columns.as_slice()).unwrap_or_default();
@@ -101,13 +97,7 @@ mod tests {
             digest(&table, &[], &[], None, "")
         };
         let keyed = |key| {
-            let rule = Rule {
-                table: "t".into(),
-                column: "secret".into(),
-                mask: Mask::Null,
-                exclude: Vec::new(),
-                condition: None,
-            };
+            let rule = rule("t", "secret", Mask::Null);
             let plan = plan(&[rule], &schema, &Facts { key: Some(key), ..facts.clone() }).unwrap();
             let masks = &plan.for_table("t").unwrap().columns;
             digest(&table, &["secret".into()], masks, Some(key), "")

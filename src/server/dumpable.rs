@@ -9,7 +9,7 @@ use crate::source::select::subset::{Kept, Reading};
 use crate::source::workspace::Sanitized;
 use crate::sql::literal::Form;
 use crate::sql::select::WalkKey;
-use crate::sql::{Ident, TableName};
+use crate::sql::{Ident, List, TableName};
 
 /// What may be encoded: nothing else leaves this process.
 #[derive(Debug)]
@@ -49,9 +49,9 @@ impl<'a> Dumpable<'a> {
     }
 
     /// How the columns that are sent are read.
-    pub(super) fn list(&self, plan: &TablePlan) -> Result<Vec<String>> {
+    pub(super) fn list(&self, plan: &TablePlan) -> Result<List> {
         match self {
-            Self::Masked(list, ..) => Ok(list.sent().to_vec()),
+            Self::Masked(list, ..) => Ok(list.sent().clone()),
             Self::Direct(..) | Self::Copied(_) => select_list(&plan.table, &plan.columns),
         }
     }
@@ -68,9 +68,9 @@ impl<'a> Dumpable<'a> {
     ///
     /// # Errors
     /// `Internal` when they are not known.
-    pub(super) fn kept(&self, plan: &TablePlan, list: &[String]) -> Result<Option<Reading<'a>>> {
+    pub(super) fn kept(&self, plan: &TablePlan, list: &List) -> Result<Option<Reading<'a>>> {
         match self {
-            Self::Masked(_, _, Some(kept)) => kept.reading(&plan.table.name, list.to_vec()),
+            Self::Masked(_, _, Some(kept)) => kept.reading(&plan.table.name, list.clone()),
             Self::Direct(..) | Self::Copied(_) | Self::Masked(_, _, None) => Ok(None),
         }
     }
@@ -95,7 +95,7 @@ impl<'a> Dumpable<'a> {
 }
 
 /// How the columns that are sent are read of a table that holds them as they are sent.
-pub(super) fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<Vec<String>> {
+pub(super) fn select_list(table: &Table, columns: &[(String, Form)]) -> Result<List> {
     columns
         .iter()
         .map(|(name, _)| {

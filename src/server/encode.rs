@@ -15,9 +15,9 @@ use crate::server::passage::Passage;
 use crate::server::run::{BatchSize, Run};
 use crate::server::steps::{KeptSteps, Steps};
 use crate::source::reader::Reader;
-use crate::sql::TableName;
 use crate::sql::insert::BatchLimits;
 use crate::sql::select::Select;
+use crate::sql::{List, TableName};
 use outlet::Outlet;
 
 /// Bytes of SQL at which a batch is closed: large enough that a statement's fixed cost vanishes, small enough that
@@ -69,7 +69,7 @@ impl Encoder {
 struct Dump<'a> {
     run: &'a Run,
     from: TableName,
-    list: Vec<String>,
+    list: List,
     conditions: Vec<String>,
     steps: Option<Steps>,
     kept: Option<KeptSteps<'a>>,
@@ -87,7 +87,7 @@ impl<'a> Dump<'a> {
         let steps = what.walk(plan).map(steps).transpose()?;
         if list.is_empty() {
             // A table whose columns are all generated: its rows are counted.
-            list.push("1".to_owned());
+            list.push("1");
         }
         let kept = what.kept(plan, &list)?.map(|reading| KeptSteps::new(reading, plan));
         let outlet = Outlet::new(encoder, run, at, passage);

@@ -7,6 +7,7 @@ use crate::server::leak::is_leak;
 use crate::source::reader::is_schema_change;
 use crate::source::watch;
 use crate::source::workspace::is_unmasked;
+use crate::sql::insert::is_too_large;
 use crate::wire::api::Code;
 
 /// Why a run ends when a migration comes between.
@@ -26,7 +27,9 @@ pub(super) fn for_caller(error: &Error) -> (Code, String) {
         Kind::Config => (Code::ConfigInvalid, error.to_string()),
         Kind::Integrity if is_unmasked(error) => (Code::MasksFailed, error.to_string()),
         Kind::Integrity if is_leak(error) => (Code::LeakFound, told(error)),
-        Kind::Integrity => (Code::RowTooLarge, error.to_string()),
+        Kind::Integrity if is_too_large(error) => (Code::RowTooLarge, error.to_string()),
+        // A cell that is not what its column can hold; what it holds is not told.
+        Kind::Integrity => (Code::Internal, error.to_string()),
         Kind::Source => (Code::SourceUnavailable, source_failed(error).to_owned()),
         Kind::Busy => (Code::RunEnded, "the run was ended".to_owned()),
         Kind::Privilege => (Code::Internal, "the server's database account lacks a right".to_owned()),
@@ -69,6 +72,23 @@ fn source_failed(error: &Error) -> &'static str {
 mod tests {
     use super::*;
     use crate::db::error::from_mysql;
+    use crate::error::Context;
+    use crate::sql::insert::RowError;
+
+    #[test]
+    fn a_row_is_too_large_only_where_it_is() {
+        let table = || "table `t`".to_owned();
+        let large: Result<(), Error> = Err(RowError::TooLarge { bytes: 9, most: 8 }.into());
+        let large = large.context(table).unwrap_err();
+        assert_eq!(for_caller(&large).0, Code::RowTooLarge);
+        let damaged = Error::integrity("a value of a numeric column is not a number");
+        let damaged: Result<(), Error> = Err(RowError::Cell(damaged).into());
+        let (code, message) = for_caller(&damaged.context(table).unwrap_err());
+        assert_eq!(
+            (code, message.as_str()),
+            (Code::Internal, "table `t`: a value of a numeric column is not a number")
+        );
+    }
 
     #[test]
     fn what_the_source_said_is_told_by_its_number_alone() {

@@ -164,7 +164,7 @@ fn mask(column: &MaskedColumn) -> ExplainedMask {
 fn reading(plan: &TablePlan, schema: &str) -> Result<String> {
     let from = TableName::qualified(schema, plan.table.name.as_str());
     let list = match plan.route {
-        Route::Masked => SelectList::new(plan, Refs::Bare)?.sent().to_vec(),
+        Route::Masked => SelectList::new(plan, Refs::Bare)?.sent().clone(),
         Route::Direct | Route::Copy(_) => dumpable::select_list(&plan.table, &plan.columns)?,
     };
     let walk = plan.walk.clone().filter(|_| !plan.restricted).map(|key| (key, Range::default()));

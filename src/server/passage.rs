@@ -12,7 +12,8 @@ use crate::server::leak::TableCheck;
 use crate::server::proof::Proof;
 use crate::server::references::Recorder;
 use crate::server::run::Run;
-use crate::sql::insert::{Batch, InsertBatch, RowError, Verb};
+use crate::sql::List;
+use crate::sql::insert::{Batch, InsertBatch, RowError, TooLarge, Verb};
 use crate::wire::moment::Moment;
 
 /// The way of one table's rows.
@@ -32,7 +33,7 @@ impl<'a> Passage<'a> {
         run: &'a Run,
         at: usize,
         begun: Begun,
-        list: &mut Vec<String>,
+        list: &mut List,
     ) -> Result<Self> {
         let plan = &run.tables[at];
         let verb = if plan.since.is_some() { Verb::Replace } else { Verb::Insert };
@@ -134,4 +135,5 @@ fn too_large(plan: &TablePlan, row: &mysql::Row, bytes: usize, most: usize) -> E
         ),
     )
     .hint("raise max_allowed_packet on the target, or exclude the table")
+    .source(TooLarge)
 }

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::plan::run::TablePlan;
 use crate::plan::sanitize::{Fails, Forbidden, WHOLE_BYTES_MAX};
 use crate::source::workspace::unmasked;
+use crate::sql::List;
 use sha2::{Digest, Sha256};
 
 /// What was seen of one table's masks.
@@ -29,7 +30,7 @@ struct Counted {
 
 impl Proof {
     /// Nothing seen yet; adds to the SELECT list what must not be sent.
-    pub(super) fn new(forbidden: &[Forbidden], plan: &TablePlan, list: &mut Vec<String>) -> Self {
+    pub(super) fn new(forbidden: &[Forbidden], plan: &TablePlan, list: &mut List) -> Self {
         let counted = |forbidden: &Forbidden| {
             let sent = plan.columns.iter().position(|(name, _)| *name == forbidden.column)?;
             list.push(forbidden.value.clone());
@@ -112,9 +113,9 @@ mod tests {
         let table = Table::new("t", vec![Column::new("id", "int"), Column::new("mail", "varbinary(90)")]);
         let plan = TablePlan::new(&table, None, None, false, Strategy::Select, Vec::new()).unwrap();
         let forbidden = Forbidden { column: "mail".into(), value: "raw".into(), fails };
-        let mut list = vec!["`id`".to_owned(), "mask".to_owned()];
+        let mut list = List::from(["`id`", "mask"]);
         let proof = Proof::new(&[forbidden], &plan, &mut list);
-        assert_eq!(list, ["`id`", "mask", "raw"]);
+        assert_eq!(list[..], ["`id`", "mask", "raw"]);
         proof
     }
 

@@ -8,7 +8,7 @@ use crate::source::select::subset::{Piece, Reading};
 use crate::source::{bound, key_forms};
 use crate::sql::literal::Form;
 use crate::sql::select::{Range, Select, WalkKey};
-use crate::sql::{Ident, TableName};
+use crate::sql::{Ident, List, TableName};
 use std::time::Instant;
 
 /// Most rows of one step.
@@ -45,7 +45,7 @@ impl Steps {
         plan: &TablePlan,
         cell: impl Fn(&str) -> Option<usize>,
         conditions: Vec<String>,
-        list: &mut Vec<String>,
+        list: &mut List,
     ) -> Result<Self> {
         let mut cells = Vec::with_capacity(key.columns.len());
         let mut forms = Vec::with_capacity(key.columns.len());
@@ -69,12 +69,12 @@ impl Steps {
 
     /// The next step. Where only some rows are wanted its end is looked for first, whatever they are: so many wanted rows
     /// could be far apart, and one statement would read for minutes.
-    pub(super) fn next(&mut self, reader: &mut Reader, list: &[String]) -> Result<Step> {
+    pub(super) fn next(&mut self, reader: &mut Reader, list: &List) -> Result<Step> {
         self.begun = Instant::now();
         let rows = self.pace.rows();
         let (from, range) = (self.from.clone(), self.range.clone());
         if self.conditions.is_empty() {
-            let select = Select::step(from, list.to_vec(), &self.key, range, rows);
+            let select = Select::step(from, list.clone(), &self.key, range, rows);
             return Ok(Step { select, full: Some(rows) });
         }
         let key = self.key.columns.iter().map(|name| Ident::new(name.as_str()).to_string()).collect();
@@ -85,7 +85,7 @@ impl Steps {
             None => None,
         };
         let walk = Some((self.key.clone(), self.range.clone()));
-        let select = Select { walk, conditions: self.conditions.clone(), ..Select::all(from, list.to_vec()) };
+        let select = Select { walk, conditions: self.conditions.clone(), ..Select::all(from, list.clone()) };
         Ok(Step { select, full: None })
     }
 

@@ -4,6 +4,7 @@
 //! [`workspace::Workspace`] and write to a [`crate::sql::WorkspaceTable`], and the only statement of its that names a
 //! source table is [`crate::sql::select::InsertSelect`]: every other kind locks rows of the tables that it reads.
 
+mod brief;
 pub mod clock;
 pub mod masking;
 pub mod news;

@@ -10,9 +10,9 @@ use crate::source::clock::{Clock, Clocks};
 use crate::source::masking::Masking;
 use crate::source::walk::Positions;
 use crate::source::watch::{Seat, Statements};
-use crate::sql::TableName;
 use crate::sql::lookup::Lookup;
 use crate::sql::select::Select;
+use crate::sql::{Statement, TableName};
 use mysql::prelude::FromRow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -252,7 +252,7 @@ impl Reader {
             select.tables().for_each(|table| seat.hold(table));
         }
         seat.run(Some(&select.from), || {
-            let select = select.to_string();
+            let select = Statement::from(select);
             if snapshot.is_none() {
                 return read_once(conn, &select, consume);
             }
@@ -280,7 +280,7 @@ impl Reader {
             return Err(Error::internal("a snapshot does not say what is true now"));
         }
         let Self { conn, seat, .. } = self;
-        seat.run_again(Some(&lookup.child), || consume(&mut conn.stream(&lookup.to_string())?))
+        seat.run_again(Some(&lookup.child), || consume(&mut conn.stream(lookup)?))
     }
 
     /// As [`Reader::look_up`], for rows that are looked up alone.
@@ -296,7 +296,7 @@ impl Reader {
             return Err(Error::internal("a snapshot does not say what is true now"));
         }
         let Self { conn, seat, .. } = self;
-        seat.run_again(Some(&select.from), || consume(&mut conn.stream(&select.to_string())?))
+        seat.run_again(Some(&select.from), || consume(&mut conn.stream(select)?))
     }
 }
 
@@ -309,12 +309,12 @@ impl Positions for Reader {
 /// Hands the rows of a `SELECT` on. One that is refused for a deadlock has given no row yet, and is asked again.
 fn read_once<T>(
     conn: &mut Connection,
-    select: &str,
+    select: &Statement<'_>,
     consume: impl FnOnce(&mut Rows<'_>) -> Result<T>,
 ) -> Result<T> {
     let mut consume = Some(consume);
     let read = unless_deadlocked(|| {
-        let mut rows = conn.stream(select)?;
+        let mut rows = conn.stream(select.again())?;
         Ok(consume.take().map(|consume| consume(&mut rows)))
     })?;
     read.unwrap_or_else(|| Err(Error::internal("the rows of a read were handed on twice")))

@@ -3,12 +3,11 @@
 
 use super::survey::Survey;
 use crate::db::RowCells;
-use crate::db::error::server_code;
 use crate::error::{Context, Result};
 use crate::plan::walk::walk_key;
-use crate::schema::{Column, Flavour, Table};
+use crate::schema::{Column, Table};
 use crate::sql::select::{Bound, Range, Select, WalkKey};
-use crate::sql::{Ident, TableName};
+use crate::sql::{Ident, List, TableName};
 
 /// Characters that are read of a text.
 const CHARS_MAX: u32 = 500;
@@ -18,11 +17,6 @@ const JSON_CHARS_MAX: u32 = 4000;
 const BYTES_MAX: u64 = 16 << 20;
 /// Rows that are read at least, however large they are.
 const ROWS_MIN: u64 = 3;
-/// Seconds that a statement may take.
-const SECONDS_MAX: u32 = 2;
-/// Numbers of the errors that a read which takes too long ends with: interrupted by its time limit (MariaDB, MySQL), or
-/// after waiting for a lock on the table's definition.
-const TOO_LONG: [u16; 3] = [1969, 3024, 1205];
 
 /// How it went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,25 +49,11 @@ impl Survey {
         if columns.is_empty() {
             return Ok(Sampled::Read);
         }
-        self.limit_time(SECONDS_MAX)?;
-        let read = self.read_parts(table, columns, rows, look);
-        self.limit_time(0)?;
-        match read {
-            Ok(()) => Ok(Sampled::Read),
-            Err(error) if server_code(&error).is_some_and(|code| TOO_LONG.contains(&code)) => {
-                Ok(Sampled::TookTooLong)
-            }
-            Err(error) => Err(error).context(|| format!("reading some rows of table `{}`", table.name)),
+        let read = self.briefly(|survey| survey.read_parts(table, columns, rows, look));
+        match read.context(|| format!("reading some rows of table `{}`", table.name))? {
+            Some(()) => Ok(Sampled::Read),
+            None => Ok(Sampled::TookTooLong),
         }
-    }
-
-    /// How long statements may take from now on; 0: for ever.
-    fn limit_time(&mut self, seconds: u32) -> Result<()> {
-        let setting = match self.schema.flavour {
-            Flavour::Mariadb => format!("SET SESSION max_statement_time = {seconds}"),
-            Flavour::Mysql => format!("SET SESSION max_execution_time = {}", seconds * 1000),
-        };
-        self.conn.execute(&setting).map(|_| ())
     }
 
     fn read_parts(
@@ -84,7 +64,7 @@ impl Survey {
         look: &mut dyn FnMut(usize, &[u8]),
     ) -> Result<()> {
         let from = TableName::qualified(self.schema.database.as_str(), table.name.as_str());
-        let list: Vec<String> = columns.iter().map(|column| beginning(column)).collect();
+        let list: List = columns.iter().map(|column| beginning(column)).collect();
         let rows = affordable(table, rows);
         let Some(key) = walk_key(table) else {
             return self.show(&Select { limit: Some(rows), ..Select::all(from, list) }, look).map(|_| ());
@@ -121,7 +101,7 @@ impl Survey {
 
     /// Reads the rows of one statement and says how many there were.
     fn show(&mut self, select: &Select, look: &mut dyn FnMut(usize, &[u8])) -> Result<u64> {
-        let mut rows = self.conn.stream(&select.to_string())?;
+        let mut rows = self.conn.stream(select)?;
         let mut count = 0;
         while let Some(row) = rows.next_row()? {
             count += 1;

@@ -90,7 +90,7 @@ impl Walk {
 
     /// A walk over a list of numbered rows, behind number `after` up to `until`.
     pub fn numbers(list: TableName, after: u64, until: u64) -> Self {
-        let bounds = Select::step(list, vec![number_column()], &number_key(), Range::default(), 1);
+        let bounds = Select::step(list, [number_column()].into(), &number_key(), Range::default(), 1);
         let number = |number: u64| Some(Bound(vec![number.to_string()]));
         let pace = Pace::new(1, LIST_ROW_BYTES, COPY_ROWS_MAX, COPY_GOAL);
         // Levels of a deep tree have few rows each.
@@ -162,7 +162,7 @@ fn number_column() -> String {
 
 /// Reads the greatest number of a list.
 pub(super) fn last_number(list: TableName) -> Select {
-    let last = Select::step(list, vec![number_column()], &number_key(), Range::default(), 1);
+    let last = Select::step(list, [number_column()].into(), &number_key(), Range::default(), 1);
     Select { descending: true, ..last }
 }
 

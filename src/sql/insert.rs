@@ -16,6 +16,7 @@
 use crate::error::{Context, Error, Kind, Result};
 use crate::sql::literal::Form;
 use crate::sql::{Ident, TableName};
+use std::fmt;
 
 /// Session settings under which statements of this module store what was read. They are the first frame of every
 /// dump stream, so that `zstd -d | mysql` works; a client of ours compares this frame with its own copy of the
@@ -106,10 +107,29 @@ impl From<RowError> for Error {
                 Kind::Integrity,
                 format!("a row takes {bytes} bytes or more as a statement, and may take {most}"),
             )
-            .hint("raise `max_allowed_packet` on the target, or exclude the table"),
+            .hint("raise `max_allowed_packet` on the target, or exclude the table")
+            .source(TooLarge),
             RowError::Cell(error) => error,
         }
     }
+}
+
+/// Marks the error of a row that no statement holds.
+#[derive(Debug)]
+pub struct TooLarge;
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the row does not fit into a packet")
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+/// Whether a row was found that no statement holds.
+#[must_use]
+pub fn is_too_large(error: &Error) -> bool {
+    matches!(std::error::Error::source(error), Some(cause) if cause.is::<TooLarge>())
 }
 
 /// Collects rows and hands out a [`Batch`] whenever one is full.

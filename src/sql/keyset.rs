@@ -306,7 +306,7 @@ mod tests {
                 on: vec!["`p`.`id` = `t`.`p`".into()],
                 inner: None,
             }],
-            ..Select::all(TableName::qualified("app", "t"), vec![KeyTable::ordinal(), "`t`.`x`".into()])
+            ..Select::all(TableName::qualified("app", "t"), [KeyTable::ordinal(), "`t`.`x`".into()].into())
         };
         assert_eq!(
             select.to_string(),

@@ -3,6 +3,7 @@
 
 use super::ident::{Ident, TableName, string_literal};
 use super::select::Bound;
+use super::statement::List;
 use std::fmt;
 
 /// Rows of a child, each beside its parents. `Display` renders it.
@@ -18,7 +19,7 @@ pub struct Lookup {
     pub join: Vec<(String, String)>,
     /// What is read: expressions over columns of the child, `c.…`, and of the parent, `p.…`, which are NULL where there
     /// is none.
-    pub list: Vec<String>,
+    pub list: List,
     /// The child's columns that name the rows wanted.
     pub identity: Vec<String>,
     /// Their values, at least one.
@@ -84,7 +85,7 @@ mod tests {
             index: Some("PRIMARY".into()),
             parent: TableName::qualified("app", "users"),
             join: vec![("user_id".into(), "id".into())],
-            list: names(&["c.`id`", "c.`f`*1e0", "p.`id`"]),
+            list: ["c.`id`", "c.`f`*1e0", "p.`id`"].into(),
             identity: names(identity),
             rows: rows.iter().map(|row| Bound(names(row))).collect(),
             when: Vec::new(),

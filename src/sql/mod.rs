@@ -12,6 +12,7 @@ pub mod no_member;
 pub mod scan;
 pub mod select;
 pub mod since;
+pub mod statement;
 pub mod workspace;
 
 /// The user variable that holds the key of masks. In a session that was not given it, it is NULL, and so would be all
@@ -19,4 +20,5 @@ pub mod workspace;
 pub const KEY_VARIABLE: &str = "@backfill_key";
 
 pub use ident::{Ident, TableName};
+pub use statement::{Expr, List, Statement};
 pub use workspace::{WorkspaceName, WorkspaceTable};

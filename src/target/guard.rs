@@ -109,7 +109,7 @@ fn replicates(conn: &mut Connection, source: &SourceIdentity) -> Result<bool> {
         Flavour::Mariadb => &["SHOW ALL SLAVES STATUS"],
     };
     for statement in statements {
-        match conn.query::<mysql::Row>(statement) {
+        match conn.query::<mysql::Row>(*statement) {
             Ok(rows) => return Ok(rows.iter().any(|row| is_primary(row, source))),
             Err(error) if server_code(&error).is_some() => {
                 tracing::debug!(%error, statement, "replication status is not readable");

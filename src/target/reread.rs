@@ -168,7 +168,7 @@ fn digest(
 ) -> Result<TableDigest> {
     let mut hasher = compared.hasher();
     let id = conn.id();
-    let mut rows = conn.stream(&Select::all(name.clone(), compared.list.clone()).to_string())?;
+    let mut rows = conn.stream(&Select::all(name.clone(), compared.list.clone().into()).to_string())?;
     let mut unseen = 0;
     while let Some(row) = rows.next_row()? {
         hasher.row(|at| row.cell(at));

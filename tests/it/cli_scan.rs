@@ -3,7 +3,10 @@
 
 use crate::cli_common::{Out, run};
 use crate::harness::{Add, FLAVOURS, Serve, Site, exec, short};
+use crate::tables::rule;
+use backfill::plan::sanitize::{Facts, Mask, plan};
 use backfill::sandbox::shop::{self, Scale};
+use backfill::schema::Check;
 use backfill::source::sample::Sampled;
 use backfill::source::survey::Survey;
 use mysql::prelude::Queryable;
@@ -250,7 +253,7 @@ fn values(site: &Site<'_>) {
 /// Whoever locked the table, or a disk that is slow, ends the read and not the scan.
 fn in_time(site: &Site<'_>) {
     let mut conn = site.source_conn();
-    exec(&mut conn, "CREATE TABLE held (id INT NOT NULL PRIMARY KEY, v VARCHAR(9) NOT NULL) ENGINE=InnoDB");
+    exec(&mut conn, "CREATE TABLE held (id INT NOT NULL PRIMARY KEY, v VARCHAR(37) NOT NULL) ENGINE=InnoDB");
     exec(&mut conn, "INSERT INTO held VALUES (1, 'a'), (2, 'b')");
     let mut survey = Survey::take(&site.source.endpoint(&site.source_db)).unwrap();
     let held = survey.schema.tables["held"].clone();
@@ -262,6 +265,13 @@ fn in_time(site: &Site<'_>) {
     exec(&mut conn, "UNLOCK TABLES");
     assert_eq!(survey.sample(&held, &columns, 10, &mut look).unwrap(), Sampled::Read);
     assert_eq!(seen, [(0, b"a".to_vec()), (0, b"b".to_vec())]);
+    // A CHECK that no row passes, and that the server takes seconds to find out.
+    let mut schema = survey.schema.clone();
+    let slow = Check { name: "slow".into(), expression: "SLEEP(1.5) + CHAR_LENGTH(`v`) < 0".into() };
+    schema.tables.get_mut("held").unwrap().checks.push(slow);
+    let planned =
+        plan(&[rule("held", "v", Mask::Text)], &schema, &Facts { salt: "5a17", ..Facts::default() });
+    survey.probe_masks(&planned.unwrap()).unwrap();
 }
 
 /// In CI there is a database and the file, and no server.

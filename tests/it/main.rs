@@ -32,6 +32,7 @@ mod cli_stream;
 mod cli_target;
 mod db_silence;
 mod directions;
+mod extent;
 mod faults;
 mod fixture;
 mod harness;
@@ -102,7 +103,7 @@ mod verify;
 mod walk_random;
 
 // The shared builders name the library's types from the crate root.
-use backfill::schema;
+use backfill::{plan, schema};
 use harness::Servers;
 use libtest_mimic::{Arguments, Trial};
 use std::process::ExitCode;

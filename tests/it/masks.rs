@@ -1,10 +1,10 @@
 //! The masks on real servers: both forms, assorted keys and character sets, both backslash modes.
 
 use crate::harness::{Add, FLAVOURS, Servers, short};
-use crate::tables::{column, nullable, schema, table};
-use backfill::plan::sanitize::{Facts, Mask, Refs, Rule, TableMasks, plan};
+use crate::tables::{column, nullable, rule, rule_but, schema, table};
+use backfill::plan::sanitize::{Facts, Mask, Refs, TableMasks, plan};
 use backfill::schema::{Column, Flavour, Table};
-use backfill::sql::{Ident, TableName};
+use backfill::sql::{Ident, List, TableName};
 use mysql::prelude::Queryable;
 use mysql::{Conn, Row};
 
@@ -221,13 +221,7 @@ fn build(shape: &[(Column, &'static str)], is_key: bool) -> (Table, TableMasks) 
     let table = unique.iter().fold(builder, |builder, name| builder.unique(&[name])).done();
     let rules: Vec<_> = ruled()
         .into_iter()
-        .map(|(mask, column, pattern, _)| Rule {
-            table: "s".into(),
-            column: column.name,
-            mask,
-            exclude: vec![pattern.into()],
-            condition: None,
-        })
+        .map(|(mask, column, pattern, _)| rule_but("s", &column.name, mask, &[pattern]))
         .collect();
     let facts = Facts { salt: "00ff5a17", by_update: true, ..Facts::default() };
     let plan = plan(&rules, &schema(vec![table.clone()]), &facts).unwrap();
@@ -255,13 +249,17 @@ fn mask(lab: &mut Lab, table: &Table, masks: &TableMasks, mode: &str) {
     lab.recreate("u", table);
     lab.recreate("c", table);
     lab.conn.query_drop(format!("SET sql_mode = '{mode}'")).unwrap();
-    lab.run(&masks.probe(&TableName::bare("s")));
+    lab.run(masks.probe(&TableName::bare("s")).sql());
     lab.run("INSERT INTO u SELECT * FROM s");
-    let set: Vec<_> =
-        masks.update_assignments().unwrap().iter().map(|(name, sql)| format!("{name} = {sql}")).collect();
+    let set: Vec<_> = masks
+        .update_assignments()
+        .unwrap()
+        .iter()
+        .map(|(name, mask)| format!("{name} = {}", mask.sql()))
+        .collect();
     lab.run(&format!("UPDATE u SET {}", set.join(", ")));
     let alias = Ident::new("the`row");
-    let list: Vec<_> =
+    let list: List =
         table.columns.iter().map(|column| masks.select_expression(&column.name, Refs::Of(&alias))).collect();
     lab.run(&format!("INSERT INTO c SELECT {} FROM s AS {alias} JOIN d ON d.d = 0", list.join(", ")));
 }
@@ -324,7 +322,8 @@ fn verify_types(lab: &mut Lab, table: &Table, masks: &TableMasks) {
         if masks.column(&column.name).is_none_or(|masked| masked.mask == Mask::Null) {
             continue;
         }
-        let item = masks.select_expression(&column.name, Refs::Bare);
+        let mask = masks.select_expression(&column.name, Refs::Bare);
+        let item = mask.sql();
         let sql = format!("SELECT CHARSET(v), COLLATION(v) FROM (SELECT {item} AS v FROM s LIMIT 1) x");
         let (charset, collation): (String, String) = lab.conn.query_first(sql).unwrap().unwrap();
         assert_eq!(
@@ -366,13 +365,7 @@ fn ruled_keys(servers: &Servers, flavour: Flavour) {
     let mut lab = Lab::open(servers, flavour, "keys");
     let columns = vec![column("n", "int"), column("mail", "varchar(80)"), column("c_name", "varchar(80)")];
     let table = table("s", columns).key(&["mail"]).unique(&["c_name"]).done();
-    let rule = |column: &str, mask| Rule {
-        table: "s".into(),
-        column: column.into(),
-        mask,
-        exclude: Vec::new(),
-        condition: None,
-    };
+    let rule = |column: &str, mask| rule("s", column, mask);
     let rules = [rule("mail", Mask::Email), rule("c_name", Mask::Name)];
     let facts = Facts { salt: "00", by_update: true, ..Facts::default() };
     let plan = plan(&rules, &schema(vec![table.clone()]), &facts).unwrap();
@@ -395,19 +388,13 @@ fn probes(servers: &Servers, flavour: Flavour) {
             .done();
         lab.recreate("s", &table);
         lab.run("INSERT INTO s VALUES (1, 'a@x.de'), (2, NULL), (3, 'b@x.de')");
-        let rule = Rule {
-            table: "s".into(),
-            column: "c_email".into(),
-            mask: Mask::Email,
-            exclude: vec!["b*".into()],
-            condition: None,
-        };
+        let rule = rule_but("s", "c_email", Mask::Email, &["b*"]);
         let facts = Facts { salt: "00", ..Facts::default() };
         let plan = plan(&[rule], &schema(vec![table]), &facts).unwrap();
         let masks = plan.for_table("s").unwrap();
-        let violations = lab.count(&masks.check_probe(&TableName::bare("s")).unwrap());
+        let violations = lab.count(masks.check_probe(&TableName::bare("s")).unwrap().sql());
         assert_eq!(violations, u64::from(refused), "{condition}");
-        let (name, sql) = masks.update_assignments().unwrap().remove(0);
-        assert_eq!(lab.conn.query_drop(format!("UPDATE s SET {name} = {sql}")).is_err(), refused);
+        let (name, mask) = masks.update_assignments().unwrap().remove(0);
+        assert_eq!(lab.conn.query_drop(format!("UPDATE s SET {name} = {}", mask.sql())).is_err(), refused);
     }
 }

@@ -3,13 +3,15 @@
 use crate::cli_common::{pull, run};
 use crate::harness::{Add, FLAVOURS, Serve, Servers, Site, exec, short};
 use crate::oracle;
-use crate::tables::{column, nullable, schema, table};
+use crate::tables::{column, nullable, rule, schema, table};
 use backfill::db::{Connection, Role};
 use backfill::error::Kind;
 use backfill::plan::sanitize::{Facts, Mask, MaskKey, Refs, Rule, Token, plan};
 use backfill::sandbox::{Options, Server};
 use backfill::schema::{Column, Flavour};
 use backfill::source::masking::Masking;
+use backfill::sql::select::Select;
+use backfill::sql::{KEY_VARIABLE, TableName};
 use mysql::prelude::Queryable;
 use mysql::{Conn, Row};
 use serde_json::Value;
@@ -72,28 +74,26 @@ fn columns() -> Vec<Column> {
 fn masks_of(server: &Server, database: &str, mask: &Mask) -> Vec<Vec<Option<String>>> {
     let mut all = vec![column("n", "int")];
     all.extend(columns());
-    let rules: Vec<Rule> = columns()
-        .into_iter()
-        .map(|column| Rule {
-            table: "v".into(),
-            column: column.name,
-            mask: mask.clone(),
-            exclude: Vec::new(),
-            condition: None,
-        })
-        .collect();
+    let rules: Vec<Rule> =
+        columns().into_iter().map(|column| rule("v", &column.name, mask.clone())).collect();
     let key = MaskKey::derive(&KEY.into()).unwrap();
     let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
     let plan = plan(&rules, &schema(vec![table("v", all).key(&["n"]).done()]), &facts).unwrap();
     let masks = plan.for_table("v").unwrap();
     let mut conn = Connection::open(&server.endpoint(database), Role::Workspace).unwrap();
     // NULL would be the mask of everything.
-    let without = conn.query::<Row>(&format!("SELECT {} FROM v", masks.select_expression("ci", Refs::Bare)));
+    let from = TableName::bare("v");
+    let without = conn.query::<Row>(masks.probe(&from));
     assert_eq!(without.unwrap_err().kind(), Kind::Internal);
+    // What merely spells the key is no mask.
+    let spelled =
+        Select { conditions: vec![format!("`ci` = '{KEY_VARIABLE}'")], ..Select::all(from, ["1"].into()) };
+    assert!(conn.query::<Row>(&spelled).unwrap().is_empty());
     Masking::of(masks).prepare(&mut conn).unwrap();
     let hex = |(name, ..): &(&str, &str, &str, &str)| {
         // Bytes of each set's own encoding are compared as texts.
         let expression = masks.select_expression(name, Refs::Bare);
+        let expression = expression.sql();
         match *name {
             "bytes" => format!("HEX({expression})"),
             _ => format!("HEX(CONVERT({expression} USING utf8mb4))"),
@@ -159,20 +159,14 @@ fn numbers_are_permuted_alike_on_both_servers(servers: &Servers) {
             }
             exec(&mut conn, &format!("INSERT INTO v VALUES ({})", (1_u64 << bits) - 1));
             let columns = vec![column("n", ty)];
-            let rule = Rule {
-                table: "v".into(),
-                column: "n".into(),
-                mask: Mask::Token(Token::default()),
-                exclude: Vec::new(),
-                condition: None,
-            };
+            let rule = rule("v", "n", Mask::Token(Token::default()));
             let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
             let plan = plan(&[rule], &schema(vec![table("v", columns).key(&["n"]).done()]), &facts).unwrap();
             let masks = plan.for_table("v").unwrap();
             let mut conn = Connection::open(&site.source.endpoint(&site.source_db), Role::Workspace).unwrap();
             Masking::of(masks).prepare(&mut conn).unwrap();
             let masked = masks.select_expression("n", Refs::Bare);
-            conn.query::<(u64, u64)>(&format!("SELECT n, {masked} FROM v ORDER BY n")).unwrap()
+            conn.query::<(u64, u64)>(&format!("SELECT n, {} FROM v ORDER BY n", masked.sql())).unwrap()
         });
         assert_eq!(masked[0], masked[1], "{ty}");
         let results: BTreeSet<u64> = masked[0].iter().map(|(_, masked)| *masked).collect();

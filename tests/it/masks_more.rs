@@ -244,9 +244,9 @@ fn documents(site: &Site<'_>, mask_at: &str) {
     load_all(site, mask_at, DOCUMENTS);
     let mut target = site.target_conn();
     assert_eq!(count(&mut target, "docs WHERE doc LIKE '%secret%' AND id <> 2 OR words LIKE '%secret%'"), 0);
-    let uuid = "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.email')) REGEXP '^[0-9a-f-]{36}@example[.]test$'";
+    let mail = "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.email')) REGEXP '^[0-9a-f-]{36}@example[.]test$'";
     for (id, condition) in [
-        (1, uuid),
+        (1, mail),
         (1, "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.\"full name\"')) = 'User_1'"),
         (1, "JSON_UNQUOTE(JSON_EXTRACT(doc, '$.tags[0].name')) REGEXP '^text_[0-9a-f]{32}$'"),
         (1, "JSON_TYPE(JSON_EXTRACT(doc, '$.tags[1].name')) = 'NULL'"),
@@ -562,8 +562,12 @@ fn proof(site: &Site<'_>) {
     exec(&mut conn, "INSERT INTO c SELECT * FROM s");
     // Raw: what had to be masked and is not, but for values that their mask would leave.
     assert_eq!(counts(&mut conn, &masks), [(1, 1), (2, 2), (2, 1)]);
-    let set: Vec<String> =
-        masks.update_assignments().unwrap().iter().map(|(name, sql)| format!("{name} = {sql}")).collect();
+    let set: Vec<String> = masks
+        .update_assignments()
+        .unwrap()
+        .iter()
+        .map(|(name, mask)| format!("{name} = {}", mask.sql()))
+        .collect();
     exec(&mut conn, &format!("UPDATE c SET {}", set.join(", ")));
     assert_eq!(counts(&mut conn, &masks), [(1, 0), (2, 0), (2, 0)]);
     // The source moves on meanwhile: no alarm. One row that was missed: an alarm.

@@ -22,9 +22,9 @@ const TABLES: &[&str] = &[
     "CREATE TABLE e_notes (id INT NOT NULL PRIMARY KEY, code VARCHAR(40) COLLATE utf8mb4_bin NULL, n INT NOT NULL, \
      FOREIGN KEY (code) REFERENCES d_people (code)) ENGINE=InnoDB",
     // Named by a masked number, which is referenced.
-    "CREATE TABLE f_lists (id BIGINT NOT NULL PRIMARY KEY, code VARCHAR(40) COLLATE utf8mb4_bin NOT NULL, \
+    "CREATE TABLE f_lists (id BIGINT UNSIGNED ZEROFILL NOT NULL PRIMARY KEY, code VARCHAR(40) COLLATE utf8mb4_bin NOT NULL, \
      n INT NOT NULL, FOREIGN KEY (code) REFERENCES d_people (code)) ENGINE=InnoDB",
-    "CREATE TABLE b_lines (id INT NOT NULL PRIMARY KEY, list_id BIGINT NOT NULL, n INT NOT NULL, \
+    "CREATE TABLE b_lines (id INT NOT NULL PRIMARY KEY, list_id BIGINT UNSIGNED ZEROFILL NOT NULL, n INT NOT NULL, \
      FOREIGN KEY (list_id) REFERENCES f_lists (id)) ENGINE=InnoDB",
 ];
 

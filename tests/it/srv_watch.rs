@@ -289,7 +289,7 @@ fn a_direct_read_gives_way(site: &Site<'_>) {
     let statements = Arc::new(Statements::default());
     let endpoint = site.source.endpoint(&site.source_db);
     let mut reader = Reader::open(&endpoint, "test", &statements).unwrap();
-    let list = ["id", "pad"].map(|name| format!("`{name}`")).to_vec();
+    let list = ["id", "pad"].map(|name| format!("`{name}`")).into();
     let select = Select::all(TableName::qualified(site.source_db.as_str(), "direct"), list);
     let read = std::thread::scope(|scope| {
         watch::during(&statements, || {

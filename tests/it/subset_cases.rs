@@ -122,7 +122,7 @@ impl<'a> Place<'a> {
         };
         let mut rows: Vec<i64> = match select {
             Some(mut select) => {
-                select.list = vec![format!("{}.`rid`", row_alias())];
+                select.list = [format!("{}.`rid`", row_alias())].into();
                 self.conn.query(select.to_string()).unwrap()
             }
             None => self.conn.query(format!("SELECT rid FROM `{}`", table.replace('`', "``"))).unwrap(),

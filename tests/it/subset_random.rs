@@ -339,7 +339,7 @@ fn kept_rows(conn: &mut Conn, shape: &Shape, kept: &subset::KeyTables) -> Result
         None => kept.direct_rows(&shape.name)?,
     };
     let Some(mut select) = select else { return Ok(None) };
-    select.list = vec![format!("{}.`rid`", row_alias())];
+    select.list = [format!("{}.`rid`", row_alias())].into();
     let rows: Vec<usize> = conn.query(select.to_string()).unwrap();
     let distinct: BTreeSet<usize> = rows.iter().copied().collect();
     assert_eq!(rows.len(), distinct.len(), "{}: a row is read twice", shape.name);

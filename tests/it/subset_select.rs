@@ -80,7 +80,7 @@ impl Selected {
 
     /// Looks at how the server reads the kept rows of a table: each row by the index of its key, driven by the keys.
     pub fn assert_looked_up(&self, conn: &mut Conn, table: &str) {
-        let list = vec![format!("{}.`rid`", row_alias())];
+        let list = [format!("{}.`rid`", row_alias())].into();
         let Some(mut reading) = self.kept.reading(table, list).unwrap() else { return };
         while let Some(piece) = reading.next(10_000).unwrap() {
             let Some(lookup) = &piece.select.keys else { continue };
@@ -102,7 +102,7 @@ impl Selected {
 
     /// The values of a number column in the kept rows of a table, in the order of reading; none of a table that is whole.
     pub fn numbers(&mut self, table: &str, column: &str) -> Result<Option<Vec<i64>>> {
-        let list = vec![format!("{}.`{column}`", row_alias())];
+        let list = [format!("{}.`{column}`", row_alias())].into();
         let Some(mut reading) = self.kept.reading(table, list)? else { return Ok(None) };
         let mut found = Vec::new();
         while let Some(mut piece) = reading.next(self.piece)? {

@@ -1,6 +1,7 @@
 //! Columns.
 
-use super::text::{expression, is_binary, lossy, mariadb_default, mysql_default, on_update};
+use super::extra::Extra;
+use super::text::{expression, is_binary, lossy, mariadb_default, mysql_default};
 use super::{Catalog, binary};
 use crate::db::connect::Connection;
 use crate::error::Result;
@@ -40,10 +41,11 @@ pub(super) fn load(
     for row in rows {
         // Columns of views have no table here.
         if let Some(table) = tables.get_mut(&row.0) {
-            if has_unclear_default(&row, catalog.flavour) {
+            let extra = Extra::of(row.8.as_deref());
+            if has_unclear_default(&row, &extra, catalog.flavour) {
                 unclear.entry(row.0.clone()).or_default().insert(row.1.clone());
             }
-            let column = column(row, catalog.flavour);
+            let column = column(row, extra, catalog.flavour);
             spatial |= is_spatial(&column.data_type);
             table.columns.push(column);
         }
@@ -53,45 +55,27 @@ pub(super) fn load(
 }
 
 /// Whether the catalog may not tell the whole default.
-fn has_unclear_default(row: &Row, flavour: Flavour) -> bool {
-    let (data_type, default, extra) = (row.2.to_lowercase(), row.7.as_deref(), row.8.as_deref());
-    let expression =
-        extra.is_some_and(|extra| lossy(extra.to_vec()).to_ascii_uppercase().contains("DEFAULT_GENERATED"));
+fn has_unclear_default(row: &Row, extra: &Extra, flavour: Flavour) -> bool {
+    let (data_type, default) = (row.2.to_lowercase(), row.7.as_deref());
     match flavour {
-        _ if !is_binary(&data_type) || expression => false,
+        _ if !is_binary(&data_type) || extra.has_default_expression => false,
         Flavour::Mysql => default.is_some(),
         Flavour::Mariadb => default.is_some_and(|text| text.starts_with(b"'") && text.contains(&b'?')),
     }
 }
 
-fn column(row: Row, flavour: Flavour) -> Column {
-    let (
-        _,
-        name,
-        data_type,
-        column_type,
-        charset,
-        collation,
-        nullable,
-        default,
-        extra,
-        formula,
-        length,
-        comment,
-    ) = row;
+fn column(row: Row, extra: Extra, flavour: Flavour) -> Column {
+    let (_, name, data_type, column_type, charset, collation, nullable, default, _, formula, length, comment) =
+        row;
     let mysql = flavour == Flavour::Mysql;
     let data_type = data_type.to_lowercase();
-    let extra = extra.map(lossy).unwrap_or_default();
-    let marks = extra.to_ascii_uppercase();
-    let generated = if marks.contains("VIRTUAL GENERATED") {
-        Generated::Virtual
-    } else if marks.contains("STORED GENERATED") || marks.contains("PERSISTENT") {
-        Generated::Stored
-    } else {
-        Generated::No
-    };
+    let Extra { generated, has_default_expression, is_invisible, is_auto_increment, on_update } = extra;
     let default = default.map(lossy).and_then(|raw| {
-        if mysql { mysql_default(&raw, &data_type, &extra) } else { mariadb_default(&raw, &data_type) }
+        if mysql {
+            mysql_default(&raw, &data_type, has_default_expression)
+        } else {
+            mariadb_default(&raw, &data_type)
+        }
     });
     let mut column = Column {
         name,
@@ -100,14 +84,14 @@ fn column(row: Row, flavour: Flavour) -> Column {
         collation,
         nullable: nullable.eq_ignore_ascii_case("YES"),
         default: if generated == Generated::No { default } else { None },
-        on_update: on_update(&extra),
+        on_update,
         generated,
         expression: match generated {
             Generated::No => None,
             _ => formula.map(|raw| expression(&lossy(raw), mysql)),
         },
-        invisible: marks.split([' ', ',']).any(|mark| mark == "INVISIBLE"),
-        auto_increment: marks.contains("AUTO_INCREMENT"),
+        invisible: is_invisible,
+        auto_increment: is_auto_increment,
         max_length: None,
         srid: None,
         comment: comment.map(lossy).unwrap_or_default(),

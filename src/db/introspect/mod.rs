@@ -14,6 +14,7 @@
 mod binary;
 mod columns;
 mod defaults;
+mod extra;
 mod keys;
 mod signature;
 mod tables;
@@ -50,7 +51,7 @@ fn load(conn: &mut Connection, database: &str) -> Result<Schema> {
     conn.execute(&format!("SHOW TABLES FROM {} LIKE ''", Ident::new(database)))?;
     if conn.flavour() == Flavour::Mysql {
         for setting in SETTINGS {
-            if let Err(error) = conn.execute(setting) {
+            if let Err(error) = conn.execute(*setting) {
                 tracing::debug!(%error, setting, "the server does not take this setting");
             }
         }

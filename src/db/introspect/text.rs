@@ -61,16 +61,16 @@ fn is_temporal(data_type: &str) -> bool {
     matches!(data_type, "date" | "datetime" | "timestamp" | "time")
 }
 
-/// MySQL's `COLUMN_DEFAULT`: the bare text of a literal, or an expression if `EXTRA` says `DEFAULT_GENERATED`.
+/// MySQL's `COLUMN_DEFAULT`: the bare text of a literal, or an expression if `EXTRA` says so.
 /// What it says of a binary default is not all of it: see [`super::binary`].
-pub(super) fn mysql_default(raw: &str, data_type: &str, extra: &str) -> Option<String> {
+pub(super) fn mysql_default(raw: &str, data_type: &str, is_expression: bool) -> Option<String> {
     // 5.7 does not mark it as an expression; no literal of these types looks like it.
     if is_temporal(data_type)
         && let Some(now) = current_timestamp(raw)
     {
         return Some(now);
     }
-    if extra.to_ascii_uppercase().contains("DEFAULT_GENERATED") {
+    if is_expression {
         return Some(format!("({})", expression(raw, true)));
     }
     if data_type == "bit" && is_bit_literal(raw) || is_numeric(data_type) && is_number(raw) {
@@ -96,14 +96,6 @@ pub(super) fn mariadb_default(raw: &str, data_type: &str) -> Option<String> {
         return Some(raw.to_owned());
     }
     Some(current_timestamp(raw).unwrap_or_else(|| format!("({})", strip_parentheses(raw))))
-}
-
-/// What follows `on update` in EXTRA, in its one spelling.
-pub(super) fn on_update(extra: &str) -> Option<String> {
-    let lower = extra.to_ascii_lowercase();
-    let rest = &lower[lower.find("on update ")? + "on update ".len()..];
-    let end = rest.find([',', ' ']).unwrap_or(rest.len());
-    current_timestamp(&rest[..end])
 }
 
 /// The referential actions in the text of `SHOW CREATE TABLE`: (constraint, on delete, on update).
@@ -166,36 +158,30 @@ mod tests {
 
     #[test]
     fn mysql_defaults_become_sql() {
-        let generated = "DEFAULT_GENERATED";
-        for (raw, data_type, extra, expected) in [
-            ("it's \\ \"x\"", "varchar", "", "'it''s \\\\ \"x\"'"),
-            ("current_timestamp()", "varchar", "", "'current_timestamp()'"),
-            ("NULL", "varchar", "", "'NULL'"),
-            ("", "varchar", "", "''"),
-            ("uuid()", "char", generated, "(uuid())"),
-            ("_utf8mb4\\'{}\\'", "json", generated, "(_utf8mb4'{}')"),
-            ("(1 + 2)", "int", generated, "(1 + 2)"),
-            ("5", "int", "", "5"),
-            ("5", "varchar", "", "'5'"),
-            ("-1.50", "decimal", "", "-1.50"),
-            ("b'101'", "bit", "", "b'101'"),
-            ("0x", "varchar", "", "'0x'"),
-            ("CURRENT_TIMESTAMP", "datetime", generated, "current_timestamp()"),
-            (
-                "CURRENT_TIMESTAMP(3)",
-                "datetime",
-                "DEFAULT_GENERATED on update CURRENT_TIMESTAMP(3)",
-                "current_timestamp(3)",
-            ),
-            ("CURRENT_TIMESTAMP", "timestamp", "on update CURRENT_TIMESTAMP", "current_timestamp()"),
-            ("now()", "datetime", generated, "(now())"),
-            ("2000-01-01 00:00:00", "timestamp", "", "'2000-01-01 00:00:00'"),
-            ("2000", "year", "", "2000"),
+        for (raw, data_type, is_expression, expected) in [
+            ("it's \\ \"x\"", "varchar", false, "'it''s \\\\ \"x\"'"),
+            ("current_timestamp()", "varchar", false, "'current_timestamp()'"),
+            ("NULL", "varchar", false, "'NULL'"),
+            ("", "varchar", false, "''"),
+            ("uuid()", "char", true, "(uuid())"),
+            ("_utf8mb4\\'{}\\'", "json", true, "(_utf8mb4'{}')"),
+            ("(1 + 2)", "int", true, "(1 + 2)"),
+            ("5", "int", false, "5"),
+            ("5", "varchar", false, "'5'"),
+            ("-1.50", "decimal", false, "-1.50"),
+            ("b'101'", "bit", false, "b'101'"),
+            ("0x", "varchar", false, "'0x'"),
+            ("CURRENT_TIMESTAMP", "datetime", true, "current_timestamp()"),
+            ("CURRENT_TIMESTAMP(3)", "datetime", true, "current_timestamp(3)"),
+            ("CURRENT_TIMESTAMP", "timestamp", false, "current_timestamp()"),
+            ("now()", "datetime", true, "(now())"),
+            ("2000-01-01 00:00:00", "timestamp", false, "'2000-01-01 00:00:00'"),
+            ("2000", "year", false, "2000"),
         ] {
-            let default = mysql_default(raw, data_type, extra);
+            let default = mysql_default(raw, data_type, is_expression);
             assert_eq!(default.as_deref(), Some(expected), "{raw} {data_type}");
         }
-        assert_eq!(mysql_default("0x61", "binary", ""), None);
+        assert_eq!(mysql_default("0x61", "binary", false), None);
     }
 
     #[test]
@@ -216,18 +202,6 @@ mod tests {
             ("'a?'", "varchar", Some("'a?'")),
         ] {
             assert_eq!(mariadb_default(raw, data_type).as_deref(), expected, "{raw}");
-        }
-    }
-
-    #[test]
-    fn on_update_is_found_among_other_marks() {
-        for (extra, expected) in [
-            ("on update current_timestamp(3)", Some("current_timestamp(3)")),
-            ("on update current_timestamp(), INVISIBLE", Some("current_timestamp()")),
-            ("DEFAULT_GENERATED on update CURRENT_TIMESTAMP INVISIBLE", Some("current_timestamp()")),
-            ("auto_increment", None),
-        ] {
-            assert_eq!(on_update(extra).as_deref(), expected, "{extra}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::plan::reference::references;
 use crate::plan::run::{MaskAt, Strategy};
-use crate::plan::sanitize::fixture::{foreign_key, schema};
+use crate::plan::sanitize::fixture::{foreign_key, rule, schema};
 use crate::plan::sanitize::{self, Facts, MaskKey, Rule, Token};
 use crate::schema::{Generated, Index, IndexPart};
 use std::collections::BTreeMap;
@@ -99,18 +99,13 @@ fn masked(rules: &[(&str, &str, Mask)], key: (&str, &str)) -> (Checks, Vec<Strin
     let mut tables = tables();
     tables[0].columns[1].collation = Some("utf8mb4_bin".into());
     tables[1].columns[2].collation = Some("utf8mb4_bin".into());
+    tables[0].columns[0].column_type = "int(10) unsigned zerofill".into();
+    tables[1].columns[1].column_type = "int(10) unsigned zerofill".into();
+    tables[1].columns[1].data_type = "int".into();
     let mask_key = MaskKey::derive(&"a key".into()).unwrap();
     let facts = Facts { salt: "5a17", key: Some(&mask_key), ..Facts::default() };
-    let rules: Vec<Rule> = rules
-        .iter()
-        .map(|(table, column, mask)| Rule {
-            table: (*table).into(),
-            column: (*column).into(),
-            mask: mask.clone(),
-            exclude: Vec::new(),
-            condition: None,
-        })
-        .collect();
+    let rules: Vec<Rule> =
+        rules.iter().map(|(table, column, mask)| rule(table, column, mask.clone())).collect();
     let sanitize = sanitize::plan(&rules, &schema(tables.to_vec()), &facts).unwrap();
     let plan = |table: &Table| {
         let masks = sanitize.for_table(&table.name);
@@ -132,6 +127,10 @@ fn masks_are_compared_where_they_follow_the_values_of_both_ends() {
     assert!(checked.masked && !checked.named_by_masks);
     let key = [both[0].clone(), both[1].clone(), ("children", "id", token())];
     assert!(masked(&key, ("code", "code")).0.references[0].named_by_masks);
+    let numbers = [("parents", "id", token()), ("children", "parent_id", token())];
+    let (numbers, unchecked) = masked(&numbers, ("parent_id", "id"));
+    assert_eq!(unchecked, [""; 0], "the zeros of ZEROFILL are no part of a number");
+    assert_eq!(numbers.references[0].compared, [Compared::Cell(1, Canon::Number)]);
     let one = [("children", "code", Mask::Email)];
     assert!(masked(&one, ("code", "code")).1[0].ends_with("a rule changes one of its columns"));
 }

@@ -1,9 +1,20 @@
-//! Small schemas for this module's tests.
+//! Small schemas and rules for tests.
 
+use crate::plan::sanitize::{Mask, Rule};
 use crate::schema::{
     Check, Column, Flavour, ForeignKey, Generated, Index, IndexKind, IndexPart, Schema, Table, TableKind,
     Version,
 };
+
+/// A rule for every row and value.
+pub fn rule(table: &str, column: &str, mask: Mask) -> Rule {
+    Rule { table: table.into(), column: column.into(), mask, exclude: Vec::new(), condition: None }
+}
+
+/// A rule that keeps the values of these patterns.
+pub fn rule_but(table: &str, column: &str, mask: Mask, exclude: &[&str]) -> Rule {
+    Rule { exclude: exclude.iter().map(ToString::to_string).collect(), ..rule(table, column, mask) }
+}
 
 /// A NOT NULL column of that type; character columns are utf8mb4.
 pub fn column(name: &str, column_type: &str) -> Column {

@@ -8,6 +8,7 @@ use super::identity::Refs;
 use super::proof::Fails;
 use super::render::TableMasks;
 use super::types::Mask;
+use crate::sql::Expr;
 
 /// Values of more bytes are compared by their SHA-256, in hex: large ones would be read for nothing but that.
 pub const WHOLE_BYTES_MAX: usize = 255;
@@ -19,7 +20,7 @@ pub struct Forbidden {
     pub column: String,
     /// The item of a SELECT list that gives the value as it is, or its digest beyond [`WHOLE_BYTES_MAX`]; NULL in rows
     /// that may hold theirs.
-    pub value: String,
+    pub value: Expr,
     /// When equal values say that the mask failed.
     pub fails: Fails,
 }
@@ -37,7 +38,7 @@ impl TableMasks {
                 "CASE WHEN {had_value}{changed} THEN IF(LENGTH({column}) > {WHOLE_BYTES_MAX}, SHA2({column}, 256), \
                  CAST({whole} AS BINARY)) END"
             );
-            Some(Forbidden { column: masked.name.clone(), value, fails })
+            Some(Forbidden { column: masked.name.clone(), value: self.reading_key(value), fails })
         });
         forbidden.collect()
     }
@@ -45,21 +46,15 @@ impl TableMasks {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{column, nullable, schema, table};
-    use super::super::{Facts, Rule, plan};
+    use super::super::fixture::{column, nullable, rule_but, schema, table};
+    use super::super::{Facts, plan};
     use super::*;
 
     #[test]
     fn what_a_rule_keeps_and_what_it_empties_may_be_sent() {
         let table =
             table("t", vec![column("id", "int"), nullable("mail", "varchar(99)"), nullable("ip", "int")]);
-        let rule = |column: &str, mask, exclude: &[&str]| Rule {
-            table: "t".into(),
-            column: column.into(),
-            mask,
-            exclude: exclude.iter().map(ToString::to_string).collect(),
-            condition: None,
-        };
+        let rule = |column: &str, mask, exclude: &[&str]| rule_but("t", column, mask, exclude);
         let rules = [rule("mail", Mask::Email, &["*@a.com"]), rule("ip", Mask::Null, &[])];
         let facts = Facts { salt: "5a17", ..Facts::default() };
         let plan = plan(&rules, &schema(vec![table.key(&["id"]).done()]), &facts).unwrap();

@@ -173,13 +173,9 @@ struct Report {
 
 #[cfg(test)]
 mod tests {
-    use super::fixture::{column, nullable, schema, table};
+    use super::fixture::{column, nullable, rule, schema, table};
     use super::*;
     use crate::error::Kind;
-
-    fn rule(table: &str, column: &str, mask: Mask) -> Rule {
-        Rule { table: table.into(), column: column.into(), mask, exclude: Vec::new(), condition: None }
-    }
 
     fn facts() -> Facts<'static> {
         Facts { salt: "5a17", ..Facts::default() }

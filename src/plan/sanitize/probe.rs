@@ -5,7 +5,7 @@ use super::identity::Refs;
 use super::render::{TableMasks, same};
 use super::types::integer_range;
 use crate::schema::Column;
-use crate::sql::{Ident, TableName};
+use crate::sql::{Expr, Ident, List, Statement, TableName};
 
 /// Rows that a probe looks at.
 const PROBED_ROWS: u32 = 1000;
@@ -14,16 +14,16 @@ impl TableMasks {
     /// A SELECT of all masks over no row of `source`: it fails where the server cannot combine a mask or a pattern
     /// with the column (collations, mostly).
     #[must_use]
-    pub fn probe(&self, source: &TableName) -> String {
-        let items: Vec<_> =
+    pub fn probe(&self, source: &TableName) -> Statement<'static> {
+        let items: List =
             self.columns.iter().map(|column| self.select_expression(&column.name, Refs::Bare)).collect();
-        format!("SELECT {} FROM {source} LIMIT 0", items.join(", "))
+        Statement::of(format!("SELECT {} FROM {source} LIMIT 0", items.join(", ")), &items)
     }
 
     /// A SELECT that counts, one result column per entry of [`TableMasks::checks`] in that order, how many of at
     /// most 1000 masked rows of `source` the CHECK would refuse. None without such CHECKs. Reads, never locks.
     #[must_use]
-    pub fn check_probe(&self, source: &TableName) -> Option<String> {
+    pub fn check_probe(&self, source: &TableName) -> Option<Statement<'static>> {
         if self.checks.is_empty() {
             return None;
         }
@@ -34,10 +34,8 @@ impl TableMasks {
             .map(|check| format!("COUNT(CASE WHEN NOT ({}) THEN 1 END)", check.expression))
             .collect();
         // LIMIT keeps the derived table from being merged: random masks are made once per row.
-        let mut masked = format!(
-            "SELECT {} FROM {source} LIMIT {PROBED_ROWS}",
-            self.probed.iter().map(|name| self.named(name)).collect::<Vec<_>>().join(", ")
-        );
+        let items: List = self.probed.iter().map(|name| self.named(name)).collect();
+        let mut masked = format!("SELECT {} FROM {source} LIMIT {PROBED_ROWS}", items.join(", "));
         if !self.recomputed.is_empty() {
             let extra: Vec<_> = self
                 .recomputed
@@ -49,14 +47,14 @@ impl TableMasks {
                 extra.join(", ")
             );
         }
-        Some(format!("SELECT {} FROM ({masked}) AS `masked`", counts.join(", ")))
+        Some(Statement::of(format!("SELECT {} FROM ({masked}) AS `masked`", counts.join(", ")), &items))
     }
 
     /// A SELECT that counts, for columns whose results nothing but the database knows, how many of at most 1000 masked
     /// rows of `source` do not fit; and, for each number of the result, the column and what is wrong. None without such
     /// columns.
     #[must_use]
-    pub fn fit_probe(&self, source: &TableName) -> Option<(String, Vec<(String, String)>)> {
+    pub fn fit_probe(&self, source: &TableName) -> Option<(Statement<'static>, Vec<(String, String)>)> {
         let computed = || self.columns.iter().filter(|masked| matches!(masked.mask, Mask::Sql(_)));
         let (conditions, faults): (Vec<_>, Vec<_>) = computed()
             .flat_map(|masked| {
@@ -69,15 +67,15 @@ impl TableMasks {
         }
         let counts: Vec<_> =
             conditions.iter().map(|condition| format!("COUNT(CASE WHEN {condition} THEN 1 END)")).collect();
-        let items: Vec<_> = computed().map(|masked| self.named(&masked.name)).collect();
-        let (counts, items) = (counts.join(", "), items.join(", "));
-        let masked = format!("SELECT {items} FROM {source} LIMIT {PROBED_ROWS}");
-        Some((format!("SELECT {counts} FROM ({masked}) AS `masked`"), faults))
+        let items: List = computed().map(|masked| self.named(&masked.name)).collect();
+        let masked = format!("SELECT {} FROM {source} LIMIT {PROBED_ROWS}", items.join(", "));
+        let probe = format!("SELECT {} FROM ({masked}) AS `masked`", counts.join(", "));
+        Some((Statement::of(probe, &items), faults))
     }
 
-    fn named(&self, column: &str) -> String {
+    fn named(&self, column: &str) -> Expr {
         let name = self.columns.iter().find(|masked| same(&masked.name, column)).map_or(column, |m| &m.name);
-        format!("{} AS {}", self.select_expression(name, Refs::Bare), Ident::new(name))
+        self.select_expression(name, Refs::Bare).within(|sql| format!("{sql} AS {}", Ident::new(name)))
     }
 }
 
@@ -101,18 +99,12 @@ fn misfits(column: &Column) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{column, generated, nullable, schema, table};
-    use super::super::{Expression, Facts, Mask, Rule, TableMasks, plan};
+    use super::super::fixture::{column, generated, nullable, rule, schema, table};
+    use super::super::{Expression, Facts, Mask, TableMasks, plan};
     use crate::sql::TableName;
 
     fn masks(table: crate::schema::Table, ruled: &str) -> TableMasks {
-        let rule = Rule {
-            table: "t".into(),
-            column: ruled.into(),
-            mask: Mask::Null,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = rule("t", ruled, Mask::Null);
         let facts = Facts { salt: "5a17", ..Facts::default() };
         plan(&[rule], &schema(vec![table]), &facts).unwrap().for_table("t").unwrap().clone()
     }
@@ -129,12 +121,12 @@ mod tests {
         let names: Vec<_> = masks.checks.iter().map(|check| check.name.as_str()).collect();
         assert_eq!(names, ["c1", "c3"]);
         assert_eq!(
-            masks.check_probe(&TableName::qualified("app", "t")).unwrap(),
+            masks.check_probe(&TableName::qualified("app", "t")).unwrap().sql(),
             "SELECT COUNT(CASE WHEN NOT (`mail` like '%@%' or `kind` = 1) THEN 1 END), \
              COUNT(CASE WHEN NOT (char_length(`Mail`) > 3) THEN 1 END) \
              FROM (SELECT NULL AS `Mail`, `kind` AS `kind` FROM `app`.`t` LIMIT 1000) AS `masked`"
         );
-        assert_eq!(masks.probe(&TableName::bare("t")), "SELECT NULL FROM `t` LIMIT 0");
+        assert_eq!(masks.probe(&TableName::bare("t")).sql(), "SELECT NULL FROM `t` LIMIT 0");
     }
 
     #[test]
@@ -152,11 +144,11 @@ mod tests {
         .done();
         let probe = masks(table, "mail").check_probe(&TableName::bare("t")).unwrap();
         assert!(
-            probe.ends_with(
+            probe.sql().ends_with(
                 "FROM (SELECT `masked`.*, (lower(`mail`)) AS `low` FROM \
                  (SELECT NULL AS `mail`, `twice` AS `twice` FROM `t` LIMIT 1000) AS `masked` LIMIT 1000) AS `masked`"
             ),
-            "{probe}"
+            "{probe:?}"
         );
     }
 
@@ -173,13 +165,7 @@ mod tests {
         let table =
             table("t", vec![column("a", "varchar(5)"), nullable("n", "tinyint"), nullable("x", "int")])
                 .done();
-        let rule = |column: &str, mask| Rule {
-            table: "t".into(),
-            column: column.into(),
-            mask,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = |column: &str, mask| rule("t", column, mask);
         let sql = |text| Mask::Sql(Expression::parse("expression", text).unwrap());
         let rules = [rule("a", sql("'ab'")), rule("n", sql("x + 1")), rule("x", Mask::Null)];
         let facts = Facts { salt: "5a17", ..Facts::default() };
@@ -187,11 +173,11 @@ mod tests {
         let masks = plan.for_table("t").unwrap();
         let (probe, faults) = masks.fit_probe(&TableName::bare("t")).unwrap();
         assert!(
-            probe.starts_with(
+            probe.sql().starts_with(
                 "SELECT COUNT(CASE WHEN `a` IS NULL THEN 1 END), COUNT(CASE WHEN CHAR_LENGTH(`a`) > 5 THEN 1 END), \
                  COUNT(CASE WHEN `n` NOT BETWEEN -128 AND 127 THEN 1 END) FROM (SELECT "
             ),
-            "{probe}"
+            "{probe:?}"
         );
         let names: Vec<_> = faults.iter().map(|(column, fault)| format!("{column} {fault}")).collect();
         assert_eq!(names, ["a is NULL", "a is longer than 5", "n is not from -128 to 127"]);

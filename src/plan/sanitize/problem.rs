@@ -37,6 +37,7 @@ pub(super) fn join(problems: Vec<Problem>) -> Error {
 mod tests {
     use super::*;
     use crate::plan::sanitize::Mask;
+    use crate::plan::sanitize::fixture::rule;
 
     #[test]
     fn headings_are_valid_toml() {
@@ -45,13 +46,7 @@ mod tests {
             ("*", "remember_token", "[sanitize.\"*\"] remember_token"),
             ("my table", "e\"mail", "[sanitize.\"my table\"] \"e\\\"mail\""),
         ] {
-            let rule = Rule {
-                table: table.into(),
-                column: column.into(),
-                mask: Mask::Null,
-                exclude: Vec::new(),
-                condition: None,
-            };
+            let rule = rule(table, column, Mask::Null);
             assert_eq!(heading(&rule), expected);
         }
     }

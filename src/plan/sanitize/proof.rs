@@ -9,7 +9,7 @@ use super::identity::Refs;
 use super::render::{MaskedColumn, TableMasks, same};
 use super::types::{Mask, Row, Unchanged};
 use crate::schema::Column;
-use crate::sql::Ident;
+use crate::sql::{Expr, Ident};
 
 /// What to count for one ruled column. Both conditions are about one row of the copy and the same row of the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub struct ColumnProof {
     /// The column.
     pub column: String,
     /// The row had a value that had to be masked.
-    pub masked: String,
+    pub masked: Expr,
     /// It still has that value, although its mask makes another one.
-    pub unmasked: String,
+    pub unmasked: Expr,
     /// When the counts say that the mask failed.
     pub fails: Fails,
 }
@@ -68,8 +68,8 @@ impl TableMasks {
         let same_value = equal(&masked.column, &after, &before);
         Some(ColumnProof {
             column: masked.name.clone(),
-            unmasked: format!("{same_value} AND {had_value}{changed}"),
-            masked: had_value,
+            unmasked: self.reading_key(format!("{same_value} AND {had_value}{changed}")),
+            masked: self.reading_key(had_value),
             fails,
         })
     }
@@ -170,9 +170,9 @@ mod tests {
     fn random_masks_change_every_value() {
         let (proofs, read) = proofs(&masks(&[("mail", "email", &[])]));
         assert_eq!(read, ["mail"]);
-        assert_eq!(proofs[0].masked, "`s`.`mail` IS NOT NULL AND (FALSE) IS NOT TRUE");
+        assert_eq!(proofs[0].masked.sql(), "`s`.`mail` IS NOT NULL AND (FALSE) IS NOT TRUE");
         assert_eq!(
-            proofs[0].unmasked,
+            proofs[0].unmasked.sql(),
             "CAST(`c`.`mail` AS BINARY) = CAST(`s`.`mail` AS BINARY) AND \
              `s`.`mail` IS NOT NULL AND (FALSE) IS NOT TRUE"
         );
@@ -183,7 +183,7 @@ mod tests {
     fn conditions_are_decided_by_the_copy_unless_it_lacks_the_value() {
         let plain = masks(&[("mail", "email", &[("where", "role <> 'staff'")])]);
         let (proofs_of_plain, read) = proofs(&plain);
-        assert!(proofs_of_plain[0].masked.contains("(`c`.`role` <> 'staff') IS FALSE"));
+        assert!(proofs_of_plain[0].masked.sql().contains("(`c`.`role` <> 'staff') IS FALSE"));
         assert_eq!(read, ["role", "mail"]);
         let ruled = masks(&[("mail", "email", &[("where", "role <> 'staff'")]), ("role", "text", &[])]);
         let columns: Vec<_> = proofs(&ruled).0.into_iter().map(|proof| proof.column).collect();
@@ -195,10 +195,10 @@ mod tests {
         let proof = proofs(&masks(&[("mail", "name", &[])])).0.remove(0);
         let again = "CONVERT(CONCAT(_ascii'User_', `c`.`id`) USING utf8mb4) COLLATE utf8mb4_general_ci";
         assert!(
-            proof.unmasked.ends_with(&format!(
+            proof.unmasked.sql().ends_with(&format!(
                 " AND (CAST(({again}) AS BINARY) = CAST(`s`.`mail` AS BINARY)) IS NOT TRUE"
             )),
-            "{}",
+            "{:?}",
             proof.unmasked
         );
     }

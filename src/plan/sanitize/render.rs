@@ -7,7 +7,7 @@ use super::types::{Behaviour, Expression, Mask, Own, Reading, Row, token_bits};
 use crate::error::{Error, Result};
 use crate::schema::{Check, Column, Flavour};
 use crate::secret::Secret;
-use crate::sql::Ident;
+use crate::sql::{Expr, Ident};
 
 /// The masks of one table. They were checked: every one of them fits its column.
 #[derive(Debug, Clone)]
@@ -156,7 +156,7 @@ impl TableMasks {
     ///
     /// # Errors
     /// `Kind::Config` when two columns read each other: no order is right then, only a masking copy is.
-    pub fn update_assignments(&self) -> Result<Vec<(Ident, String)>> {
+    pub fn update_assignments(&self) -> Result<Vec<(Ident, Expr)>> {
         let mut left: Vec<&MaskedColumn> = self.columns.iter().collect();
         let mut ordered = Vec::with_capacity(left.len());
         while !left.is_empty() {
@@ -165,7 +165,7 @@ impl TableMasks {
                 return Err(self.cycle(&left));
             };
             let column = left.remove(free);
-            ordered.push((Ident::new(&column.name), self.expression(column, Refs::Bare)));
+            ordered.push((Ident::new(&column.name), self.reading_key(self.expression(column, Refs::Bare))));
         }
         Ok(ordered)
     }
@@ -219,24 +219,29 @@ impl TableMasks {
     /// The item of a SELECT list that stands for that column: the mask for a ruled column, the column itself for
     /// any other. It has the column's type, character set and collation. Without an alias of its own.
     #[must_use]
-    pub fn select_expression(&self, column: &str, refs: Refs<'_>) -> String {
+    pub fn select_expression(&self, column: &str, refs: Refs<'_>) -> Expr {
         match self.column(column) {
-            Some(masked) => self.expression(masked, refs),
-            None => refs.column(column),
+            Some(masked) => self.reading_key(self.expression(masked, refs)),
+            None => refs.column(column).into(),
         }
+    }
+
+    /// What is made of masks reads the key, if there is one.
+    pub(super) fn reading_key(&self, sql: String) -> Expr {
+        Expr::of_masks(sql, self.key.is_some())
     }
 
     /// The old value of a ruled column where its mask replaces it, NULL where it stays or is longer than so many bytes:
     /// for a SELECT list. Text comes in `utf8mb4`.
     #[must_use]
-    pub fn replaced(&self, column: &str, bytes_max: u64, refs: Refs<'_>) -> Option<String> {
+    pub fn replaced(&self, column: &str, bytes_max: u64, refs: Refs<'_>) -> Option<Expr> {
         let masked = self.column(column)?;
         let name = refs.column(&masked.name);
         let mut left = self.kept(masked, self.row(masked, refs));
         left.push(format!("OCTET_LENGTH({name}) > {bytes_max}"));
         let left: String = left.iter().map(|left| format!(" WHEN {left} THEN NULL")).collect();
         let value = if masked.column.is_text() { format!("CONVERT({name} USING utf8mb4)") } else { name };
-        Some(format!("CASE{left} ELSE {value} END"))
+        Some(self.reading_key(format!("CASE{left} ELSE {value} END")))
     }
 
     /// NULL stays NULL, what `exclude` names stays, rows that `where` leaves out stay, everything else is made anew.
@@ -303,18 +308,12 @@ pub(super) fn same(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{column, nullable, schema, table};
+    use super::super::fixture::{column, nullable, rule_but, schema, table};
     use super::super::{Facts, Rule, plan};
     use super::*;
 
     fn rule(column: &str, mask: Mask, exclude: &[&str]) -> Rule {
-        Rule {
-            table: "t".into(),
-            column: column.into(),
-            mask,
-            exclude: exclude.iter().map(ToString::to_string).collect(),
-            condition: None,
-        }
+        rule_but("t", column, mask, exclude)
     }
 
     fn masks(table: crate::schema::Table, rules: &[Rule]) -> TableMasks {
@@ -330,21 +329,21 @@ mod tests {
         let expected = "CASE WHEN `mail` IS NULL THEN NULL WHEN `mail` LIKE '%@a.com' ESCAPE '|' THEN `mail` \
              WHEN `mail` LIKE 'root@%' ESCAPE '|' THEN `mail` \
              ELSE CONVERT(CONCAT(UUID(), _ascii'@example.test') USING utf8mb4) COLLATE utf8mb4_general_ci END";
-        assert_eq!(masks.select_expression("mail", Refs::Bare), expected);
-        assert_eq!(masks.update_assignments().unwrap(), [(Ident::new("mail"), expected.to_owned())]);
+        assert_eq!(masks.select_expression("mail", Refs::Bare).sql(), expected);
+        assert_eq!(masks.update_assignments().unwrap(), [(Ident::new("mail"), Expr::from(expected))]);
         let alias = Ident::new("s");
         let aliased = masks.select_expression("mail", Refs::Of(&alias));
-        assert_eq!(aliased, expected.replace("`mail`", "`s`.`mail`"));
-        assert_eq!(masks.select_expression("id", Refs::Of(&alias)), "`s`.`id`");
+        assert_eq!(aliased.sql(), expected.replace("`mail`", "`s`.`mail`"));
+        assert_eq!(masks.select_expression("id", Refs::Of(&alias)).sql(), "`s`.`id`");
     }
 
     #[test]
     fn null_masks_need_no_case() {
         let table = table("t", vec![nullable("a", "json"), nullable("b", "varchar(9)")]).done();
         let masks = masks(table, &[rule("a", Mask::Null, &[]), rule("b", Mask::Null, &["x*"])]);
-        assert_eq!(masks.select_expression("a", Refs::Bare), "NULL");
+        assert_eq!(masks.select_expression("a", Refs::Bare).sql(), "NULL");
         assert_eq!(
-            masks.select_expression("b", Refs::Bare),
+            masks.select_expression("b", Refs::Bare).sql(),
             "CASE WHEN `b` IS NULL THEN NULL WHEN `b` LIKE 'x%' ESCAPE '|' THEN `b` ELSE NULL END"
         );
     }
@@ -353,8 +352,8 @@ mod tests {
     fn binary_columns_get_binary_values() {
         let table = table("t", vec![column("a", "varbinary(60)"), column("b", "binary(40)")]).done();
         let masks = masks(table, &[rule("a", Mask::LocalIp, &[]), rule("b", Mask::Text, &[])]);
-        assert!(masks.select_expression("a", Refs::Bare).ends_with("AS BINARY) END"));
-        assert!(masks.select_expression("b", Refs::Bare).ends_with("AS BINARY(40)) END"));
+        assert!(masks.select_expression("a", Refs::Bare).sql().ends_with("AS BINARY) END"));
+        assert!(masks.select_expression("b", Refs::Bare).sql().ends_with("AS BINARY(40)) END"));
     }
 
     #[test]
@@ -366,7 +365,7 @@ mod tests {
         let order: Vec<_> = masks.update_assignments().unwrap().into_iter().map(|(name, _)| name).collect();
         assert_eq!(order, [Ident::new("x"), Ident::new("mail")]);
         assert!(masks.changes_key);
-        assert!(masks.select_expression("x", Refs::Bare).contains("SHA2(CONCAT(_ascii'5a17'"));
+        assert!(masks.select_expression("x", Refs::Bare).sql().contains("SHA2(CONCAT(_ascii'5a17'"));
     }
 
     #[test]
@@ -380,7 +379,7 @@ mod tests {
         assert_eq!(error.kind(), crate::error::Kind::Config);
         assert!(error.what().contains("`a`, `b`"), "{error}");
         assert!(error.hint_text().unwrap().contains("mask_at = \"copy\""));
-        assert!(masks.select_expression("a", Refs::Bare).contains("CAST(`b` AS BINARY)"));
+        assert!(masks.select_expression("a", Refs::Bare).sql().contains("CAST(`b` AS BINARY)"));
     }
 
     #[test]

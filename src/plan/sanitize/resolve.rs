@@ -148,14 +148,10 @@ fn in_table_order<'a>(schema: &'a Schema, columns: &HashMap<(&str, &str), Ruled<
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{column, generated, nullable, schema, table};
-    use super::super::{Facts, Mask, Rule, plan};
+    use super::super::fixture::{column, generated, nullable, rule, schema, table};
+    use super::super::{Facts, Mask, plan};
     use crate::schema::TableKind;
     use std::collections::BTreeSet;
-
-    fn rule(table: &str, column: &str, mask: Mask) -> Rule {
-        Rule { table: table.into(), column: column.into(), mask, exclude: Vec::new(), condition: None }
-    }
 
     fn facts(excluded: &[&str]) -> Facts<'static> {
         let excluded: BTreeSet<_> = excluded.iter().map(ToString::to_string).collect();

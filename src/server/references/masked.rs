@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::plan::run::TablePlan;
 use crate::source::reader::{Pace, READ_GOAL, Reader};
 use crate::source::{bound, key_forms};
-use crate::sql::TableName;
 use crate::sql::select::{Bound, Range, Select, column_of};
+use crate::sql::{List, TableName};
 use std::time::Instant;
 
 /// Most rows of one read.
@@ -22,7 +22,7 @@ pub(super) struct Walk<'a> {
     /// What it is called in the expressions.
     pub(super) alias: &'a str,
     /// What is read of each row: expressions.
-    pub(super) list: Vec<String>,
+    pub(super) list: List,
 }
 
 impl Walk<'_> {

@@ -25,6 +25,7 @@ use crate::plan::sanitize::Refs;
 use crate::server::run::Run;
 use crate::source::reader::Reader;
 use crate::spill::Store;
+use crate::sql::List;
 use crate::sql::ident::string_literal;
 use crate::sql::literal::Form;
 use log::Log;
@@ -196,7 +197,7 @@ impl<'a> Recorder<'a> {
         table: usize,
         columns: &[(String, Form)],
         refs: Refs<'_>,
-        list: &mut Vec<String>,
+        list: &mut List,
     ) -> Self {
         let checks = &references.checks;
         let layout = Layout::new(checks, table);

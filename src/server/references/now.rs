@@ -17,7 +17,7 @@ use crate::source::reader::Reader;
 use crate::sql::literal::Form;
 use crate::sql::lookup::Lookup;
 use crate::sql::select::{Bound, Select, column_of};
-use crate::sql::{Ident, TableName};
+use crate::sql::{Expr, Ident, List, TableName};
 use crate::wire::moment::Moment;
 use std::collections::HashSet;
 
@@ -107,7 +107,7 @@ impl<'a, F: FnMut() -> Result<Reader>> Source<'a, F> {
         let plan = &self.run.tables[key.table];
         // Without a key to walk each child is asked for its own parent.
         let (Some(since), Some(_)) = (&plan.since, &plan.walk) else { return Ok(Vec::new()) };
-        let mut list = key_expressions(checks, key, plan)?;
+        let mut list: List = key_expressions(checks, key, plan)?.into_iter().collect();
         list.push(format!("NOT ({})", since.condition(Some("p"))));
         let values: HashSet<&Cells> = values.iter().collect();
         let (run, database) = (self.run, self.database);
@@ -191,7 +191,7 @@ fn lookup(
     };
     let times = plan.times.iter().flat_map(Times::columns);
     let times = times.map(|column| format!("c.{}", Ident::new(column.name.as_str())));
-    let beside = std::iter::once(earlier).chain(times);
+    let beside = std::iter::once(earlier).chain(times).map(Expr::from);
     Ok(Lookup {
         child: name(&reference.table),
         index: checked.index.clone(),
@@ -225,7 +225,7 @@ fn select_earlier(
     };
     let values: Vec<String> = values.iter().map(is_value).collect::<Result<_>>()?;
     let from = TableName::qualified(database, parent.table.name.as_str());
-    let all = Select::all(from, key_expressions(checks, key, parent)?);
+    let all = Select::all(from, key_expressions(checks, key, parent)?.into_iter().collect());
     let earlier = format!("NOT ({})", since.condition(Some("p")));
     let conditions = vec![values.join(" OR "), earlier];
     Ok(Some(Select { alias: Some("p".to_owned()), conditions, ..all }))
@@ -238,19 +238,19 @@ fn literals(plan: &TablePlan, columns: &[usize], cells: &[Vec<u8>]) -> Result<Bo
 }
 
 /// By what a parent's key is compared, of the table called `p`.
-fn key_expressions(checks: &Checks, key: &Key, plan: &TablePlan) -> Result<Vec<String>> {
+fn key_expressions(checks: &Checks, key: &Key, plan: &TablePlan) -> Result<Vec<Expr>> {
     let expressions = key.compared.iter().map(|part| match part {
         Compared::Cell(column, _) => expression("p", plan, *column),
         Compared::SortKey(at) => {
             let key = checks.sort_keys[*at];
             let name = Ident::new(plan.columns[key.column].0.as_str());
-            Ok(key.expression(&format!("p.{name}")))
+            Ok(key.expression(&format!("p.{name}")).into())
         }
     });
     expressions.collect()
 }
 
 /// The column as it is in frames, so that cells compare.
-fn expression(alias: &str, plan: &TablePlan, at: usize) -> Result<String> {
+fn expression(alias: &str, plan: &TablePlan, at: usize) -> Result<Expr> {
     select_list::item(plan, &plan.columns[at].0, Refs::Of(&Ident::new(alias)))
 }

@@ -195,7 +195,7 @@ fn swept(delivered: &Tables, source: &mut Model<'_>) -> Tables {
     let references = References::new(checks.clone(), delivered.len());
     for (at, rows) in delivered.iter().enumerate() {
         let columns = ["k", "a", "b"].map(|name| (name.to_owned(), Form::Utf8));
-        let mut recorder = Recorder::new(&references, at, &columns, Refs::Bare, &mut vec![String::new(); 3]);
+        let mut recorder = Recorder::new(&references, at, &columns, Refs::Bare, &mut [""; 3].into());
         rows.iter().for_each(|row| recorder.row(&TestRow::new(checks, at, row)).unwrap());
         recorder.finish().unwrap();
     }
@@ -302,7 +302,7 @@ fn what_only_some_rows_reference_is_asked_of_those() {
     let mut checks = checks(&[(1, 1, 0, 0)], &[], false);
     checks.references[0].reference.when = vec![("kind".into(), "P".into())];
     let references = References::new(checks.clone(), 2);
-    let mut list = vec!["`id`".to_owned(), "`ref`".to_owned()];
+    let mut list = List::from(["`id`", "`ref`"]);
     let columns = ["id", "ref"].map(|name| (name.to_owned(), Form::Number));
     let mut recorder = Recorder::new(&references, 1, &columns, Refs::Bare, &mut list);
     assert_eq!(list[2], "(`kind` = 'P')");

@@ -17,7 +17,7 @@ use crate::source::masking::{Masking, explain};
 use crate::source::walk::{Walk, last_number};
 use crate::sql::select::{InsertSelect, Range, Select, WalkKey};
 use crate::sql::since::Since;
-use crate::sql::{Ident, TableName, WorkspaceTable};
+use crate::sql::{Ident, List, TableName, WorkspaceTable};
 
 /// What to copy, and how.
 #[derive(Debug)]
@@ -85,12 +85,9 @@ pub fn copy_statements(order: &CopyOrder<'_>) -> Result<Vec<String>> {
         };
         let mut statements = vec![copying(order, select).to_string()];
         if let (Some(masks), MaskAt::Update) = (order.masks, order.mask_at) {
-            statements.push(Writer::update_statement(
-                &order.into,
-                &assignments(masks)?,
-                &order.copy_walk,
-                &whole,
-            ));
+            let update =
+                Writer::update_statement(&order.into, &assignments(masks)?, &order.copy_walk, &whole);
+            statements.push(update.sql().to_owned());
         }
         return Ok(statements);
     };
@@ -227,19 +224,19 @@ fn copying(order: &CopyOrder<'_>, select: Select) -> InsertSelect {
 }
 
 /// The SELECT list of the copy: masks where they are set here, else the columns as they are.
-fn select_list(order: &CopyOrder<'_>) -> Vec<String> {
+fn select_list(order: &CopyOrder<'_>) -> List {
     order
         .columns
         .iter()
         .map(|column| match (order.mask_at, order.masks) {
             (MaskAt::Copy, Some(masks)) => masks.select_expression(&column.name, Refs::Bare),
-            _ => Ident::new(column.name.as_str()).to_string(),
+            _ => Ident::new(column.name.as_str()).to_string().into(),
         })
         .collect()
 }
 
 /// The SELECT list of a copy of kept rows.
-fn kept_list(order: &CopyOrder<'_>) -> Vec<String> {
+fn kept_list(order: &CopyOrder<'_>) -> List {
     let alias = row_alias();
     let refs = Refs::Of(&alias);
     order
@@ -247,7 +244,7 @@ fn kept_list(order: &CopyOrder<'_>) -> Vec<String> {
         .iter()
         .map(|column| match order.masks {
             Some(masks) => masks.select_expression(&column.name, refs),
-            None => refs.column(&column.name),
+            None => refs.column(&column.name).into(),
         })
         .collect()
 }
@@ -280,7 +277,7 @@ fn update_rows(writer: &mut Writer, order: &CopyOrder<'_>, masks: &TableMasks, r
 }
 
 /// What an UPDATE sets.
-fn assignments(masks: &TableMasks) -> Result<String> {
-    let all = masks.update_assignments()?;
-    Ok(all.into_iter().map(|(column, value)| format!("{column} = {value}")).collect::<Vec<_>>().join(", "))
+fn assignments(masks: &TableMasks) -> Result<List> {
+    let all = masks.update_assignments()?.into_iter();
+    Ok(all.map(|(column, value)| value.within(|sql| format!("{column} = {sql}"))).collect())
 }

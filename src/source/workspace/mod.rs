@@ -109,17 +109,17 @@ impl Workspace {
     fn try_statements<'a>(&mut self, sources: impl IntoIterator<Item = &'a str>) -> Result<()> {
         let place = self.place("backfill_start");
         let key = WalkKey { index: "PRIMARY".to_owned(), columns: vec!["id".to_owned()] };
-        let select = Select::all(place.name().clone(), vec!["`id`".to_owned()]);
+        let select = Select::all(place.name().clone(), ["`id`"].into());
         let mut writer = Writer::open(self, "start", &Arc::default())?;
         let definition = "(`id` INT NOT NULL PRIMARY KEY) ENGINE=InnoDB".to_owned();
         writer.create_table(&CreateTable::new(place.clone(), definition))?;
         let columns = key.columns.clone();
         writer.copy(&InsertSelect { into: place.clone(), columns, select: select.clone(), ignore: false })?;
-        writer.update(&place, "`id` = 1", &key, &Range::default())?;
+        writer.update(&place, &["`id` = 1"].into(), &key, &Range::default())?;
         writer.position(&select)?;
         for table in sources {
             let from = TableName::qualified(self.home.source(), table);
-            writer.position(&Select { limit: Some(0), ..Select::all(from, vec!["1".to_owned()]) })?;
+            writer.position(&Select { limit: Some(0), ..Select::all(from, ["1"].into()) })?;
         }
         Ok(())
     }

@@ -9,9 +9,9 @@ use crate::source::masking::Masking;
 use crate::source::reader::last_cells;
 use crate::source::walk::Positions;
 use crate::source::watch::{Seat, Statements};
-use crate::sql::WorkspaceTable;
 use crate::sql::select::{Compare, InsertSelect, Range, Select, WalkKey};
 use crate::sql::workspace::CreateTable;
+use crate::sql::{List, Statement, WorkspaceTable};
 use std::sync::Arc;
 
 /// Whether rows written to a workspace reach the binlog, and with it replicas and backups.
@@ -95,8 +95,9 @@ impl Writer {
     /// The server's; `Busy` when the run has ended; one that [`crate::source::watch::gave_way`] knows.
     pub fn copy(&mut self, statement: &InsertSelect) -> Result<u64> {
         let Self { conn, seat, home, .. } = self;
-        let sql = statement.to_string();
-        let done = seat.run_again(statement.select.source_table(home.source()), || conn.execute(&sql));
+        let source = statement.select.source_table(home.source());
+        let statement = Statement::from(statement);
+        let done = seat.run_again(source, || conn.execute(statement.again()));
         Ok(done.map_err(|error| home.hint(error))?.affected)
     }
 
@@ -107,7 +108,7 @@ impl Writer {
     pub fn position(&mut self, select: &Select) -> Result<Option<Vec<Vec<u8>>>> {
         let Self { conn, seat, home, .. } = self;
         seat.run_again(select.source_table(home.source()), || {
-            last_cells(&mut conn.stream(&select.to_string())?, select.list.len())
+            last_cells(&mut conn.stream(select)?, select.list.len())
         })
         .map_err(|error| home.hint(error))
     }
@@ -131,7 +132,7 @@ impl Writer {
     pub fn compare(&mut self, compare: &Compare) -> Result<Vec<u64>> {
         let Self { conn, seat, home, .. } = self;
         let row: mysql::Row = seat
-            .run_again(Some(&compare.source), || conn.query_one(&compare.to_string()))
+            .run_again(Some(&compare.source), || conn.query_one(compare))
             .map_err(|error| home.hint(error))?;
         (0..compare.conditions.len())
             .map(|at| row.get_opt(at).and_then(std::result::Result::ok))
@@ -146,28 +147,30 @@ impl Writer {
     pub fn update(
         &mut self,
         table: &WorkspaceTable,
-        assignments: &str,
+        assignments: &List,
         key: &WalkKey,
         range: &Range,
     ) -> Result<u64> {
-        self.execute(&Self::update_statement(table, assignments, key, range))
+        self.execute(Self::update_statement(table, assignments, key, range))
     }
 
     /// What [`Writer::update`] runs.
     pub(super) fn update_statement(
         table: &WorkspaceTable,
-        assignments: &str,
+        assignments: &List,
         key: &WalkKey,
         range: &Range,
-    ) -> String {
+    ) -> Statement<'static> {
         let condition = key.condition(range).map(|condition| format!(" WHERE {condition}"));
-        format!("UPDATE {table} SET {assignments}{}", condition.unwrap_or_default())
+        let (set, condition) = (assignments.join(", "), condition.unwrap_or_default());
+        Statement::of(format!("UPDATE {table} SET {set}{condition}"), assignments)
     }
 
     /// Runs a statement that names no source table, again after a deadlock; says how many rows it was about.
-    fn execute(&mut self, statement: &str) -> Result<u64> {
+    fn execute<'s>(&mut self, statement: impl Into<Statement<'s>>) -> Result<u64> {
         let Self { conn, seat, home, .. } = self;
-        let done = seat.run_again(None, || conn.execute(statement));
+        let statement = statement.into();
+        let done = seat.run_again(None, || conn.execute(statement.again()));
         Ok(done.map_err(|error| home.hint(error))?.affected)
     }
 }

@@ -71,8 +71,8 @@ fn patterns(one: &Ruled<'_>) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::fixture::{column, generated, nullable, schema, table};
-    use super::super::super::{Facts, Rule, plan};
+    use super::super::super::fixture::{column, generated, nullable, rule, rule_but, schema, table};
+    use super::super::super::{Facts, plan};
     use crate::plan::sanitize::{Mask, MaskKey, Token};
     use crate::schema::Column;
 
@@ -87,13 +87,7 @@ mod tests {
     }
 
     fn try_rule(column: Column, key: Column, mask: Mask, exclude: &[&str]) -> Result<(), String> {
-        let rule = Rule {
-            table: "t".into(),
-            column: column.name.clone(),
-            mask,
-            exclude: exclude.iter().map(ToString::to_string).collect(),
-            condition: None,
-        };
+        let rule = rule_but("t", &column.name, mask, exclude);
         let key_name = key.name.clone();
         let schema = schema(vec![table("t", vec![key, column]).key(&[&key_name]).done()]);
         let facts = Facts { salt: "5a17", ..Facts::default() };
@@ -180,8 +174,7 @@ mod tests {
         ] {
             let builder = table("t", vec![column("id", "int"), column("c", ty)]).key(&["id"]);
             let table = if unique { builder.unique(&["c"]) } else { builder }.done();
-            let rule =
-                Rule { table: "t".into(), column: "c".into(), mask, exclude: Vec::new(), condition: None };
+            let rule = rule("t", "c", mask);
             match (plan(&[rule], &schema(vec![table]), &facts), expected) {
                 (Ok(plan), Ok(warned)) => {
                     let warning = plan.warnings().first().map(String::as_str);
@@ -199,13 +192,7 @@ mod tests {
         let schema = schema(vec![
             table("t", vec![column("id", "bigint"), column("c", "varchar(20)")]).key(&["id"]).done(),
         ]);
-        let rule = Rule {
-            table: "t".into(),
-            column: "c".into(),
-            mask: Mask::Phone,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = rule("t", "c", Mask::Phone);
         let mut facts = Facts { salt: "5a17", ..Facts::default() };
         assert!(plan(std::slice::from_ref(&rule), &schema, &facts).is_err());
         facts.widest_id_digits.insert("t".into(), 15);

@@ -190,7 +190,7 @@ fn lost(one: &Ruled<'_>, is: &str, fix: impl Into<String>) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::fixture::{column, foreign_key, nullable, schema, table};
+    use super::super::super::fixture::{column, foreign_key, nullable, rule, schema, table};
     use super::super::super::{Facts, MaskKey, Refs, Rule, plan};
     use super::*;
 
@@ -207,13 +207,7 @@ mod tests {
             ("c", Mask::Null, nullable("CODE", "varchar(99)"), None),
             ("c", Mask::Text, column("code", "varchar(99)"), Some(references)),
         ] {
-            let rule = Rule {
-                table: on.into(),
-                column: "code".into(),
-                mask: mask.clone(),
-                exclude: Vec::new(),
-                condition: None,
-            };
+            let rule = rule(on, "code", mask.clone());
             let key = foreign_key(("c", "code"), ("p", "code"));
             let mut declared = schema(vec![parent(), child(column.clone())]);
             declared.foreign_keys.push(key.clone());
@@ -241,16 +235,7 @@ mod tests {
         ];
         let mut schema = schema(tables);
         schema.foreign_keys = ["c", "d"].map(|name| foreign_key((name, "code"), ("p", "code"))).into();
-        let rules: Vec<Rule> = on
-            .iter()
-            .map(|(table, mask)| Rule {
-                table: (*table).into(),
-                column: "code".into(),
-                mask: mask.clone(),
-                exclude: Vec::new(),
-                condition: None,
-            })
-            .collect();
+        let rules: Vec<Rule> = on.iter().map(|(table, mask)| rule(table, "code", mask.clone())).collect();
         let key = MaskKey::derive(&"k".into()).unwrap();
         let excluded = excluded.iter().map(ToString::to_string).collect();
         let facts = Facts { salt: "5a17", key: Some(&key), excluded, ..Facts::default() };
@@ -339,13 +324,7 @@ mod tests {
             if referenced {
                 schema.foreign_keys.push(foreign_key(("c", "code"), ("p", "code")));
             }
-            let rule = Rule {
-                table: "*".into(),
-                column: "code".into(),
-                mask: Mask::Token(Token::default()),
-                exclude: Vec::new(),
-                condition: None,
-            };
+            let rule = rule("*", "code", Mask::Token(Token::default()));
             let key = MaskKey::derive(&"k".into()).unwrap();
             let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
             let plan = plan(&[rule], &schema, &facts).unwrap();
@@ -360,9 +339,9 @@ mod tests {
         ] {
             let (sql, plain) = with(referenced, collation);
             assert_eq!(
-                (sql.contains("EXP(710"), plain),
+                (sql.sql().contains("EXP(710"), plain),
                 (refuses, refuses),
-                "{referenced} {collation}: {sql}"
+                "{referenced} {collation}: {sql:?}"
             );
         }
     }
@@ -373,13 +352,7 @@ mod tests {
         let mut key = foreign_key(("c", "code"), ("p", "code"));
         key.references_schema = Some("other".into());
         schema.foreign_keys.push(key);
-        let rule = Rule {
-            table: "c".into(),
-            column: "code".into(),
-            mask: Mask::Text,
-            exclude: Vec::new(),
-            condition: None,
-        };
+        let rule = rule("c", "code", Mask::Text);
         assert!(plan(&[rule], &schema, &Facts { salt: "5a17", ..Facts::default() }).is_ok());
     }
 }

@@ -230,7 +230,7 @@ fn kept_may_equal_new(column: &MaskedColumn, identity: &Identity) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::fixture::{column, generated, nullable, schema, table};
+    use super::super::super::fixture::{column, generated, nullable, rule, rule_but, schema, table};
     use super::super::super::types::Token;
     use super::super::super::{Facts, MaskKey, Rule, plan};
     use super::*;
@@ -256,13 +256,7 @@ mod tests {
     fn problems(table: Table, rules: &[(&str, Mask, &[&str])]) -> Result<Vec<String>, String> {
         let rules: Vec<_> = rules
             .iter()
-            .map(|(column, mask, exclude)| Rule {
-                table: "t".into(),
-                column: (*column).into(),
-                mask: mask.clone(),
-                exclude: exclude.iter().map(ToString::to_string).collect(),
-                condition: None,
-            })
+            .map(|(column, mask, exclude)| rule_but("t", column, mask.clone(), exclude))
             .collect();
         plan(&rules, &schema(vec![table]), &Facts { salt: "5a17", ..Facts::default() })
             .map(|plan| plan.warnings().to_vec())
@@ -349,16 +343,7 @@ mod tests {
             (&["a(19)"], vec![("a", token())], Some("`token` needs 20")),
             (&["a(29)"], vec![("a", Mask::Phone)], Some("`phone` needs 30")),
         ] {
-            let rules: Vec<Rule> = rules
-                .into_iter()
-                .map(|(column, mask)| Rule {
-                    table: "t".into(),
-                    column: column.into(),
-                    mask,
-                    exclude: Vec::new(),
-                    condition: None,
-                })
-                .collect();
+            let rules: Vec<Rule> = rules.into_iter().map(|(column, mask)| rule("t", column, mask)).collect();
             let facts = Facts { salt: "5a17", key: Some(&key), ..Facts::default() };
             match (plan(&rules, &schema(vec![base(id, &[unique])]), &facts), refused) {
                 (Ok(_), None) => {}
@@ -396,13 +381,7 @@ mod tests {
 
     #[test]
     fn digits_of_hashed_identities_grow_in_unique_indexes() {
-        let rule = |exclude: &[&str]| Rule {
-            table: "t".into(),
-            column: "a".into(),
-            mask: Mask::Name,
-            exclude: exclude.iter().map(ToString::to_string).collect(),
-            condition: None,
-        };
+        let rule = |exclude: &[&str]| rule_but("t", "a", Mask::Name, exclude);
         for (unique, ty, expected) in [
             (false, "varchar(99)", Some("256), 12)")),
             (true, "varchar(99)", Some("256), 32)")),
@@ -417,7 +396,9 @@ mod tests {
             match (plan(&[rule(&[])], &schema(vec![table]), &facts), expected) {
                 (Ok(plan), Some(sql)) => {
                     let masks = plan.for_table("t").unwrap();
-                    assert!(masks.select_expression("a", crate::plan::sanitize::Refs::Bare).contains(sql));
+                    assert!(
+                        masks.select_expression("a", crate::plan::sanitize::Refs::Bare).sql().contains(sql)
+                    );
                 }
                 (Err(error), None) => assert!(error.what().contains("of 20 digits at least"), "{error}"),
                 (result, _) => panic!("{ty}: {result:?}"),

@@ -107,7 +107,7 @@ impl Statements<'_> {
     }
 
     fn removed(&self, table: &str, alias: &str, mut select: Select) -> Result<InsertSelect> {
-        select.list = vec![column_of(Some(alias), ROW_NUMBER_COLUMN)];
+        select.list = [column_of(Some(alias), ROW_NUMBER_COLUMN)].into();
         let into = self.names.place(Role::Removed, table)?;
         Ok(InsertSelect { into, columns: vec![own_name(0)], select, ignore: true })
     }

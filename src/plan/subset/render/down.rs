@@ -6,6 +6,7 @@ use crate::plan::run::ROW_NUMBER_COLUMN;
 use crate::plan::subset::base::number_key;
 use crate::plan::subset::layout::when_condition;
 use crate::plan::subset::{Direct, Edge, Restricted, Role};
+use crate::sql::List;
 use crate::sql::select::{InsertSelect, Join, JoinKind, Range, Select, WalkKey, column_of};
 
 impl Statements<'_> {
@@ -15,7 +16,7 @@ impl Statements<'_> {
     /// `Internal` when one of the tables has no list.
     pub fn kept_by_walk(&self, table: &str, range: Range) -> Result<InsertSelect> {
         let restricted = self.plan.table(table)?;
-        let mut select = Select::all(self.rows_of(table)?, restricted.layout.expressions(Some(ROW)));
+        let mut select = Select::all(self.rows_of(table)?, restricted.layout.expressions(Some(ROW)).into());
         select.alias = Some(ROW.to_owned());
         select.walk = Some((restricted.walk.clone(), range));
         self.join_lists(&mut select, &restricted.edges, None)?;
@@ -32,7 +33,7 @@ impl Statements<'_> {
         let edge = edge_of(restricted, by)?;
         let parent = &edge.reference.references;
         let layout = &self.plan.table(parent)?.layout;
-        let mut select = Select::all(self.kept(parent)?, restricted.layout.expressions(Some(ROW)));
+        let mut select = Select::all(self.kept(parent)?, restricted.layout.expressions(Some(ROW)).into());
         select.alias = Some(FROM.to_owned());
         select.walk = Some((number_key(), range));
         let on = edge.reference.columns.iter().zip(&edge.referenced);
@@ -66,7 +67,7 @@ impl Statements<'_> {
     ) -> Result<InsertSelect> {
         let restricted = self.plan.table(table)?;
         let mut select = self.rows_without_parent(table, by, walk, range)?;
-        select.list = restricted.layout.expressions(Some(ROW));
+        select.list = restricted.layout.expressions(Some(ROW)).into();
         self.join_lists(&mut select, &restricted.edges, Some(by))?;
         self.listed(table, Role::Keys, select)
     }
@@ -83,7 +84,7 @@ impl Statements<'_> {
         range: Range,
     ) -> Result<Select> {
         let edge = edge_of(self.plan.table(table)?, by)?;
-        let mut select = Select::all(self.rows_of(table)?, Vec::new());
+        let mut select = Select::all(self.rows_of(table)?, List::default());
         select.alias = Some(ROW.to_owned());
         select.walk = Some((walk.clone(), range));
         let nulls = edge.nullable.iter().map(|name| format!("{} IS NULL", column_of(Some(ROW), name)));
@@ -96,7 +97,7 @@ impl Statements<'_> {
     /// # Errors
     /// `Internal` when a parent has no list.
     pub fn direct(&self, direct: &Direct) -> Result<Select> {
-        let mut select = Select::all(self.names.source(&direct.table.name), Vec::new());
+        let mut select = Select::all(self.names.source(&direct.table.name), List::default());
         select.alias = Some(ROW.to_owned());
         self.join_lists(&mut select, &direct.edges, None)?;
         Ok(select)

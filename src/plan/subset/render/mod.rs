@@ -11,7 +11,7 @@ use super::layout::when_condition;
 use super::plan::{Direct, Edge, Restricted, Role, SubsetPlan};
 use crate::error::{Error, Result};
 use crate::sql::select::{InsertSelect, Join, JoinKind, Range, Select, column_of};
-use crate::sql::{Ident, TableName, WorkspaceTable};
+use crate::sql::{Ident, List, TableName, WorkspaceTable};
 use std::collections::BTreeMap;
 
 /// What the rows that are looked at are called in a statement.
@@ -88,7 +88,7 @@ impl Statements<'_> {
     /// # Errors
     /// `Internal` when the parent has no list.
     pub fn parents_of_all(&self, all: &Direct, edge: &Edge, range: Range) -> Result<InsertSelect> {
-        let mut select = Select::all(self.names.source(&all.table.name), Vec::new());
+        let mut select = Select::all(self.names.source(&all.table.name), List::default());
         select.alias = Some(ROW.to_owned());
         select.walk = all.walk.clone().map(|key| (key, range));
         let columns = &edge.reference.columns;
@@ -112,7 +112,7 @@ impl Statements<'_> {
 
     fn list_parents(&self, edge: &Edge, mut select: Select) -> Result<InsertSelect> {
         let parent = &edge.reference.references;
-        select.list = self.plan.table(parent)?.layout.expressions(Some(PARENT));
+        select.list = self.plan.table(parent)?.layout.expressions(Some(PARENT)).into();
         self.listed(parent, Role::Keys, select)
     }
 
@@ -138,7 +138,7 @@ impl Statements<'_> {
     /// `Internal` when the table has no list.
     pub fn kept_rows(&self, table: &str, range: Range) -> Result<Select> {
         let restricted = self.plan.table(table)?;
-        let mut select = Select::all(self.kept(table)?, Vec::new());
+        let mut select = Select::all(self.kept(table)?, List::default());
         select.alias = Some(FROM.to_owned());
         select.walk = Some((number_key(), range));
         let key = restricted.layout.key();
@@ -160,13 +160,13 @@ impl Statements<'_> {
 
     /// A range of a list by its numbers.
     fn list(&self, role: Role, table: &str, range: Range) -> Result<Select> {
-        let mut select = Select::all(self.names.name(role, table)?, Vec::new());
+        let mut select = Select::all(self.names.name(role, table)?, List::default());
         select.alias = Some(FROM.to_owned());
         select.walk = Some((number_key(), range));
         Ok(select)
     }
 
-    fn rows(&self, table: &str, list: Vec<String>) -> Result<Select> {
+    fn rows(&self, table: &str, list: List) -> Result<Select> {
         Ok(Select::all(self.rows_of(table)?, list))
     }
 

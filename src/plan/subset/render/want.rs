@@ -4,6 +4,7 @@ use super::Statements;
 use crate::error::Result;
 use crate::plan::run::ROW_NUMBER_COLUMN;
 use crate::plan::subset::{Base, Phase, Role, Want};
+use crate::sql::List;
 use crate::sql::select::{InsertSelect, Range, Select, column_of};
 
 impl Statements<'_> {
@@ -37,7 +38,7 @@ impl Statements<'_> {
     pub fn base_count(&self, table: &str, want: &Want) -> Select {
         Select {
             conditions: want.conditions.clone(),
-            ..Select::all(self.names.source(table), vec!["COUNT(*)".to_owned()])
+            ..Select::all(self.names.source(table), ["COUNT(*)"].into())
         }
     }
 
@@ -50,7 +51,7 @@ impl Statements<'_> {
         Ok(Select {
             walk: Some((restricted.walk.clone(), range)),
             order_by: vec!["NULL".to_owned()],
-            ..Select { conditions: want.conditions.clone(), ..self.rows(table, vec!["COUNT(*)".into()])? }
+            ..Select { conditions: want.conditions.clone(), ..self.rows(table, ["COUNT(*)"].into())? }
         })
     }
 
@@ -67,7 +68,7 @@ impl Statements<'_> {
         limit: Option<u64>,
     ) -> Result<InsertSelect> {
         let layout = &self.plan.table(table)?.layout;
-        let mut select = self.rows(table, layout.expressions(None))?;
+        let mut select = self.rows(table, layout.expressions(None).into())?;
         select.conditions.clone_from(&phase.conditions);
         let others = want.conditions.iter().filter(|condition| !phase.conditions.contains(condition));
         select.conditions.extend(others.cloned());
@@ -104,7 +105,7 @@ impl Statements<'_> {
         worst: Option<&str>,
     ) -> Result<InsertSelect> {
         let restricted = self.plan.table(table)?;
-        let mut select = self.rows(table, restricted.layout.expressions(None))?;
+        let mut select = self.rows(table, restricted.layout.expressions(None).into())?;
         select.conditions.clone_from(&want.conditions);
         let order = want.ranked_by().unwrap_or_default();
         if let (Some(by), Some(worst)) = (order.first(), worst) {
@@ -131,7 +132,7 @@ impl Statements<'_> {
         let by = by.and_then(|by| self.plan.table(table).ok()?.layout.own_name_of(by));
         let by = column_of(None, &by.unwrap_or_default());
         select.conditions = vec![format!("{by} IS NOT NULL")];
-        select.list = vec![by];
+        select.list = [by].into();
         (select.limit, select.offset) = (Some(1), limit.saturating_sub(1));
         Ok(select)
     }
@@ -150,7 +151,7 @@ impl Statements<'_> {
     /// The rows that were noted, best first; the SELECT list is to be filled in.
     fn noted(&self, table: &str, want: &Want) -> Result<Select> {
         let layout = &self.plan.table(table)?.layout;
-        let mut select = Select::all(self.names.name(Role::Ranked, table)?, Vec::new());
+        let mut select = Select::all(self.names.name(Role::Ranked, table)?, List::default());
         select.order_by = want.order(want.ranked_by().unwrap_or_default(), |name| {
             let own = layout.own_name_of(name);
             own.map_or_else(|| "NULL".to_owned(), |own| column_of(None, &own))
@@ -164,7 +165,7 @@ impl Statements<'_> {
     /// `Internal` when the table has no list.
     pub fn all_of_base(&self, table: &str, range: Range) -> Result<InsertSelect> {
         let restricted = self.plan.table(table)?;
-        let mut select = self.rows(table, restricted.layout.expressions(None))?;
+        let mut select = self.rows(table, restricted.layout.expressions(None).into())?;
         select.walk = Some((restricted.walk.clone(), range));
         self.listed(table, Role::Keys, select)
     }

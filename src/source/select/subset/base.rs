@@ -225,7 +225,7 @@ impl Engine<'_> {
         let all = |passes| Choice { list: [passes, "1".to_owned(), "0".to_owned()], most: None, down };
         let mut most = want.limit.max_rows;
         if want.limit.percent.is_some() {
-            let mut select = self.context.own_rows(table, vec!["COUNT(*)".to_owned()]);
+            let mut select = self.context.own_rows(table, ["COUNT(*)"]);
             select.conditions.clone_from(&want.conditions);
             most = Some(want.limit.wanted_rows(self.asker.number(&select)?));
         }
@@ -242,7 +242,7 @@ impl Engine<'_> {
             ))
             .hint("order by another column, give the table a primary key, or use the strategy `database`")
         })?;
-        let mut select = self.context.own_rows(table, vec![name.clone()]);
+        let mut select = self.context.own_rows(table, [name.clone()]);
         select.conditions.clone_from(&want.conditions);
         select.order_by = want.order(std::slice::from_ref(&by.name), |_| name.clone());
         (select.limit, select.offset) = (Some(1), most - 1);

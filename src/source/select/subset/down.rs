@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::plan::subset::{Edge, Restricted, row_alias};
 use crate::source::select::keys::Keys;
 use crate::source::walk::{Walk, Walker};
+use crate::sql::List;
 use crate::sql::select::{Join, JoinKind, Range, Select, column_of};
 
 /// Children are looked up from their parents when at most one of so many parents is kept: looking up costs more for each
@@ -124,10 +125,10 @@ pub(super) fn children_of(
     table: &str,
     by: &Edge,
     parents: &[Vec<u8>],
-    list: Vec<String>,
+    list: impl Into<List>,
 ) -> Result<Select> {
     let parent = &by.reference.references;
-    let mut select = Select::all(context.source(parent), list);
+    let mut select = Select::all(context.source(parent), list.into());
     select.alias = Some(FROM.to_owned());
     select.keys = Some(lookup(context.plan.table(parent)?, parents)?);
     let on = by.reference.columns.iter().zip(&by.reference.referenced_columns);

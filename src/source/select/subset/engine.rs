@@ -10,6 +10,7 @@ use crate::plan::subset::{Edge, Restricted, Step, row_alias};
 use crate::source::reader::{Pace, READ_GOAL, Reader};
 use crate::source::select::keys::{Cursor, Growing, KeyShape, Keys, Room};
 use crate::source::walk::{Walk, Walker, check};
+use crate::sql::List;
 use crate::sql::keyset::{KEYS_MAX, KeyLookup, KeyTable, Passed};
 use crate::sql::select::{Range, Select};
 use std::collections::BTreeMap;
@@ -166,7 +167,7 @@ impl<'a> Engine<'a> {
         let all = context.plan.all(table)?;
         let work = |engine: &mut Self, range: Range| {
             for edge in &all.edges {
-                let mut select = context.rows(table, Vec::new());
+                let mut select = context.rows(table, List::default());
                 select.walk = all.walk.clone().map(|key| (key, range.clone()));
                 select.order_by = vec!["NULL".to_owned()];
                 select.conditions = held(edge, Some(row_alias().as_str())).into_iter().collect();

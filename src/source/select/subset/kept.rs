@@ -7,6 +7,7 @@ use crate::db::RowCells;
 use crate::error::{Error, Result};
 use crate::plan::subset::{Direct, Edge, Restricted, SubsetPlan, row_alias};
 use crate::source::select::keys::{Cursor, Keys, split_number};
+use crate::sql::List;
 use crate::sql::keyset::KEYS_MAX;
 use crate::sql::select::{Select, column_of};
 use std::collections::BTreeMap;
@@ -35,7 +36,7 @@ impl Kept {
     ///
     /// # Errors
     /// `Internal` when the plan did not ask for the table.
-    pub fn reading(&self, table: &str, list: Vec<String>) -> Result<Option<Reading<'_>>> {
+    pub fn reading(&self, table: &str, list: List) -> Result<Option<Reading<'_>>> {
         if !self.plan.is_restricted(table) {
             return Ok(None);
         }
@@ -87,7 +88,7 @@ impl Kept {
 pub struct Reading<'a> {
     kept: &'a Kept,
     table: String,
-    list: Vec<String>,
+    list: List,
     source: Source<'a>,
 }
 

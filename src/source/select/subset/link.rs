@@ -5,9 +5,9 @@ use crate::error::Result;
 use crate::plan::subset::{Edge, Restricted, SubsetPlan, row_alias};
 use crate::schema::{Column, Table};
 use crate::source::select::keys::{KeyShape, Keys};
-use crate::sql::TableName;
 use crate::sql::ident::string_literal;
 use crate::sql::select::{Join, JoinKind, Select, column_of};
+use crate::sql::{List, TableName};
 
 /// What rows of a table are named by: the table alone stands for its key, with columns for those, which the rows of a
 /// table without a key are found by.
@@ -183,12 +183,15 @@ impl Context<'_> {
     }
 
     /// The rows of a table, called `t`.
-    pub(super) fn rows(&self, table: &str, list: Vec<String>) -> Select {
-        Select { alias: Some(row_alias().as_str().to_owned()), ..Select::all(self.source(table), list) }
+    pub(super) fn rows(&self, table: &str, list: impl Into<List>) -> Select {
+        Select {
+            alias: Some(row_alias().as_str().to_owned()),
+            ..Select::all(self.source(table), list.into())
+        }
     }
 
     /// The rows of a table under its own name, which conditions of the configuration may use.
-    pub(super) fn own_rows(&self, table: &str, list: Vec<String>) -> Select {
-        Select::all(self.source(table), list)
+    pub(super) fn own_rows(&self, table: &str, list: impl Into<List>) -> Select {
+        Select::all(self.source(table), list.into())
     }
 }

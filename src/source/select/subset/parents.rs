@@ -59,7 +59,7 @@ impl Engine<'_> {
         if restricted.base.is_some() {
             return self.parents_of_base(table, edge, rows);
         }
-        let mut select = context.rows(table, vec![KeyTable::ordinal()]);
+        let mut select = context.rows(table, [KeyTable::ordinal()]);
         select.keys = Some(lookup(restricted, rows)?);
         select.conditions = held(edge, Some(row_alias().as_str())).into_iter().collect();
         let link = Link::add(&mut select, &context, edge, PARENT, must_exist)?;
@@ -79,7 +79,7 @@ impl Engine<'_> {
         let passed: Vec<Passed> = part.columns.iter().map(Passed::of).collect::<Result<_>>()?;
         let (_, columns) = name_of(self.context.plan, edge)?;
         let mut select =
-            Select::all(self.context.source(&edge.reference.references), vec![KeyTable::ordinal()]);
+            Select::all(self.context.source(&edge.reference.references), [KeyTable::ordinal()].into());
         select.alias = Some(PARENT.to_owned());
         select.list.extend(columns.iter().map(|column| exact(column, Some(PARENT))));
         let (shape, index) = (KeyShape::of(&columns), self.context.parent_index(edge)?);

@@ -41,7 +41,7 @@ impl Engine<'_> {
         let walk = Walk::over(&restricted.table, context.source(table), &restricted.walk)?;
         let mut passing = 0;
         self.walk(walk, |engine, range| {
-            let mut select = context.own_rows(table, vec!["COUNT(*)".to_owned()]);
+            let mut select = context.own_rows(table, ["COUNT(*)"]);
             select.conditions.clone_from(&want.conditions);
             select.walk = Some((restricted.walk.clone(), range));
             select.order_by = vec!["NULL".to_owned()];
@@ -53,7 +53,7 @@ impl Engine<'_> {
 
     /// Whether more than `most` rows lie in a part of an index; reads no more than that many entries.
     fn are_more_than(&mut self, table: &str, part: &Phase, most: u64) -> Result<bool> {
-        let mut select = self.context.own_rows(table, vec!["1".to_owned()]);
+        let mut select = self.context.own_rows(table, ["1"]);
         select.conditions.clone_from(&part.conditions);
         select.walk = Some((part.key.clone(), Range::default()));
         (select.limit, select.offset) = (Some(1), most);
@@ -146,7 +146,7 @@ impl Engine<'_> {
         let (shape, form) = (key_shape(restricted), Form::of(by)?);
         let mut bounds = Select::step(
             context.source(table),
-            key_cells(restricted, None),
+            key_cells(restricted, None).into(),
             &restricted.walk,
             Range::default(),
             1,
@@ -154,7 +154,7 @@ impl Engine<'_> {
         bounds.descending = want.descending();
         self.walk(Walk::along(&restricted.table, bounds)?, |engine, range| {
             let better = ranking.worst().map(|worst| better(want, by, form, worst)).transpose()?;
-            let mut select = context.own_rows(table, vec![column_of(None, &by.name)]);
+            let mut select = context.own_rows(table, [column_of(None, &by.name)]);
             select.list.extend(key_cells(restricted, None));
             select.conditions = want.conditions.iter().cloned().chain(better).collect();
             select.walk = Some((restricted.walk.clone(), range));

@@ -71,7 +71,7 @@ impl Engine<'_> {
     /// Whether more than `most` rows lie in a part of an index; reads no more than that many entries.
     fn are_more_than(&mut self, table: &str, want: &Want, part: &Phase, most: u64) -> Result<bool> {
         let mut select = self.statements.wanted_bound(table, want, part, Range::default())?;
-        select.list = vec!["1".to_owned()];
+        select.list = ["1"].into();
         (select.limit, select.offset) = (Some(1), most);
         Ok(self.number(&select)? > 0)
     }
