@@ -128,6 +128,8 @@ const MARIADB: &[Setting] = &[
     best_effort("SET SESSION idle_readonly_transaction_timeout = 0"),
     // A global one may forbid to add an index.
     best_effort("SET SESSION alter_algorithm = 'DEFAULT'"),
+    // A global one lets sessions see the rows of versioned tables as they were then; for a session, DEFAULT is now.
+    best_effort("SET SESSION system_versioning_asof = DEFAULT"),
 ];
 
 /// The settings of `role` on a server of `flavour`, in order.

@@ -16,11 +16,14 @@ const KEY_BYTES_MAX: u64 = 3072;
 #[must_use]
 pub fn walk_key(table: &Table) -> Option<WalkKey> {
     // A key of prefixes is in no order that rows could be read in.
-    let primary = (!table.primary_key.is_empty() && table.primary_prefixes.is_empty())
-        .then(|| WalkKey { index: "PRIMARY".to_owned(), columns: table.primary_key.clone() });
+    let primary = (!table.primary_key.is_empty()
+        && table.primary_prefixes.is_empty()
+        && is_one_direction(table.primary_key.iter().map(|name| table.primary_descending.contains(name))))
+    .then(|| WalkKey { index: "PRIMARY".to_owned(), columns: table.primary_key.clone() });
     let unique = table
         .usable_indexes()
         .filter(|index| index.unique && index.kind == IndexKind::Btree)
+        .filter(|index| is_one_direction(index.parts.iter().map(|part| part.descending)))
         .filter_map(|index| {
             let columns = index
                 .parts
@@ -35,6 +38,13 @@ pub fn walk_key(table: &Table) -> Option<WalkKey> {
             && columns.iter().all(|column| !column.nullable && sorts_as_it_compares(column))
             && columns.iter().map(|column| key_bytes(column)).sum::<u64>() <= KEY_BYTES_MAX
     })
+}
+
+/// Whether an index can be read from either end in the order of its columns: with `a ASC, b DESC` both servers would sort
+/// the rest of the table at every step.
+fn is_one_direction(mut descending: impl Iterator<Item = bool>) -> bool {
+    let first = descending.next();
+    descending.all(|part| Some(part) == first)
 }
 
 /// Bytes of a whole value in an index, at most.
@@ -108,6 +118,11 @@ mod tests {
         let mut prefixed = table(columns(), &["v"], &[("u", "id", None)]);
         prefixed.primary_prefixes.insert("v".into(), 4);
         assert_eq!(index_of(&prefixed).as_deref(), Some("u"), "a primary key of prefixes");
+        let mut mixed = table(columns(), &["id", "v"], &[("u", "v", None)]);
+        mixed.primary_descending.push("v".into());
+        assert_eq!(index_of(&mixed).as_deref(), Some("u"), "a primary key of two directions");
+        mixed.primary_descending.push("id".into());
+        assert_eq!(index_of(&mixed).as_deref(), Some("PRIMARY"), "read from its end");
         for (charset, length, walked) in
             [("utf8mb4", 768, true), ("utf8mb4", 769, false), ("latin1", 3072, true)]
         {

@@ -9,6 +9,6 @@ pub mod graph;
 mod model;
 
 pub use model::{
-    Check, Column, Flavour, ForeignKey, Generated, Index, IndexKind, IndexPart, Schema, Table, TableKind,
-    Trigger, Version,
+    BEYOND_BMP, Check, Column, Flavour, ForeignKey, Generated, Index, IndexKind, IndexPart, Schema, Table,
+    TableKind, Trigger, Version,
 };

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Character sets with characters beyond the BMP (above U+FFFF).
+pub const BEYOND_BMP: [&str; 5] = ["utf8mb4", "utf16", "utf16le", "utf32", "gb18030"];
+
 /// Which of the two families a server belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -97,6 +100,9 @@ pub struct Table {
     /// Columns of which the primary key holds only the beginning, and how much of it, in characters or bytes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub primary_prefixes: BTreeMap<String, u32>,
+    /// Columns by which the primary key is sorted from the greatest to the least.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub primary_descending: Vec<String>,
     /// CHECK constraints, table and column level. MariaDB's automatic `json_valid` checks are here too.
     pub checks: Vec<Check>,
     /// CHECK constraints that rows need not pass (MySQL's `NOT ENFORCED`).
@@ -130,6 +136,7 @@ impl Table {
             hidden_indexes: Vec::new(),
             index_comments: BTreeMap::new(),
             primary_prefixes: BTreeMap::new(),
+            primary_descending: Vec::new(),
             checks: Vec::new(),
             unenforced_checks: Vec::new(),
             row_count: 0,
@@ -293,6 +300,15 @@ impl Column {
     pub fn has_empty_member(&self) -> bool {
         self.data_type == "enum"
             && ColumnType::of(self).is_ok_and(|parsed| parsed.members.iter().any(String::is_empty))
+    }
+
+    /// An ENUM or SET whose members the catalog may have printed with losses: it prints `?` for a character beyond the
+    /// BMP, which it does not know.
+    #[must_use]
+    pub fn has_doubtful_member(&self) -> bool {
+        matches!(self.data_type.as_str(), "enum" | "set")
+            && self.column_type.contains('?')
+            && self.charset.as_deref().is_some_and(|name| BEYOND_BMP.contains(&name))
     }
 
     /// BINARY, VARBINARY or one of the BLOBs.

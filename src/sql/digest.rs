@@ -60,6 +60,10 @@ impl Canon {
                 may(Self::Bytes, keeps && charset(source) == charset(target))
             }
             (Family::Time(source), Family::Time(target)) => may(Self::Time, source == target),
+            // Printed in ASCII, as it was sent.
+            (Family::Address, Family::Text) => {
+                may(Self::Bytes, target.column_type != "json" && agrees_with_ascii(target))
+            }
             (Family::Address, Family::Address) => may(Self::Bytes, source.data_type == target.data_type),
             _ => None,
         }
@@ -148,6 +152,11 @@ fn charset(column: &Column) -> &str {
         None | Some("utf8" | "utf8mb3" | "utf8mb4") => "utf8",
         Some(other) => other,
     }
+}
+
+/// Whether text in ASCII is stored in the same bytes.
+fn agrees_with_ascii(column: &Column) -> bool {
+    !matches!(column.charset.as_deref(), Some("ucs2" | "utf16" | "utf16le" | "utf32"))
 }
 
 fn is_zero(text: &[u8]) -> bool {

@@ -35,12 +35,10 @@ const DUPLICATE_HINT: &str = "a key here holds two rows for equal that the sourc
 const TRUNCATED: u16 = 1265;
 
 /// Warnings that say nothing about a row: statement not safe for statement-based logging, deprecated syntax or
-/// character set aliases, tables with and without transactions (the chunk's mark) in one.
-const HARMLESS: &[u16] = &[1287, 1592, 1681, 3719, 3778, 6414];
-
-/// MySQL warns so of codes that stand for no character, and keeps them. Bytes that are no code at all are an error of that
-/// number while the session is strict (tried with every code of every character set).
-const NO_CHARACTER: u16 = 1300;
+/// character set aliases, tables with and without transactions (the chunk's mark) in one. And 1300: MySQL warns so of codes
+/// that stand for no character, and keeps them; bytes that are no code at all are an error of that number, whether the
+/// session is strict or not (tried with every code of every character set).
+const HARMLESS: &[u16] = &[1287, 1300, 1592, 1681, 3719, 3778, 6414];
 
 /// What all loaders of one pull share.
 #[derive(Debug, Clone)]
@@ -288,13 +286,11 @@ impl Loader {
         mut no_members: BTreeMap<&str, usize>,
     ) -> Result<()> {
         let warnings = if done.warnings > 0 { self.conn.warnings()? } else { Vec::new() };
-        let is_strict = no_members.is_empty();
         let mut codes = Vec::new();
         for warning in &warnings {
             match warning.column.as_deref().and_then(|name| no_members.get_mut(name)) {
                 Some(left) if warning.code == TRUNCATED && *left > 0 => *left -= 1,
                 _ if HARMLESS.contains(&warning.code) || is_about_computed(warning, columns) => {}
-                _ if warning.code == NO_CHARACTER && is_strict => {}
                 _ => codes.push(warning.code),
             }
         }

@@ -95,6 +95,9 @@ fn hint(error: &Error) -> Option<&'static str> {
         3750 => {
             "the target demands a primary key: set sql_require_primary_key = OFF there, or exclude the table"
         }
+        1173 => {
+            "the target demands a primary key: set innodb_force_primary_key = OFF there, or exclude the table"
+        }
         6125 => "the target demands unique parent keys: set restrict_fk_on_non_standard_key = OFF there",
         1822 | 3780 => {
             "both ends of a foreign key need one type, character set and collation, and the parent's a unique key: where \

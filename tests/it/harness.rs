@@ -302,7 +302,7 @@ pub fn connect(server: &Server, database: &str) -> Conn {
         &format!("USE {database}"),
         // A server of a test's own may have others for all.
         "SET SESSION autocommit = 1, completion_type = 0, sql_select_limit = 18446744073709551615, sql_safe_updates = 0, \
-         sql_big_selects = 1, sql_quote_show_create = 1",
+         sql_big_selects = 1, sql_quote_show_create = 1 /*M!100303 , system_versioning_asof = DEFAULT */",
         "SET NAMES utf8mb4",
         "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
         "SET SESSION time_zone = '+00:00'",

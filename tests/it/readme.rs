@@ -1,5 +1,5 @@
-//! The README says what the program does: every key, every exit code and every collation is in its tables, and the
-//! grants that errors name are those that it shows.
+//! The README says what the program does: every key, every exit code and every collation is in its tables, what it
+//! says of types is shown by cases, and the grants that errors name are those that it shows.
 
 use backfill::config::template;
 use backfill::db::{Account, Endpoint, Tls};
@@ -28,6 +28,10 @@ pub fn trials() -> Vec<Trial> {
         }),
         Trial::test("readme::every_collation_is_in_the_table", || {
             collations();
+            Ok(())
+        }),
+        Trial::test("readme::what_becomes_of_types_is_shown_by_cases", || {
+            cases();
             Ok(())
         }),
         Trial::test("readme::errors_name_the_grants_that_it_shows", || {
@@ -129,6 +133,27 @@ fn collations() {
     let part = part("collations");
     let shown: Vec<&str> = part.lines().filter(|line| line.starts_with("| `")).collect();
     assert_eq!(shown, rows, "the table should be:\n{}", rows.join("\n"));
+}
+
+/// Each line says what a value, a definition or a difference becomes, and its last cell which cases show it.
+fn cases() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cases");
+    for name in ["values", "differences"] {
+        let part = part(name);
+        let lines: Vec<&str> = part
+            .lines()
+            .filter(|line| line.starts_with("| "))
+            .filter(|line| !line.contains("shown by"))
+            .collect();
+        assert!(lines.len() > 8, "{name}: {} lines", lines.len());
+        for line in lines {
+            let last = line.trim_end_matches([' ', '|']).rsplit('|').next().unwrap();
+            let cases: Vec<&str> = last.split(',').map(|case| case.trim().trim_matches('`')).collect();
+            for case in cases {
+                assert!(folder.join(case).join("case.toml").is_file(), "`{case}` is no case: {line}");
+            }
+        }
+    }
 }
 
 /// The source's schema in the README's grants.

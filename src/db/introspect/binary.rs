@@ -41,18 +41,33 @@ pub(super) fn load_defaults(
 
 /// The default of a column in the text of `SHOW CREATE TABLE`, as a hexadecimal literal.
 fn default_of(create: &[u8], column: &str) -> Option<String> {
-    let head = format!("  {} ", Ident::new(column));
-    let mut lines = create.split(|byte| *byte == b'\n');
-    let line = lines.find_map(|line| line.strip_prefix(head.as_bytes()))?;
-    let at = memmem::find(line, b" DEFAULT ")? + b" DEFAULT ".len();
-    let text = &line[at..];
-    if let Some(digits) = text.strip_prefix(b"0x") {
-        let count = digits.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
-        return Some(format!("0x{}", String::from_utf8_lossy(&digits[..count])));
+    let text = shown(create, column)?;
+    if let Some(literal) = hexadecimal(text) {
+        return Some(literal);
     }
     let bytes = unquoted(text.strip_prefix(b"'")?)?;
     let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     Some(if digits.is_empty() { "''".to_owned() } else { format!("0x{digits}") })
+}
+
+/// The default of a column in that text if it stands there as a hexadecimal literal.
+pub(super) fn hexadecimal_default_of(create: &[u8], column: &str) -> Option<String> {
+    hexadecimal(shown(create, column)?)
+}
+
+/// What follows `DEFAULT` in a column's line.
+fn shown<'a>(create: &'a [u8], column: &str) -> Option<&'a [u8]> {
+    let head = format!("  {} ", Ident::new(column));
+    let mut lines = create.split(|byte| *byte == b'\n');
+    let line = lines.find_map(|line| line.strip_prefix(head.as_bytes()))?;
+    let at = memmem::find(line, b" DEFAULT ")? + b" DEFAULT ".len();
+    Some(&line[at..])
+}
+
+fn hexadecimal(text: &[u8]) -> Option<String> {
+    let digits = text.strip_prefix(b"0x")?;
+    let count = digits.iter().take_while(|byte| byte.is_ascii_hexdigit()).count();
+    Some(format!("0x{}", String::from_utf8_lossy(&digits[..count])))
 }
 
 /// What a text in quotes stands for, behind the first quote.

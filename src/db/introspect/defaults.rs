@@ -2,19 +2,17 @@
 //!
 //! Both catalogs are `utf8mb3` and print `?` for such a character, MariaDB's `SHOW CREATE TABLE` too (tried on 10.11; that
 //! of MySQL 9.7 has bytes). `DEFAULT(column)` gives the value itself, and does so for a table without rows beside a row
-//! of another (NULL then where the column is NOT NULL: what the catalog printed is kept).
+//! of another (NULL then where the column is NOT NULL: MySQL's definition tells it, of MariaDB what the catalog printed
+//! is kept).
 
-use super::Catalog;
+use super::{Catalog, binary};
 use crate::db::connect::Connection;
 use crate::error::Result;
 use crate::schema::diff::stores_locally;
 use crate::schema::expression::{literal_value, quote};
-use crate::schema::{Column, Table};
+use crate::schema::{BEYOND_BMP, Column, Flavour, Table};
 use crate::sql::{Ident, TableName};
 use std::collections::BTreeMap;
-
-/// Character sets with characters beyond the BMP.
-const BEYOND_BMP: [&str; 5] = ["utf8mb4", "utf16", "utf16le", "utf32", "gb18030"];
 
 /// Asks for the defaults that the catalog may have printed with losses. What cannot be had stays as it is there.
 pub(super) fn load(conn: &mut Connection, catalog: &Catalog, tables: &mut BTreeMap<String, Table>) {
@@ -23,7 +21,7 @@ pub(super) fn load(conn: &mut Connection, catalog: &Catalog, tables: &mut BTreeM
         let from = TableName::qualified(catalog.name.as_str(), table.name.as_str());
         for column in table.columns.iter_mut().filter(|column| is_doubtful(column)) {
             match default_of(conn, &from, column) {
-                Ok(Some(text)) => column.default = Some(quote(&text)),
+                Ok(Some(default)) => column.default = Some(default),
                 Ok(None) => {}
                 Err(error) => tracing::debug!(%error, table = %from, "its defaults cannot be asked for"),
             }
@@ -39,9 +37,14 @@ fn is_doubtful(column: &Column) -> bool {
 
 fn default_of(conn: &mut Connection, table: &TableName, column: &Column) -> Result<Option<String>> {
     let name = Ident::new(column.name.as_str());
-    conn.query_one(&format!(
+    let value: Option<String> = conn.query_one(&format!(
         "SELECT CONVERT(DEFAULT({name}) USING utf8mb4) FROM (SELECT 1) AS one LEFT JOIN {table} ON TRUE LIMIT 1"
-    ))
+    ))?;
+    if value.is_some() || conn.flavour() == Flavour::Mariadb {
+        return Ok(value.map(|text| quote(&text)));
+    }
+    let (_, create): (String, Vec<u8>) = conn.query_one(&format!("SHOW CREATE TABLE {table}"))?;
+    Ok(binary::hexadecimal_default_of(&create, &column.name))
 }
 
 #[cfg(test)]

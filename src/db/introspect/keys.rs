@@ -59,6 +59,7 @@ fn add_part(table: &mut Table, row: IndexRow, mysql: bool) {
     let (_, non_unique, name, _, column, order, prefix, index_type, comment, formula) = row;
     if name.eq_ignore_ascii_case("PRIMARY") {
         table.primary_prefixes.extend(column.clone().zip(prefix));
+        table.primary_descending.extend(column.clone().filter(|_| order.as_deref() == Some("D")));
         table.primary_key.extend(column);
         return;
     }

@@ -71,6 +71,7 @@ fn table(
         hidden_indexes: Vec::new(),
         index_comments: BTreeMap::new(),
         primary_prefixes: BTreeMap::new(),
+        primary_descending: Vec::new(),
         checks: Vec::new(),
         unenforced_checks: Vec::new(),
         row_count: rows.unwrap_or(0),

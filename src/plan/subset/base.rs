@@ -54,6 +54,7 @@ pub fn numbered(source: &Table, references: &[Reference]) -> Table {
         hidden_indexes: Vec::new(),
         index_comments: BTreeMap::new(),
         primary_prefixes: BTreeMap::new(),
+        primary_descending: Vec::new(),
         unenforced_checks: Vec::new(),
         engine: "InnoDB".to_owned(),
         partitioned: false,

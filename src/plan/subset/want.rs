@@ -203,6 +203,7 @@ fn phases(along: WalkKey, key: &WalkKey, by: &Column, direction: Direction) -> V
 /// key behind the columns of every index.
 fn index_with_order(table: &Table, key: &WalkKey, by: &Column) -> Option<WalkKey> {
     if key.columns != table.primary_key
+        || !table.primary_descending.is_empty()
         || !table.engine.eq_ignore_ascii_case("InnoDB")
         || !sorts_as_it_compares(by)
     {

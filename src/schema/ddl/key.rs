@@ -7,7 +7,6 @@ use crate::schema::collation::charset_of;
 use crate::schema::expression::quote;
 use crate::schema::{Column, Flavour, Generated, Index, IndexKind, IndexPart, Table};
 use crate::sql::Ident;
-use crate::sql::ident::column_list;
 
 /// Bytes that an InnoDB key of ordinary pages may have.
 const KEY_BYTES_MAX: u32 = 3072;
@@ -61,17 +60,21 @@ fn primary_key(table: &Table, columns: &[&Column]) -> Result<Option<String>> {
     let mut parts = Vec::new();
     for name in &table.primary_key {
         let column = find(columns, name).context(|| "the primary key")?;
+        let mut part = Ident::new(column.name.as_str()).to_string();
         if let Some(prefix) = table.primary_prefixes.get(name) {
-            parts.push(format!("{}({prefix})", Ident::new(column.name.as_str())));
-        } else if !ColumnType::of(column)?.is_long() {
-            parts.push(column_list([&column.name]));
-        } else if table.primary_key.len() == 1 {
+            part.push_str(&format!("({prefix})"));
+        } else if ColumnType::of(column)?.is_long() {
+            if table.primary_key.len() > 1 {
+                return Err(refuse(format!("the primary key has only a prefix of column `{name}`")));
+            }
             // A source that does not tell the prefix. The longest one that fits is at least as long, and what is
             // unique in a shorter one is unique in a longer one.
-            parts.push(format!("{}({})", Ident::new(column.name.as_str()), prefix_max(column)));
-        } else {
-            return Err(refuse(format!("the primary key has only a prefix of column `{name}`")));
+            part.push_str(&format!("({})", prefix_max(column)));
         }
+        if table.primary_descending.contains(name) {
+            part.push_str(" DESC");
+        }
+        parts.push(part);
     }
     Ok((!parts.is_empty()).then(|| format!("PRIMARY KEY ({})", parts.join(", "))))
 }

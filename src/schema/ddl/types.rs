@@ -212,6 +212,12 @@ impl ColumnType {
         self
     }
 
+    /// Text that holds every member, for values whose members cannot be written down.
+    pub(super) fn as_text(&self) -> Self {
+        let all = self.members.iter().map(|member| member.chars().count() + 1).sum::<usize>();
+        Self::with_length("varchar", u32::try_from(all).unwrap_or(u32::MAX))
+    }
+
     /// As SQL. Strings are written for sessions with backslash escapes, as all of ours are.
     pub(in crate::schema) fn sql(&self) -> String {
         let mut sql = self.name.to_owned();

@@ -84,7 +84,10 @@ fn definition_of(table: &Table, flavour: Flavour, options: &WorkspaceOptions<'_>
 }
 
 fn column_sql(column: &Column) -> Result<String> {
-    let column_type = ColumnType::stored(column)?;
+    let mut column_type = ColumnType::stored(column)?;
+    if column.has_doubtful_member() && !column.has_empty_member() {
+        column_type = column_type.as_text();
+    }
     let mut sql = format!("{} {}", Ident::new(column.name.as_str()), column_type.sql());
     if column_type.is_character() {
         let charset = column.charset.as_deref().filter(|name| is_plain(name));

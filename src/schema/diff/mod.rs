@@ -5,7 +5,7 @@ mod types;
 
 use super::collation;
 use super::ddl;
-use super::model::{Column, Flavour, Generated, Index, Schema, Table, TableKind};
+use super::model::{BEYOND_BMP, Column, Flavour, Generated, Index, Schema, Table, TableKind};
 use crate::error::{Error, Kind, Result};
 use crate::sql::{Ident, TableName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,16 +138,23 @@ impl Comparison {
     /// Refuses a pull that cannot be done.
     ///
     /// # Errors
-    /// `Guard` if a guard refuses, `Schema` otherwise; the message lists every problem.
+    /// `Guard` if a guard refuses, `Schema` otherwise; the message lists every problem, and every warning behind them:
+    /// who mends the one looks at the other on the same occasion.
     pub fn check(&self) -> Result<()> {
         let problems: Vec<&Finding> = self.of(Severity::Problem).collect();
         let Some(first) = problems.first() else { return Ok(()) };
         let kind = if problems.iter().any(|problem| problem.guard) { Kind::Guard } else { Kind::Schema };
-        let list: String = problems.iter().map(|problem| format!("\n  {problem}")).collect();
-        let what = match problems.len() {
-            1 => format!("a table cannot be pulled: {first}"),
-            many => format!("{many} things keep tables from being pulled:{list}"),
+        let list = |findings: &[&Finding]| -> String {
+            findings.iter().map(|finding| format!("\n  {finding}")).collect()
         };
+        let mut what = match problems.len() {
+            1 => format!("a table cannot be pulled: {first}"),
+            many => format!("{many} things keep tables from being pulled:{}", list(&problems)),
+        };
+        let warnings: Vec<&Finding> = self.of(Severity::Warning).collect();
+        if !warnings.is_empty() {
+            what.push_str(&format!("\nand rows may fail because of:{}", list(&warnings)));
+        }
         Err(Error::new(kind, what)
             .hint("change the tables on the target, or leave them out with exclude_tables or --tables"))
     }
@@ -264,6 +271,11 @@ impl Work<'_> {
         if let Some(&twin) = self.tables.alike(&table.name).first() {
             self.add(Severity::Warning, table, None, format!("the target has `{twin}`, spelled otherwise"));
         }
+        for column in table.columns.iter().filter(|column| column.has_doubtful_member()) {
+            let text = "a member has `?`, as which servers also print characters beyond U+FFFF: if it stands for one, \
+                        values of it fail; make the table here first, as the application makes it";
+            self.add(Severity::Warning, table, Some(column), text);
+        }
         let schema = self.target.schema;
         let place = (schema.flavour, schema.version);
         let name = TableName::bare(table.name.as_str());
@@ -306,7 +318,12 @@ impl Work<'_> {
                     result.columns.push((column.name.clone(), there.name.clone()));
                 }
                 (Generated::No, Some(_)) => {
-                    self.add(Severity::Note, table, Some(column), "generated on the target: not loaded");
+                    self.add(
+                        Severity::Note,
+                        table,
+                        Some(column),
+                        "generated here: computed by the target, the source's values are not loaded",
+                    );
                 }
                 (Generated::No, None) => {
                     self.add(Severity::Note, table, Some(column), "the target lacks it: left out");
@@ -355,7 +372,7 @@ impl Work<'_> {
             return;
         }
         let text = format!("{from} at the source, {to} here");
-        let holds_all = matches!(to.as_str(), "utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030")
+        let holds_all = BEYOND_BMP.contains(&to.as_str())
             || from == "ascii" && !matches!(to.as_str(), "swe7" | "binary")
             || (to == "utf8mb3" || to == "ucs2")
                 && from != "utf8mb4"
@@ -389,14 +406,13 @@ impl Work<'_> {
                 continue;
             }
             let filled = there.nullable || there.default.is_some() || there.auto_increment;
-            let why = match table.column(&there.name) {
-                Some(_) => "generated at the source only",
-                None => "only on the target",
-            };
-            if filled {
-                self.add(Severity::Note, table, Some(there), format!("{why}: gets its default"));
+            if table.column(&there.name).is_some() {
+                let text = "generated at the source, which sends no values of it, and plain here: make it generated, or drop it";
+                self.add(Severity::Problem, table, Some(there), text);
+            } else if filled {
+                self.add(Severity::Note, table, Some(there), "only on the target: gets its default");
             } else {
-                let text = format!("{why}, NOT NULL and without a default");
+                let text = "only on the target, NOT NULL and without a default";
                 self.add(Severity::Problem, table, Some(there), text);
             }
         }

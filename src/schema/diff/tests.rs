@@ -106,8 +106,7 @@ fn columns_are_matched_by_name_and_the_rest_is_told() {
         [
             "`t`.`extra`: only on the target: gets its default",
             "`t`.`gone`: the target lacks it: left out",
-            "`t`.`other`: generated at the source only: gets its default",
-            "`t`.`sum`: generated on the target: not loaded",
+            "`t`.`sum`: generated here: computed by the target, the source's values are not loaded",
         ]
     );
     assert_eq!(
@@ -119,9 +118,16 @@ fn columns_are_matched_by_name_and_the_rest_is_told() {
     );
     assert_eq!(
         lines(&found, Severity::Problem),
-        ["`t`.`must`: only on the target, NOT NULL and without a default"]
+        [
+            "`t`.`must`: only on the target, NOT NULL and without a default",
+            "`t`.`other`: generated at the source, which sends no values of it, and plain here: make it generated, or drop it",
+        ]
     );
-    assert_eq!(found.check().unwrap_err().kind(), Kind::Schema);
+    let error = found.check().unwrap_err();
+    assert_eq!(error.kind(), Kind::Schema);
+    for severity in [Severity::Problem, Severity::Warning] {
+        assert!(lines(&found, severity).iter().all(|line| error.what().contains(line)), "{error}");
+    }
 }
 
 #[test]

@@ -34,7 +34,11 @@ fn what_comes_back_as_it_went_is_compared() {
         ("year(4)", "year", Some(Canon::Time)),
         ("year(2)", "year", None),
         ("uuid", "uuid", Some(Canon::Bytes)),
-        ("uuid", "char(36)", None),
+        ("uuid", "char(36)", Some(Canon::Bytes)),
+        ("inet4", "varchar(15)", Some(Canon::Bytes)),
+        ("inet6", "longtext", Some(Canon::Bytes)),
+        ("inet6", "varbinary(16)", None),
+        ("uuid", "json", None),
         ("varchar(9)", "longtext", Some(Canon::Bytes)),
         ("varchar(9)", "char(9)", None),
         ("char(9)", "char(12)", Some(Canon::Bytes)),
@@ -60,6 +64,10 @@ fn text_is_compared_in_one_character_set() {
     ] {
         let canon = Canon::of(&column("text", Some(source)), &column("text", Some(target)));
         assert_eq!(canon.is_some(), compared, "{source} into {target}");
+    }
+    for (target, compared) in [("ascii", true), ("latin1", true), ("utf16", false)] {
+        let canon = Canon::of(&column("uuid", None), &column("char(36)", Some(target)));
+        assert_eq!(canon.is_some(), compared, "uuid into {target}");
     }
 }
 

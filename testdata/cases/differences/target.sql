@@ -1,6 +1,6 @@
 CREATE TABLE people (
   extra INT NULL DEFAULT 5, ID BIGINT NOT NULL PRIMARY KEY, name VARCHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, age INT NOT NULL, score INT NOT NULL DEFAULT 0,
-  kind ENUM('c','b','a','d') NOT NULL, flags SET('y','x') NULL, big INT NOT NULL, price DECIMAL(6,2) NOT NULL, total INT AS (age * 2) VIRTUAL, sum INT NULL, at DATETIME NULL
+  kind ENUM('c','b','a','d') NOT NULL, flags SET('y','x') NULL, big INT NOT NULL, price DECIMAL(6,2) NOT NULL, total INT AS (age * 2) VIRTUAL, at DATETIME NULL
 );
 CREATE TABLE other_key (a INT NOT NULL, b INT NOT NULL, v VARCHAR(5), PRIMARY KEY (b), UNIQUE KEY one_v (v));
 CREATE TABLE same (id INT NOT NULL PRIMARY KEY);

@@ -34,6 +34,20 @@ INSERT INTO no_member SELECT 100 + n, IF(n < 100, 0, 'a'), IF(n > 50, 0, ''), 0,
   (WITH RECURSIVE numbers AS (SELECT 0 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < 199) SELECT n FROM numbers) numbers;
 SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES';
 
+-- Codes of no character beside cells of no member: MySQL warns of both.
+CREATE TABLE no_character (id INT NOT NULL PRIMARY KEY, g VARCHAR(9) CHARACTER SET greek COLLATE greek_bin NULL, e ENUM('a','b') NOT NULL);
+SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
+INSERT INTO no_character VALUES (1, x'd2', 0), (2, x'61d2', 'a'), (3, x'c1', ''), (4, NULL, 'b');
+SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO,STRICT_ALL_TABLES';
+
+-- An empty member of a SET leaves no trace in the text if it is alone.
+CREATE TABLE empty_member (id INT NOT NULL PRIMARY KEY, s SET('a','','b') NULL);
+INSERT INTO empty_member VALUES (1, 'a'), (2, 2), (3, 3), (4, 7), (5, 'a,b'), (6, 0), (7, NULL);
+
+-- No catalog prints these members: the target's table is there already.
+CREATE TABLE moods (id INT NOT NULL PRIMARY KEY, mood ENUM('😀','x') NOT NULL DEFAULT 'x', more SET('y','👍') NULL);
+INSERT INTO moods VALUES (1, '😀', '👍'), (2, 'x', 'y,👍'), (3, '😀', NULL);
+
 -- They sort by their index and compare as text.
 CREATE TABLE by_enum (e ENUM('z','a','m') NOT NULL, n INT NOT NULL, PRIMARY KEY (e, n));
 INSERT INTO by_enum VALUES ('z', 1), ('z', 2), ('a', 1), ('m', -1), ('m', 3);

@@ -1,0 +1,1 @@
+CREATE TABLE moods (id INT NOT NULL PRIMARY KEY, mood ENUM('😀','x') NOT NULL DEFAULT 'x', more SET('y','👍') NULL);
