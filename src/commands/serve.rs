@@ -24,6 +24,7 @@ use crate::server::service::{Endpoints, Service};
 use crate::server::told::Told;
 use crate::server::work::{Means, Shared};
 use crate::server::{gate, net};
+use crate::source::clock::Clocks;
 use crate::source::snapshot::{self, SnapshotLock};
 use crate::source::sweep;
 use crate::source::workspace::{Home, Layout, Workspace};
@@ -180,6 +181,7 @@ fn service(
         keeper,
         permits: Permits::new(config.threads),
         workers_max: config.threads.saturating_sub(config.max_runs.saturating_sub(1)).max(1),
+        clocks: Clocks::default(),
         encoder: Encoder::new(config.compression_level)?,
     };
     let limits = Limits {

@@ -15,6 +15,7 @@ use crate::server::leak;
 use crate::server::permits::Permits;
 use crate::server::references::References;
 use crate::server::run::Run;
+use crate::source::clock::Clocks;
 use crate::source::reader::Reader;
 use crate::source::snapshot::SnapshotLock;
 use crate::source::workspace::{Home, read_hint};
@@ -38,6 +39,8 @@ pub struct Shared {
     pub permits: Permits,
     /// Most workers of one run: one connection is left for each other run.
     pub workers_max: usize,
+    /// The source's clock.
+    pub clocks: Clocks,
     /// Compresses.
     pub encoder: Encoder,
 }

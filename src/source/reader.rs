@@ -6,7 +6,7 @@ use crate::db::{Connection, Endpoint, Role, Rows, unless_deadlocked};
 use crate::error::{Error, Result};
 use crate::fault::{first_step, lost_after};
 use crate::schema::{Flavour, Version};
-use crate::source::clock::Clock;
+use crate::source::clock::{Clock, Clocks};
 use crate::source::masking::Masking;
 use crate::source::walk::Positions;
 use crate::source::watch::{Seat, Statements};
@@ -90,8 +90,8 @@ impl Reader {
     ///
     /// # Errors
     /// The server's.
-    pub fn clock(&mut self) -> Result<Clock> {
-        Clock::read(&mut self.conn)
+    pub fn clock(&mut self, clocks: &Clocks) -> Result<Clock> {
+        clocks.read(&mut self.conn)
     }
 
     /// Opens a snapshot: from now on every read of a transactional table sees this moment. Says whether it did: where

@@ -12,7 +12,7 @@ use crate::db::error::server_code;
 use crate::db::{Connection, Endpoint, Role};
 use crate::error::{Error, Kind, Result};
 use crate::schema::Flavour;
-use crate::source::clock::Clock;
+use crate::source::clock::{Clock, Clocks};
 use crate::source::reader::{Locks, Reader};
 use crate::sql::TableName;
 use crate::sql::ident::string_literal;
@@ -95,9 +95,10 @@ impl Snapshot {
         connect: impl Fn() -> Result<Reader>,
         connections: usize,
         lockable: Option<Lockable<'_>>,
+        clocks: &Clocks,
     ) -> Result<Self> {
         let mut first = connect()?;
-        let clock = first.clock()?;
+        let clock = first.clock(clocks)?;
         let locks = first.locks()?;
         let by_position = connections > 1 && first.logs_all_changes()?;
         let mut readers = vec![first];

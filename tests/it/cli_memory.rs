@@ -1,6 +1,7 @@
 //! A table of a million rows: it arrives whole, and the pulling process stays small.
 
-use crate::harness::{Add, FLAVOURS, Servers, Site, exec, short};
+use crate::extent::on_one;
+use crate::harness::{Add, Servers, Site, exec, short};
 use crate::oracle;
 use backfill::schema::Flavour;
 use std::process::Stdio;
@@ -9,7 +10,7 @@ use std::process::Stdio;
 const MEMORY_KIB_MAX: u64 = 256 * 1024;
 
 pub fn tests(add: &mut Add<'_>) {
-    for flavour in FLAVOURS {
+    for flavour in on_one(Flavour::Mysql) {
         add(
             format!("cli_memory::a_million_rows::{}", short(flavour)),
             Box::new(move |servers| a_million_rows(servers, flavour)),

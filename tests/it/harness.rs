@@ -25,6 +25,9 @@ pub const TOKEN: &str = "test-token-0123456789-abcdefghijklmnopqrstuvwxyz";
 /// Both families.
 pub const FLAVOURS: [Flavour; 2] = [Flavour::Mariadb, Flavour::Mysql];
 
+/// After which what did not come will not come; machines are busy at times.
+const LONGEST_WAIT: Duration = Duration::from_secs(180);
+
 /// Two servers of each family: a source must not be its own target.
 pub struct Servers {
     sources: [Server; 2],
@@ -168,7 +171,7 @@ impl<'a> Site<'a> {
         let mut command = self.command("server");
         command.arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + LONGEST_WAIT;
         while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -452,14 +455,14 @@ pub fn let_go(pid: u32) {
     rustix::process::kill_process(rustix_pid(pid), rustix::process::Signal::CONT).unwrap();
 }
 
-/// Waits until `done` says so; panics with `what` after a minute.
+/// Waits until `done` says so; panics with `what` after [`LONGEST_WAIT`].
 pub fn wait_for(what: &str, done: impl FnMut() -> bool) {
-    assert!(comes_true(done), "waited a minute for: {what}");
+    assert!(comes_true(done), "waited three minutes for: {what}");
 }
 
-/// Waits until `done` says so, for a minute at most; whether it did.
+/// Waits until `done` says so, for [`LONGEST_WAIT`] at most; whether it did.
 pub fn comes_true(mut done: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + LONGEST_WAIT;
     while !done() {
         if Instant::now() >= deadline {
             return false;

@@ -32,6 +32,7 @@ mod cli_stream;
 mod cli_target;
 mod db_silence;
 mod directions;
+mod extent;
 mod faults;
 mod fixture;
 mod harness;

@@ -6,6 +6,7 @@
 
 use crate::cli_common::{Out, leftovers, pull, structure};
 use crate::cli_kill::{STAGING, SWAP, wait_for_connections_to_end};
+use crate::extent::number;
 use crate::harness::{Add, FLAVOURS, Serve, Servers, Site, short, wait_for};
 use crate::oracle;
 use crate::recover_link::Link;
@@ -24,7 +25,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// Pulls that end well, of each flavour.
-const PULLS: u32 = 25;
+const PULLS: u32 = 15;
 const PULLS_WITH_DELETES: u32 = 8;
 /// Moments of a run at which the server dies; without limits no rows are listed.
 const RUN: [&str; 5] = ["run.begun", "table.sanitized", "table.read", "workspace.dropped", "rows.checked"];
@@ -42,11 +43,6 @@ pub fn tests(add: &mut Add<'_>) {
             );
         }
     }
-}
-
-fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
-    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable}={text} is no number")))
 }
 
 fn soak(servers: &Servers, flavour: Flavour, deletes: bool) {

@@ -8,6 +8,7 @@ use backfill::schema::Flavour;
 use backfill::wire::moment::Moment;
 use mysql::Conn;
 use mysql::prelude::Queryable;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -15,10 +16,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub fn tests(add: &mut Add<'_>) {
     type Case = fn(&Site<'_>);
-    let cases: [(&str, Case); 4] = [
+    let cases: [(&str, Case); 3] = [
         ("values_prove_it", values_prove_it),
-        ("open_transactions_hold_it_back", open_transactions_hold_it_back),
-        ("what_transactions_run_may_be_unreadable", what_transactions_run_may_be_unreadable),
+        ("open_transactions", open_transactions),
         ("nothing_is_lost_over_many_deltas", nothing_is_lost_over_many_deltas),
     ];
     for flavour in FLAVOURS {
@@ -98,7 +98,9 @@ fn values_prove_it(site: &Site<'_>) {
         for suffix in ["utc", "local"] {
             let is_local = suffix == "local";
             let name = |name: &str| format!("{name}_{suffix}");
-            let (before, clock) = (now(&mut conn, ""), |conn: &mut Conn| now(conn, ""));
+            // A look at the clock serves for a second.
+            let before = now(&mut conn, "- INTERVAL 1 SECOND");
+            let clock = |conn: &mut Conn| now(conn, "");
             let of = |table: &str, after: Option<&str>| checkpoints(&http, &[(&name(table), after)])[0];
             // No row tells: a day is left, and a delta proves nothing new.
             for table in ["empty", "unknown"] {
@@ -127,8 +129,15 @@ fn values_prove_it(site: &Site<'_>) {
     }
 }
 
+/// One after the other: what hides transactions does so for everybody on the server.
+fn open_transactions(site: &Site<'_>) {
+    hold_it_back(site);
+    in_a_list_that_others_read(site);
+    that_cannot_be_shown(site);
+}
+
 /// Rows of transactions that are open while a table is read say that they are older than what was read.
-fn open_transactions_hold_it_back(site: &Site<'_>) {
+fn hold_it_back(site: &Site<'_>) {
     let mut conn = site.source_conn();
     table(&mut conn, "stamps", "TIMESTAMP(6)", &[]);
     table(&mut conn, "dates", "DATETIME(6)", &[]);
@@ -171,10 +180,49 @@ fn open_transactions_hold_it_back(site: &Site<'_>) {
     exec(&mut writer, "ROLLBACK");
 }
 
-/// MySQL does not show its transactions while one of them runs an emoji.
-fn what_transactions_run_may_be_unreadable(site: &Site<'_>) {
+/// The servers make the list of transactions anew only if nobody read it for a tenth of a second: whoever watches it
+/// closely hides what began meanwhile from everybody.
+fn in_a_list_that_others_read(site: &Site<'_>) {
     let mut conn = site.source_conn();
-    table(&mut conn, "stamps", "TIMESTAMP(6)", &["UTC_TIMESTAMP(6), NULL"]);
+    table(&mut conn, "watched", "TIMESTAMP(6)", &[]);
+    site.configure_server("", "[privacy]\npolicy = \"open\"\n");
+    let serve = site.serve();
+    let http = Http::new(&serve);
+    let mut writer = connect(site.source, &site.source_db);
+    let mut watch = site.source_conn();
+    let is_over = AtomicBool::new(false);
+    let (started, told) = std::thread::scope(|scope| {
+        let _over = Over(&is_over);
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Acquire) {
+                // It is refused while somebody else's emoji is in the list.
+                let _ = watch.query_drop("SELECT 1 FROM information_schema.INNODB_TRX");
+            }
+        });
+        exec(&mut writer, "BEGIN");
+        exec(&mut writer, "INSERT INTO watched (created_at) VALUES (UTC_TIMESTAMP(6))");
+        let started = now(&mut conn, "");
+        exec(&mut conn, "DO SLEEP(1.1)");
+        exec(&mut conn, "INSERT INTO watched (created_at) VALUES (UTC_TIMESTAMP(6))");
+        (started, checkpoints(&http, &[("watched", None)])[0].unwrap())
+    });
+    assert!(told <= started, "{told} {started}");
+    exec(&mut writer, "ROLLBACK");
+}
+
+/// Says so at its end, even when the test fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// MySQL does not show its transactions while one of them runs an emoji.
+fn that_cannot_be_shown(site: &Site<'_>) {
+    let mut conn = site.source_conn();
+    table(&mut conn, "shown", "TIMESTAMP(6)", &["UTC_TIMESTAMP(6), NULL"]);
     let mut writer = connect(site.source, &site.source_db);
     let id = writer.connection_id();
     site.configure_server("", "[privacy]\npolicy = \"open\"\n");
@@ -183,11 +231,15 @@ fn what_transactions_run_may_be_unreadable(site: &Site<'_>) {
         scope.spawn(move || {
             exec(&mut writer, "SET NAMES utf8mb4");
             exec(&mut writer, "BEGIN");
-            writer.query_drop("UPDATE stamps SET name = '\u{1f600}' WHERE id = 1 AND SLEEP(60) = 0")
+            writer.query_drop("UPDATE shown SET name = '\u{1f600}' WHERE id = 1 AND SLEEP(60) = 0")
         });
-        let running = format!("SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_mysql_thread_id = {id}");
-        wait_for("the transaction", || !matches!(conn.query_first::<u8, _>(&running), Ok(None)));
-        let told = checkpoints(&Http::new(&serve), &[("stamps", None)]);
+        let list = match site.source.flavour() {
+            Flavour::Mariadb => "information_schema.PROCESSLIST",
+            Flavour::Mysql => "performance_schema.processlist",
+        };
+        let asleep = format!("SELECT 1 FROM {list} WHERE ID = {id} AND STATE = 'User sleep'");
+        wait_for("the transaction", || conn.query_first::<u8, _>(&asleep).unwrap().is_some());
+        let told = checkpoints(&Http::new(&serve), &[("shown", None)]);
         exec(&mut conn, &format!("KILL QUERY {id}"));
         let (told, now) = (told[0].unwrap(), now(&mut conn, ""));
         let assumed = if site.source.flavour() == Flavour::Mysql { DAY } else { Duration::ZERO };

@@ -1,7 +1,9 @@
 //! The server's memory is bounded, whatever the tables' size and however slow its clients.
 
-use crate::harness::{Add, FLAVOURS, Serve, Site, exec, short};
+use crate::extent::on_one;
+use crate::harness::{Add, Serve, Site, exec, short};
 use crate::srv_http::Http;
+use backfill::schema::Flavour;
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use std::io::Read;
@@ -12,11 +14,13 @@ const BLOB_TABLES: usize = 7;
 const BLOBS: usize = 6;
 
 pub fn tests(add: &mut Add<'_>) {
-    for flavour in FLAVOURS {
+    for flavour in on_one(Flavour::Mariadb) {
         add(
             format!("srv_memory::a_million_rows_and_large_ones::{}", short(flavour)),
             Box::new(move |servers| a_million_rows(&Site::new(servers, flavour, flavour))),
         );
+    }
+    for flavour in on_one(Flavour::Mysql) {
         add(
             format!("srv_memory::many_references::{}", short(flavour)),
             Box::new(move |servers| many_references(&Site::new(servers, flavour, flavour))),

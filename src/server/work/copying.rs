@@ -199,7 +199,7 @@ fn work_on(
                 None => reader.insert(open_reader(shared, run)?),
             };
             // Before the snapshot.
-            let mut begun = Begun::new(&reader.clock()?)?;
+            let mut begun = Begun::new(&reader.clock(&shared.clocks)?)?;
             if is_transactional(&plan.table.engine) {
                 let opened = reader.open_snapshot()?;
                 if opened {
@@ -235,7 +235,7 @@ fn copy(
     let plan = &run.tables[at];
     let mut writer = Writer::open(workspace, &run.id, &run.statements)?;
     check_server(shared, writer.server())?;
-    let begun = Begun::new(&writer.clock()?)?;
+    let begun = Begun::new(&writer.clock(&shared.clocks)?)?;
     writer.create_table(&copies::workspace_ddl(plan, place, writer.flavour())?)?;
     let order = copies::order(plan, &shared.endpoint.database, place, writer.logging(), kept)?;
     let order = order.ok_or_else(|| Error::internal("a table that is read directly was to be copied"))?;

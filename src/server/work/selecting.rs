@@ -77,7 +77,7 @@ fn open<'a>(shared: &'a Shared, lock: SnapshotLock, run: &'a Arc<Run>) -> Result
     let tables = read_tables(run, database);
     let lockable = Lockable { endpoint: &shared.endpoint, tables: &tables };
     let lockable = (lock == SnapshotLock::Tables).then_some(lockable);
-    let snapshot = Snapshot::open(|| open_reader(shared, run), permits.len(), lockable)?;
+    let snapshot = Snapshot::open(|| open_reader(shared, run), permits.len(), lockable, &shared.clocks)?;
     let Snapshot { readers, means, clock } = snapshot;
     tracing::info!(run = run.id, snapshot = %means, "all tables are read at one moment");
     run.opened_snapshot(means.to_string());
@@ -151,7 +151,7 @@ impl Scene<'_> {
             self.begun
         } else {
             reader.close_snapshot()?;
-            Begun::new(&reader.clock()?)?
+            Begun::new(&reader.clock(&self.shared.clocks)?)?
         };
         if let Some(masks) = &plan.masks {
             reader.prepare(Masking::of(masks))?;

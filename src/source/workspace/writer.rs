@@ -4,7 +4,7 @@ use super::{Home, Workspace};
 use crate::db::Connection;
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::Flavour;
-use crate::source::clock::Clock;
+use crate::source::clock::{Clock, Clocks};
 use crate::source::masking::Masking;
 use crate::source::reader::last_cells;
 use crate::source::walk::Positions;
@@ -77,8 +77,8 @@ impl Writer {
     ///
     /// # Errors
     /// The server's.
-    pub fn clock(&mut self) -> Result<Clock> {
-        Clock::read(&mut self.conn)
+    pub fn clock(&mut self, clocks: &Clocks) -> Result<Clock> {
+        clocks.read(&mut self.conn)
     }
 
     /// Makes a workspace table from DDL rendered by [`crate::schema::ddl`].

@@ -5,6 +5,7 @@ use super::moments::{end_connections, held_pull};
 use super::{Ground, Side, attempt, expect_none};
 use crate::cli_common::{account, run};
 use crate::cli_kill::SWAP;
+use crate::extent::share;
 use crate::harness::{Add, FLAVOURS, Servers, Site, exec, rustix_pid, short};
 use crate::target_merge_kill::MERGE;
 use backfill::fault::KILL_AT;
@@ -61,7 +62,7 @@ fn ground(servers: &Servers, flavour: Flavour) -> Ground<'_> {
 fn at_moments(servers: &Servers, flavour: Flavour, test: fn(&mut Ground<'_>, &str)) {
     let mut ground = ground(servers, flavour);
     let failed = Mutex::default();
-    for moment in moments() {
+    for moment in share(flavour, moments()) {
         attempt(&failed, moment, || test(&mut ground, moment));
     }
     expect_none(failed);

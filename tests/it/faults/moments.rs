@@ -4,6 +4,7 @@
 use super::{Before, Ground, Side, attempt, expect_none};
 use crate::cli_common::{Out, account, client, pull};
 use crate::cli_kill::{STAGING, SWAP};
+use crate::extent::share;
 use crate::harness::{
     Add, FLAVOURS, Serve, Servers, Site, exec, is_held, let_go, rustix_pid, short, wait_for,
 };
@@ -153,7 +154,7 @@ fn client_stops(servers: &Servers, flavour: Flavour) {
     let mut ground = Ground::new(Site::new(servers, flavour, flavour));
     let url = ground.site.target.url(&ground.site.target_db);
     let failed = Mutex::default();
-    for (round, moment) in STAGING.iter().chain(SWAP).enumerate() {
+    for (round, moment) in share(flavour, STAGING.iter().chain(SWAP)).into_iter().enumerate() {
         attempt(&failed, moment, || {
             let before = ground.before();
             let (signal, code) = if round % 2 == 0 { (Signal::INT, 130) } else { (Signal::TERM, 143) };
@@ -182,7 +183,7 @@ fn client_loses_connections(servers: &Servers, flavour: Flavour) {
     let (user, url) =
         (format!("own_{}", ground.site.target_db), account(&ground.site, "own", &["ALL ON *.*".into()]));
     let failed = Mutex::default();
-    for moment in STAGING.iter().chain(SWAP) {
+    for moment in share(flavour, STAGING.iter().chain(SWAP)) {
         attempt(&failed, moment, || {
             let before = ground.before();
             // In no schema: whoever is in the target's counts as a connection of the pull.
@@ -233,15 +234,14 @@ fn server_at_moments(servers: &Servers, flavour: Flavour, selects: bool) {
     let server = format!("max_runs = 50\ntemp_strategy = \"{strategy}\"");
     ground.site.configure_server_as(&url, &server, rules);
     let failed = Mutex::default();
-    for moment in moments {
-        for blow in [Blow::Kill, Blow::Stop, Blow::LoseConnections] {
-            attempt(&failed, &format!("{moment}, {blow:?}"), || {
-                ground.refill();
-                let conn = ground.site.source.connect().unwrap();
-                exec(&mut ground.site.source_conn(), "UPDATE parents SET note = NULL");
-                Struck { site: &ground.site, user: user.clone(), conn, selects }.at(moment, blow);
-            });
-        }
+    let blows = |moment| [Blow::Kill, Blow::Stop, Blow::LoseConnections].map(|blow| (moment, blow));
+    for (moment, blow) in share(flavour, moments.iter().copied().flat_map(blows)) {
+        attempt(&failed, &format!("{moment}, {blow:?}"), || {
+            ground.refill();
+            let conn = ground.site.source.connect().unwrap();
+            exec(&mut ground.site.source_conn(), "UPDATE parents SET note = NULL");
+            Struck { site: &ground.site, user: user.clone(), conn, selects }.at(moment, blow);
+        });
     }
     expect_none(failed);
 }

@@ -3,6 +3,7 @@
 
 use super::{Ground, Side, attempt, expect_none};
 use crate::cli_common::pull;
+use crate::extent::share;
 use crate::harness::{Add, FLAVOURS, Servers, Site, short};
 use crate::proxy::{Ask, Fault, FaultyServer, Harm, Place, Times};
 use backfill::schema::Flavour;
@@ -99,7 +100,7 @@ pub fn tests(add: &mut Add<'_>) {
 }
 
 fn every_case(servers: &Servers, flavour: Flavour) {
-    let cases = Mutex::new(cases());
+    let cases = Mutex::new(share(flavour, cases()));
     let next = || cases.lock().unwrap().pop();
     let failed = Mutex::default();
     std::thread::scope(|scope| {
