@@ -2,10 +2,10 @@
 # are fetched where they are missing (see src/sandbox/fetch-servers.sh).
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test soak lint bench servers
+.PHONY: help build demo test test-full soak lint bench servers
 
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the program for use: target/release/backfill
 	cargo build --release
@@ -15,6 +15,9 @@ demo: servers ## See a pull from end to end on throwaway servers
 
 test: servers ## Run every test against a real MariaDB and a real MySQL
 	cargo test --lib --bins --tests
+
+test-full: servers ## Every test at its full size: thousands of tables, hundreds of pulls (hours)
+	BACKFILL_TEST_TABLES=2000 BACKFILL_SOAK_PULLS=500 cargo test --lib --bins --tests
 
 N ?= 500
 

@@ -34,6 +34,15 @@ pub fn first_step() -> Option<u64> {
     wish(FIRST_STEP)
 }
 
+/// The environment variable with the size below which tables count as small when they are loaded; for tests only.
+pub const SMALL_BYTES: &str = "BACKFILL_TEST_SMALL_BYTES";
+
+/// What a test has set instead of `bytes`.
+#[must_use]
+pub fn small_bytes(bytes: u64) -> u64 {
+    wish(SMALL_BYTES).unwrap_or(bytes)
+}
+
 /// The number that a test has set.
 fn wish<T: FromStr>(variable: &str) -> Option<T> {
     std::env::var(variable).ok()?.parse().ok()

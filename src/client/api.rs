@@ -125,12 +125,13 @@ impl Api {
         })
     }
 
-    /// How far the run is: at once, or when its version is no longer `seen`, at most `wait` later.
+    /// How far the run is: at once, or when its version is no longer `seen`, at most `wait` later. With the tables that
+    /// have changed since `seen`, in its order; 0 for all.
     ///
     /// # Errors
     /// `Remote` as the server answers, retryable where another attempt may help.
     pub fn status(&self, run: &str, seen: u64, wait: Duration) -> Result<RunStatus> {
-        let path = format!("runs/{}?wait={}&seen={seen}", segment(run), wait.as_secs());
+        let path = format!("runs/{}?wait={}&seen={seen}&tables=changed", segment(run), wait.as_secs());
         self.ask("following the run", ANSWER_BYTES_MAX, || self.get_lively(&path))
     }
 

@@ -97,7 +97,7 @@ fn a_run_is_created_followed_and_ended() {
     let body = r#"{"run":"r1","version":4,"phase":"running","tables":[]}"#;
     let (address, thread) = serve_once(reply("200 OK", JSON, body));
     assert_eq!(api(address).status("r1", 3, Duration::from_secs(30)).unwrap().version, 4);
-    assert!(thread.join().unwrap().starts_with("GET /api/backfill/runs/r1?wait=30&seen=3 "));
+    assert!(thread.join().unwrap().starts_with("GET /api/backfill/runs/r1?wait=30&seen=3&tables=changed "));
 
     let (address, thread) = serve_once(reply("204 No Content", "", ""));
     api(address).end_run("r1").unwrap();

@@ -12,6 +12,7 @@ use super::verify::{Ledger, Recording};
 use super::work::Work;
 use crate::config::Binlog;
 use crate::error::{Error, Kind, Result};
+use crate::fault::small_bytes;
 use crate::plan::load::LoadPlan;
 use crate::random;
 use crate::target::binlog::BinlogMode;
@@ -22,8 +23,13 @@ use crate::target::staging::{Empty, PrepareOptions, Staging};
 use crate::target::sweep::Orphan;
 use crate::wire::api::{RunPhase, RunRequest};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+/// A table of less than this is small: a few hundred pages, which an index more makes no slower to fill than a statement that
+/// builds it afterwards.
+const SMALL_BYTES: u64 = 1 << 20;
 
 /// How often a pull begins anew by itself because the server has lost its run.
 const RESTARTS_MAX: u32 = 2;
@@ -111,7 +117,9 @@ impl Load<'_> {
             }
             None => {
                 pull.step(4, "building the new tables, empty, to see whether the target takes them")?;
-                let options = PrepareOptions { parallel: pull.config.parallel, prefixed: false };
+                let small = self.small();
+                let options =
+                    PrepareOptions { parallel: pull.config.parallel, prefixed: false, small: &small };
                 (self.work.claimed.prepare(self.plan.clone(), options)?, None)
             }
         };
@@ -294,6 +302,13 @@ impl Load<'_> {
             return Ok(None);
         }
         Ok(Some(Ledger::new(staging.compared(&self.origins())?)))
+    }
+
+    /// The tables whose rows are few, as far as the server's estimates tell.
+    fn small(&self) -> BTreeSet<String> {
+        let max = small_bytes(SMALL_BYTES);
+        let pulled = self.selection.pulled.iter().filter(|pulled| pulled.entry.table.bytes < max);
+        pulled.map(|pulled| pulled.target_name.clone()).collect()
     }
 
     /// What is behind each loaded column at the source.

@@ -13,7 +13,7 @@ use super::summary::{Summary, Verified as ReadBack};
 use super::verify::Ledger;
 use crate::config::PullConfig;
 use crate::error::{Error, Kind, Result};
-use crate::plan::load::{Structure, Wanted, Way};
+use crate::plan::load::{PlannedTable, Structure, Wanted, Way};
 use crate::schema::{Flavour, Schema, Table};
 use crate::target::journal::MergedTable;
 use crate::target::staging::{Indexed, Staging, Verified};
@@ -70,8 +70,10 @@ impl Work<'_> {
             &self.manifest.foreign_keys,
         )?;
         let parallel = self.pull.config.parallel;
+        let numbers = plan.numbers();
+        let planned = |name: &str| numbers.get(name).map(|&number| &plan.tables[number]);
         let tables: Vec<FetchTable> =
-            selection.pulled.iter().map(|pulled| fetch_table(pulled, &plan)).collect();
+            selection.pulled.iter().map(|pulled| fetch_table(pulled, planned(&pulled.target_name))).collect();
         let load = Load {
             work: self,
             selection,
@@ -259,8 +261,7 @@ fn wanted(selection: &Selection, flavour: Flavour) -> Vec<Wanted> {
     pulled.chain(empty).collect()
 }
 
-fn fetch_table(pulled: &Pulled, plan: &crate::plan::load::LoadPlan) -> FetchTable {
-    let planned = plan.number(&pulled.target_name).map(|number| &plan.tables[number]);
+fn fetch_table(pulled: &Pulled, planned: Option<&PlannedTable>) -> FetchTable {
     FetchTable {
         name: pulled.entry.table.name.clone(),
         target_name: pulled.target_name.clone(),

@@ -5,7 +5,7 @@ use super::endpoint::{Endpoint, TlsMode};
 use super::error::{from_mysql, server_code};
 use super::identify::{identify, server_name};
 use super::rows::Rows;
-use super::session::{self, Role};
+use super::session::{self, Role, Setting};
 use crate::error::{Context, Error, Kind, Result};
 use crate::schema::{Flavour, Version};
 use crate::sql::Statement;
@@ -125,19 +125,29 @@ impl Connection {
     }
 
     fn apply_settings(&mut self) -> Result<()> {
-        for setting in session::settings(self.role, self.flavour) {
-            match self.execute(setting.sql) {
+        for group in session::groups(self.role, self.flavour) {
+            match self.execute(&session::statement(&group)) {
                 Ok(_) => {}
-                Err(error)
-                    if !setting.required
-                        && server_code(&error).is_some_and(|c| SETTING_REFUSED.contains(&c)) =>
-                {
-                    tracing::debug!(setting = setting.sql, "the server does not take this setting");
+                Err(error) if server_code(&error).is_some() => {
+                    group.into_iter().try_for_each(|setting| self.apply(setting))?;
                 }
-                Err(error) => return Err(error.context(setting.sql)),
+                Err(error) => return Err(error.context("the first settings")),
             }
         }
         Ok(())
+    }
+
+    fn apply(&mut self, setting: &Setting) -> Result<()> {
+        match self.execute(setting.sql) {
+            Ok(_) => Ok(()),
+            Err(error)
+                if !setting.required && server_code(&error).is_some_and(|c| SETTING_REFUSED.contains(&c)) =>
+            {
+                tracing::debug!(setting = setting.sql, "the server does not take this setting");
+                Ok(())
+            }
+            Err(error) => Err(error.context(setting.sql)),
+        }
     }
 
     /// Names the run in a comment before every statement, so that a DBA sees whose it is.

@@ -3,6 +3,9 @@
 //! A *required* setting that the server refuses ends the connection; a *best effort* one is tried and let go when
 //! the server does not know it or the account may not set it (the other flavour says 1193, an ordinary account
 //! gets 1227).
+//!
+//! What can be set by one statement is: a pull opens dozens of connections, each with about thirty settings. Where the
+//! server refuses such a statement, its settings are tried one by one.
 
 use crate::schema::Flavour;
 
@@ -86,8 +89,6 @@ const WORKSPACE: &[Setting] = &[
     required(READ_WRITE),
     required(UNIQUE_CHECKS),
     best_effort("SET SESSION explicit_defaults_for_timestamp = 1"),
-    best_effort("SET SESSION sql_generate_invisible_primary_key = 0"),
-    best_effort("SET SESSION sql_require_primary_key = 0"),
     best_effort("SET SESSION innodb_strict_mode = 0"),
 ];
 
@@ -107,8 +108,6 @@ const TARGET: &[Setting] = &[
     // Every warning of a batch is looked at; the default lists the first 64.
     best_effort("SET SESSION max_error_count = 65535"),
     best_effort("SET SESSION explicit_defaults_for_timestamp = 1"),
-    best_effort("SET SESSION sql_generate_invisible_primary_key = 0"),
-    best_effort("SET SESSION sql_require_primary_key = 0"),
     best_effort("SET SESSION innodb_strict_mode = 0"),
 ];
 
@@ -117,7 +116,13 @@ const MYSQL: &[Setting] = &[
     // Sizes decide how tables are read; MySQL 8 tells those of yesterday.
     best_effort("SET SESSION information_schema_stats_expiry = 0"),
 ];
+const MYSQL_WORKSPACE: &[Setting] = &[
+    best_effort("SET SESSION sql_generate_invisible_primary_key = 0"),
+    best_effort("SET SESSION sql_require_primary_key = 0"),
+];
 const MYSQL_TARGET: &[Setting] = &[
+    best_effort("SET SESSION sql_generate_invisible_primary_key = 0"),
+    best_effort("SET SESSION sql_require_primary_key = 0"),
     best_effort("SET SESSION restrict_fk_on_non_standard_key = 0"),
     best_effort("SET SESSION innodb_ddl_buffer_size = 16777216"),
 ];
@@ -132,8 +137,25 @@ const MARIADB: &[Setting] = &[
     best_effort("SET SESSION system_versioning_asof = DEFAULT"),
 ];
 
-/// The settings of `role` on a server of `flavour`, in order.
-pub(super) fn settings(role: Role, flavour: Flavour) -> impl Iterator<Item = &'static Setting> {
+/// Settings that are tried together.
+pub(super) type Group = Vec<&'static Setting>;
+
+/// The settings of `role` on a server of `flavour` in as few statements as they can be set by: required ones, those that no
+/// list takes, and the others.
+pub(super) fn groups(role: Role, flavour: Flavour) -> impl Iterator<Item = Group> {
+    let (alone, listed): (Group, Group) =
+        settings(role, flavour).partition(|setting| setting.sql.contains(" TRANSACTION "));
+    let (required, others): (Group, Group) = listed.into_iter().partition(|setting| setting.required);
+    std::iter::once(required).chain(alone.into_iter().map(|setting| vec![setting])).chain([others])
+}
+
+/// The one statement for a group.
+pub(super) fn statement(group: &Group) -> String {
+    let parts: Vec<&str> = group.iter().map(|setting| setting.sql.trim_start_matches("SET ")).collect();
+    format!("SET {}", parts.join(", "))
+}
+
+fn settings(role: Role, flavour: Flavour) -> impl Iterator<Item = &'static Setting> {
     let own = match role {
         Role::Source => SOURCE,
         Role::Workspace => WORKSPACE,
@@ -145,6 +167,7 @@ pub(super) fn settings(role: Role, flavour: Flavour) -> impl Iterator<Item = &'s
     };
     let extra = match (role, flavour) {
         (Role::Target, Flavour::Mysql) => MYSQL_TARGET,
+        (Role::Workspace, Flavour::Mysql) => MYSQL_WORKSPACE,
         _ => &[],
     };
     COMMON.iter().chain(own).chain(flavoured).chain(extra)
@@ -153,6 +176,23 @@ pub(super) fn settings(role: Role, flavour: Flavour) -> impl Iterator<Item = &'s
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_go_in_few_statements_and_none_is_lost() {
+        for role in [Role::Source, Role::Workspace, Role::Target] {
+            for flavour in [Flavour::Mysql, Flavour::Mariadb] {
+                let groups: Vec<Group> = groups(role, flavour).collect();
+                assert!(groups.len() <= 4, "{role:?} {flavour:?}");
+                assert_eq!(groups.iter().map(Vec::len).sum::<usize>(), settings(role, flavour).count());
+                let first = statement(&groups[0]);
+                assert!(
+                    first.starts_with("SET NAMES utf8mb4, SESSION time_zone = '+00:00', SESSION auto"),
+                    "{first}"
+                );
+                assert!(groups[0].iter().all(|setting| setting.required));
+            }
+        }
+    }
 
     #[test]
     fn every_role_pins_what_changes_the_meaning_of_rows() {

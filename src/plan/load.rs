@@ -145,16 +145,10 @@ impl LoadPlan {
         outside(schema, &self.tables, elsewhere)
     }
 
-    /// The number of a table.
+    /// The numbers of the tables by their names.
     #[must_use]
-    pub fn number(&self, name: &str) -> Option<usize> {
-        self.tables.iter().position(|table| table.name == name)
-    }
-
-    /// The number of a table that is swapped in; none for one that stays.
-    #[must_use]
-    pub fn swapped(&self, name: &str) -> Option<usize> {
-        self.number(name).filter(|&number| self.tables[number].is_swapped())
+    pub fn numbers(&self) -> BTreeMap<&str, usize> {
+        self.tables.iter().enumerate().map(|(number, table)| (table.name.as_str(), number)).collect()
     }
 
     /// The tables that rows are merged into, with their numbers.
@@ -235,15 +229,16 @@ fn free_name(name: &str, used: &BTreeSet<String>) -> String {
 }
 
 fn outside(schema: &Schema, tables: &[PlannedTable], elsewhere: Vec<OutsideKey>) -> Vec<OutsideKey> {
-    let swapped = |name: &str| tables.iter().find(|t| t.name == name && t.is_swapped());
-    let replaced = |name: &str| swapped(name).is_some_and(|t| t.origin == Origin::Own);
+    let swapped: BTreeMap<&str, &Origin> =
+        tables.iter().filter(|t| t.is_swapped()).map(|t| (t.name.as_str(), &t.origin)).collect();
+    let replaced = |name: &str| swapped.get(name).is_some_and(|origin| **origin == Origin::Own);
     let here = schema
         .foreign_keys
         .iter()
         .filter(|key| {
             key.references_schema.as_ref().is_none_or(|other| *other == schema.database)
                 && replaced(&key.references)
-                && swapped(&key.table).is_none()
+                && !swapped.contains_key(key.table.as_str())
                 && !key.table.to_lowercase().starts_with(RESERVED)
         })
         .map(|key| OutsideKey { schema: schema.database.clone(), key: key.clone() });

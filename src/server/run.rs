@@ -11,6 +11,7 @@ use crate::server::spool::{Chunk, Spool};
 use crate::source::watch::Statements;
 use crate::wire::api::{Code, ErrorBody, RunPhase, RunStatus, TablePhase, TableStatus};
 use crate::wire::moment::Moment;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -74,6 +75,7 @@ pub struct Run {
     asked: Mutex<Instant>,
     streams: AtomicUsize,
     bytes_sent: AtomicU64,
+    positions: HashMap<String, usize>,
 }
 
 #[derive(Debug)]
@@ -93,8 +95,19 @@ struct Opened {
     at: Instant,
 }
 
+/// Which tables a status tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// All.
+    All,
+    /// Those that have changed since the version that was seen: of thousands, the few that were worked on meanwhile.
+    Changed,
+}
+
 #[derive(Debug)]
 struct TableState {
+    /// The run's version of its last change.
+    changed: u64,
     phase: TablePhase,
     rows: u64,
     chunks: Vec<Arc<Chunk>>,
@@ -119,13 +132,20 @@ impl Run {
         let RunPlan { tables, subset, checks, leak } = plan;
         let states = tables
             .iter()
-            .map(|_| TableState { phase: TablePhase::Waiting, rows: 0, chunks: Vec::new(), checkpoint: None })
+            .map(|_| TableState {
+                changed: 1,
+                phase: TablePhase::Waiting,
+                rows: 0,
+                chunks: Vec::new(),
+                checkpoint: None,
+            })
             .collect();
         Self {
             id,
             peer,
             references: References::new(checks, tables.len()),
             leak: leak.map(LeakCheck::new),
+            positions: tables.iter().enumerate().map(|(at, plan)| (plan.table.name.clone(), at)).collect(),
             tables,
             subset,
             batch,
@@ -151,7 +171,7 @@ impl Run {
     /// The position of a table in the run.
     #[must_use]
     pub fn position(&self, table: &str) -> Option<usize> {
-        self.tables.iter().position(|plan| plan.table.name == table)
+        self.positions.get(table).copied()
     }
 
     // What workers say.
@@ -171,9 +191,9 @@ impl Run {
 
     /// A table entered a phase; its row count begins again.
     pub fn enter(&self, table: usize, phase: TablePhase) {
-        self.change(|state| {
-            state.tables[table].phase = phase;
-            state.tables[table].rows = 0;
+        self.change_table(table, |table| {
+            table.phase = phase;
+            table.rows = 0;
         });
     }
 
@@ -186,7 +206,7 @@ impl Run {
 
     /// A chunk is sealed and can be fetched.
     pub fn add_chunk(&self, table: usize, chunk: Arc<Chunk>) {
-        self.change(|state| state.tables[table].chunks.push(chunk));
+        self.change_table(table, |table| table.chunks.push(chunk));
     }
 
     /// How far the rows of a table prove that it was read.
@@ -203,9 +223,9 @@ impl Run {
 
     /// All chunks of a table are there.
     pub fn finish_table(&self, table: usize) {
-        self.change(|state| {
-            state.tables[table].phase = TablePhase::Done;
-            state.tables[table].rows = state.tables[table].chunks.iter().map(|chunk| chunk.rows()).sum();
+        self.change_table(table, |table| {
+            table.phase = TablePhase::Done;
+            table.rows = table.chunks.iter().map(|chunk| chunk.rows()).sum();
         });
     }
 
@@ -273,7 +293,7 @@ impl Run {
     // What requests ask.
 
     /// How far the run is; waits up to `wait` for a version above `seen`.
-    pub fn status(self: &Arc<Self>, seen: Option<u64>, wait: Duration) -> RunStatus {
+    pub fn status(self: &Arc<Self>, seen: Option<u64>, wait: Duration, shown: Shown) -> RunStatus {
         // Who waits is there.
         let _present = self.stream();
         let deadline = Instant::now() + wait;
@@ -285,11 +305,13 @@ impl Run {
             }
             state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
-        self.snapshot(&state)
+        self.snapshot(&state, if shown == Shown::All { 0 } else { seen.unwrap_or(0) })
     }
 
-    fn snapshot(&self, state: &State) -> RunStatus {
-        let tables = self.tables.iter().zip(&state.tables).map(|(plan, table)| TableStatus {
+    /// The run, with its tables that have changed since.
+    fn snapshot(&self, state: &State, since: u64) -> RunStatus {
+        let tables = self.tables.iter().zip(&state.tables).filter(|(_, table)| table.changed > since);
+        let tables = tables.map(|(plan, table)| TableStatus {
             name: plan.table.name.clone(),
             phase: table.phase,
             rows: table.rows,
@@ -308,6 +330,20 @@ impl Run {
             error: state.error.clone(),
             snapshot: state.snapshot.as_ref().map(|opened| opened.means.clone()),
         }
+    }
+
+    /// Whether a table is known to end before a chunk.
+    ///
+    /// # Errors
+    /// The run's failure, with its code.
+    pub fn ends_before(&self, table: usize, chunk: u32) -> Result<bool, ErrorBody> {
+        self.touch();
+        let state = self.lock();
+        if let Some(error) = &state.error {
+            return Err(error.clone());
+        }
+        let table = &state.tables[table];
+        Ok(table.phase == TablePhase::Done && chunk as usize >= table.chunks.len())
     }
 
     /// A table's chunk; waits up to `wait` for it.
@@ -391,6 +427,15 @@ impl Run {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change_table(&self, table: usize, change: impl FnOnce(&mut TableState)) {
+        self.change(|state| {
+            let changed = state.version + 1;
+            let table = &mut state.tables[table];
+            change(table);
+            table.changed = changed;
+        });
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {

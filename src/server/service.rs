@@ -6,13 +6,13 @@ use crate::server::catalog::{Catalog, CatalogSettings};
 use crate::server::ending::hinted;
 use crate::server::http::{Handler, Reply, Request};
 use crate::server::permits::Permits;
-use crate::server::run::{BatchSize, Run};
+use crate::server::run::{BatchSize, Run, Shown};
 use crate::server::runs::Registry;
 use crate::server::stream::{self, Part};
 use crate::server::told::Told;
-use crate::wire::api::{Code, Format, RunCreated, RunRequest, RunTable, TablePhase};
+use crate::wire::api::{Code, Format, RunCreated, RunRequest, RunTable};
 use crate::wire::moment::Moment;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,7 +139,8 @@ impl Service {
         let catalog = self.look()?;
         let plan = catalog.plan_run(wanted).map_err(Refusal::of_plan)?;
         // A migration may have added columns since the server started.
-        let is_wanted = |name: &str| wanted.tables.iter().any(|table| table.name == name);
+        let names: BTreeSet<&str> = wanted.tables.iter().map(|table| table.name.as_str()).collect();
+        let is_wanted = |name: &str| names.contains(name);
         self.told.tell(catalog.undecided().of_tables(is_wanted));
         let batch = self.batch_size(wanted, catalog.packet_bytes_max)?;
         let key = request.query_value("key").map(str::to_owned);
@@ -174,10 +175,18 @@ impl Service {
                 &request.request_id,
             );
         };
+        let shown = match request.query_value("tables") {
+            None | Some("all") => Shown::All,
+            Some("changed") => Shown::Changed,
+            Some(_) => {
+                let message = "`tables` is `all` or `changed`";
+                return Reply::error(Code::BadRequest, message, &request.request_id);
+            }
+        };
         let wait = Duration::from_secs(wait.unwrap_or(0)).min(WAIT_MAX);
         let request_id = request.request_id.clone();
         let status = move || {
-            let status = run.status(seen, wait);
+            let status = run.status(seen, wait, shown);
             Reply::json(200, &status).unwrap_or_else(|error| Refusal::from(error).reply(&request_id))
         };
         if wait.is_zero() { status() } else { Reply::later(status) }
@@ -283,15 +292,13 @@ fn dump_of(run: Arc<Run>, table: &str, part: Part, request: &Request) -> Reply {
     let Some(at) = run.position(table) else {
         return Reply::error(Code::TableUnknown, "the run does not have this table", &request.request_id);
     };
-    let status = run.status(None, Duration::ZERO);
-    if let Some(error) = status.error {
-        return Reply::error(error.code, &error.error, &request.request_id);
-    }
-    if let (Part::Chunk(number), Some(table)) = (part, status.tables.get(at))
-        && table.phase == TablePhase::Done
-        && number >= table.chunks
-    {
-        return Reply::error(Code::NotFound, "the table has no such chunk", &request.request_id);
+    let first = if let Part::Chunk(number) = part { number } else { 0 };
+    match run.ends_before(at, first) {
+        Err(error) => return Reply::error(error.code, &error.error, &request.request_id),
+        Ok(true) if part != Part::Table => {
+            return Reply::error(Code::NotFound, "the table has no such chunk", &request.request_id);
+        }
+        Ok(_) => {}
     }
     Reply::Stream(stream::reply(run, at, part, request.request_id.clone(), || ()))
 }

@@ -33,7 +33,11 @@ pub struct Reader {
     conn: Connection,
     seat: Seat,
     snapshot: Option<Locks>,
+    /// What becomes of metadata locks, once the server was asked.
+    locks: Option<Locks>,
     lost_seconds: u32,
+    /// Whether the server knows after how long a silence we are lost.
+    is_told_lost: bool,
     /// When the server was told that we are there.
     alive: Instant,
 }
@@ -58,7 +62,8 @@ impl Reader {
         conn.set_run(run);
         let seat = Seat::new(statements, endpoint, conn.server(), conn.id());
         let lost_seconds = lost_after(LOST_SECONDS);
-        Ok(Self { conn, seat, snapshot: None, lost_seconds, alive: Instant::now() })
+        let alive = Instant::now();
+        Ok(Self { conn, seat, snapshot: None, locks: None, lost_seconds, is_told_lost: false, alive })
     }
 
     /// The server's own name.
@@ -107,9 +112,12 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub fn begin_snapshot(&mut self, locks: Locks) -> Result<()> {
-        let lost = self.lost_seconds;
-        self.conn
-            .execute(&format!("SET SESSION wait_timeout = {lost}, SESSION net_write_timeout = {lost}"))?;
+        if !self.is_told_lost {
+            let lost = self.lost_seconds;
+            self.conn
+                .execute(&format!("SET SESSION wait_timeout = {lost}, SESSION net_write_timeout = {lost}"))?;
+            self.is_told_lost = true;
+        }
         self.alive = Instant::now();
         // At READ COMMITTED the clause is ignored, on MariaDB without a warning.
         self.conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
@@ -134,6 +142,15 @@ impl Reader {
     /// # Errors
     /// The server's.
     pub fn locks(&mut self) -> Result<Locks> {
+        let locks = match self.locks {
+            Some(known) => known,
+            None => self.ask_locks()?,
+        };
+        self.locks = Some(locks);
+        Ok(locks)
+    }
+
+    fn ask_locks(&mut self) -> Result<Locks> {
         if self.conn.flavour() == Flavour::Mysql || self.conn.execute("SET SESSION sql_log_bin = 0").is_ok() {
             return Ok(Locks::GivenBack);
         }

@@ -16,7 +16,7 @@ use crate::sql::TableName;
 /// A value that a unique index has already.
 const DUPLICATE: u16 = 1062;
 
-/// What was built.
+/// What was built, with what small tables have from the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BuiltCounts {
     /// Indexes.
@@ -46,14 +46,18 @@ impl Staging<Empty> {
         phase("indexes.built");
         if layout.ladder == super::names::Ladder::Schemas {
             let mut conn = open()?;
-            for child in keys::staged(layout, plan)? {
+            for child in
+                keys::staged(layout, plan)?.iter().filter(|child| !about.built[child.number].has_keys)
+            {
                 patience::execute(&mut conn, &child.add, &child.outside).context(|| {
                     format!("adding the foreign keys of table `{}`", plan.tables[child.number].name)
                 })?;
             }
         }
         phase("keys.built");
-        let counts = BuiltCounts { indexes: counts.into_iter().sum(), foreign_keys: plan.keys.len() as u64 };
+        let kept: u64 = about.built.iter().map(|table| table.kept_indexes).sum();
+        let indexes = counts.into_iter().sum::<u64>() + kept;
+        let counts = BuiltCounts { indexes, foreign_keys: plan.keys.len() as u64 };
         Ok((self.into_state(), counts))
     }
 }

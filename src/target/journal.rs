@@ -89,6 +89,15 @@ impl Journal {
         self.merges.is_empty() || self.merged.is_some()
     }
 
+    /// Whether the one `RENAME` is all that happens to tables in use.
+    pub(super) fn is_rename_only(&self) -> bool {
+        self.merges.is_empty()
+            && self.triggers.is_empty()
+            && self.outside.is_empty()
+            && self.keys.is_empty()
+            && self.checks.is_empty()
+    }
+
     /// Triggers of the tables that rows are merged into (`true`) or that are replaced.
     pub(super) fn triggers_of(&self, merges: bool) -> Vec<&TriggerRecord> {
         let is_merge = |table: &str| self.merges.iter().any(|(_, name)| name == table);

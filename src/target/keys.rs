@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::plan::load::{LoadPlan, add_key};
 use crate::schema::ForeignKey;
 use crate::sql::{Ident, TableName};
+use std::collections::HashMap;
 
 /// The keys of one child table in staging, added in one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub(super) struct ChildKeys {
     pub(super) number: usize,
     /// The names that they have in staging.
     pub(super) names: Vec<String>,
+    /// The numbers of the staged tables that they lead to.
+    pub(super) parents: Vec<usize>,
     /// Tables in use that they lead to: adding them waits for whoever uses those.
     pub(super) outside: Vec<TableName>,
     /// The statement that adds them.
@@ -23,22 +26,34 @@ pub(super) struct ChildKeys {
 
 /// All keys of the plan, by child, as they are made in staging: parents that are swapped in are the staged ones.
 pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>> {
+    let numbers = plan.numbers();
+    let swapped = |name: &str| numbers.get(name).copied().filter(|&number| plan.tables[number].is_swapped());
+    let mut keys: HashMap<&str, Vec<&ForeignKey>> = HashMap::new();
+    for key in &plan.keys {
+        keys.entry(key.table.as_str()).or_default().push(key);
+    }
     let mut out = Vec::new();
     let mut trial = 0_usize;
     for (number, table) in plan.tables.iter().enumerate() {
         let (mut names, mut clauses, mut outside) = (Vec::new(), Vec::new(), Vec::new());
-        for key in plan.keys.iter().filter(|key| key.table == table.name) {
+        let mut parents = Vec::new();
+        for key in keys.remove(table.name.as_str()).unwrap_or_default() {
             // Names are unique inside a schema, so on the second rung they are tried under another one.
             let name = match layout.ladder {
                 Ladder::Schemas => key.name.clone(),
                 Ladder::Prefixed => format!("_backfill_{}_fk{trial}", layout.id),
             };
             trial += 1;
-            let parent = staged_parent(layout, plan, key);
+            let (parent, staged) = match (foreign_schema(layout, key), swapped(&key.references)) {
+                (Some(schema), _) => (TableName::qualified(schema, key.references.as_str()), None),
+                (None, Some(number)) => (layout.staged(number, &key.references), Some(number)),
+                (None, None) => (layout.live(&key.references), None),
+            };
             clauses.push(add_key(key, &name, &parent, plan.flavour)?);
             names.push(name);
-            if plan.swapped(&key.references).is_none() || foreign_schema(layout, key).is_some() {
-                outside.push(parent);
+            match staged {
+                Some(number) => parents.push(number),
+                None => outside.push(parent),
             }
         }
         if names.is_empty() {
@@ -47,17 +62,9 @@ pub(super) fn staged(layout: &Layout, plan: &LoadPlan) -> Result<Vec<ChildKeys>>
         let child = layout.staged(number, &table.name);
         let add = format!("ALTER TABLE {child} {}", clauses.join(", "));
         let drop = drop_statement(&child, &names);
-        out.push(ChildKeys { number, names, outside, add, drop });
+        out.push(ChildKeys { number, names, parents, outside, add, drop });
     }
     Ok(out)
-}
-
-fn staged_parent(layout: &Layout, plan: &LoadPlan, key: &ForeignKey) -> TableName {
-    match (foreign_schema(layout, key), plan.swapped(&key.references)) {
-        (Some(schema), _) => TableName::qualified(schema, key.references.as_str()),
-        (None, Some(number)) => layout.staged(number, &key.references),
-        (None, None) => layout.live(&key.references),
-    }
 }
 
 /// The parent's schema if it is not the target's.

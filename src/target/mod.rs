@@ -273,7 +273,7 @@ impl Claimed {
     ///
     /// # Errors
     /// `Schema` or `Privilege` with everything that the target refuses; the server's. Nothing is left behind.
-    pub fn prepare(&self, plan: LoadPlan, options: PrepareOptions) -> Result<Staging<Empty>> {
+    pub fn prepare(&self, plan: LoadPlan, options: PrepareOptions<'_>) -> Result<Staging<Empty>> {
         self.lock.check()?;
         for orphan in self.orphans(Duration::ZERO)? {
             tracing::info!(name = orphan.name, "dropping what a dead pull left");

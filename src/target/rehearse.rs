@@ -2,13 +2,13 @@
 //! parent, a row too large, a table without primary key, a trigger it would not take back) is refused at once and
 //! in full, and taking away again what rows are loaded faster without.
 
-use super::definition::Definition;
+use super::definition::{Definition, IndexDefinition};
 use super::keys::{self, ChildKeys};
 use super::names::{Ladder, Layout};
 use super::patience;
 use super::pool::{OnError, each, try_each};
 use super::site::{Site, definition, show_create};
-use super::staging::{Built, fingerprint};
+use super::staging::{Built, PrepareOptions, fingerprint};
 use super::trigger::TriggerRecord;
 use crate::db::Connection;
 use crate::db::error::server_code;
@@ -28,14 +28,19 @@ pub(super) fn build(
     conn: &mut Connection,
     layout: &Layout,
     plan: &LoadPlan,
-    parallel: usize,
+    options: PrepareOptions<'_>,
 ) -> Result<Vec<Built>> {
-    let numbers: Vec<usize> = (0..plan.tables.len()).collect();
+    let mut numbers: Vec<usize> = (0..plan.tables.len()).collect();
+    let parallel = options.parallel;
     let open = || site.connect(Some(site.database()));
-    let made =
-        each(open, parallel, &numbers, OnError::GoOn, |conn, &number| create(conn, layout, plan, number));
+    // On the second rung keys are tried under other names, and leave indexes of those names behind.
+    let small = if layout.ladder == Ladder::Schemas { Some(options.small) } else { None };
+    let is_small = |number: usize| small.is_some_and(|small| small.contains(&plan.tables[number].name));
+    let made = each(open, parallel, &numbers, OnError::GoOn, |conn, &number| {
+        create(conn, layout, plan, (number, is_small(number)))
+    });
     let mut refusals = Refusals::default();
-    let mut built = Vec::with_capacity(numbers.len());
+    let mut built: Vec<Built> = Vec::with_capacity(numbers.len());
     for (number, result) in made.into_iter().enumerate() {
         match result {
             Some(Ok(table)) => built.push(table),
@@ -45,9 +50,20 @@ pub(super) fn build(
     }
     refusals.check()?;
     let children = keys::staged(layout, plan)?;
-    try_keys(conn, plan, &children)?;
+    let nothing_waits = |number: &usize| built[*number].deferred.is_empty();
+    let keeps = |child: &ChildKeys| {
+        // A parent in use must not be held by keys of a table that it knows nothing of.
+        layout.ladder == Ladder::Schemas
+            && child.outside.is_empty()
+            && nothing_waits(&child.number)
+            && child.parents.iter().all(nothing_waits)
+    };
+    let (kept, dropped): (Vec<_>, Vec<_>) = children.iter().partition(|child| keeps(child));
+    try_keys(conn, plan, &children, &dropped)?;
+    numbers.retain(|number| !(is_small(*number) && nothing_waits(number)));
+    kept.iter().for_each(|child| built[child.number].has_keys = true);
     try_each(open, parallel, &numbers, |conn, &number| {
-        strip(conn, &layout.staged(number, &plan.tables[number].name))
+        strip(conn, &layout.staged(number, &plan.tables[number].name), is_small(number))
     })?;
     try_triggers(site, conn, layout, plan)?;
     Ok(built)
@@ -112,7 +128,12 @@ fn hint(error: &Error) -> Option<&'static str> {
     })
 }
 
-fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize) -> Result<Built> {
+fn create(
+    conn: &mut Connection,
+    layout: &Layout,
+    plan: &LoadPlan,
+    (number, is_small): (usize, bool),
+) -> Result<Built> {
     let table = &plan.tables[number];
     let staged = layout.staged(number, &table.name);
     let mut built = Built::default();
@@ -128,7 +149,7 @@ fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize
             built.replaces = Some(fingerprint(&text));
             if !table.is_swapped() {
                 // Its rows go where all indexes are; here they are only found by their key.
-                strip(conn, &copy)?;
+                strip(conn, &copy, false)?;
                 rename(conn, &copy, &staged)?;
                 return Ok(built);
             }
@@ -142,8 +163,15 @@ fn create(conn: &mut Connection, layout: &Layout, plan: &LoadPlan, number: usize
             conn.execute(&ddl::create_table(&source.table, &staged, source.flavour, server)?)?;
         }
     }
-    built.deferred = definition(conn, &staged)?.deferrable();
+    let definition = definition(conn, &staged)?;
+    built.deferred = waiting(&definition, is_small);
+    built.kept_indexes = definition.deferrable().len().saturating_sub(built.deferred.len()) as u64;
     Ok(built)
+}
+
+/// The indexes that are built when the rows are in.
+fn waiting(definition: &Definition, is_small: bool) -> Vec<IndexDefinition> {
+    if is_small { definition.deferrable_if_small() } else { definition.deferrable() }
 }
 
 /// Whether MySQL cannot copy a table of this definition under this name: it makes names of CHECKs from the table's.
@@ -199,8 +227,13 @@ fn check_name(ladder: Ladder, name: &str, table: &str, staged: &str) -> Option<S
     }
 }
 
-/// Adds every foreign key and drops it again. One connection: two would meet in deadlocks.
-fn try_keys(conn: &mut Connection, plan: &LoadPlan, children: &[ChildKeys]) -> Result<()> {
+/// Adds every foreign key and drops those again that can wait. One connection: two would meet in deadlocks.
+fn try_keys(
+    conn: &mut Connection,
+    plan: &LoadPlan,
+    children: &[ChildKeys],
+    dropped: &[&ChildKeys],
+) -> Result<()> {
     let mut refusals = Refusals::default();
     for child in children {
         if let Err(error) = patience::execute(conn, &child.add, &child.outside) {
@@ -208,7 +241,7 @@ fn try_keys(conn: &mut Connection, plan: &LoadPlan, children: &[ChildKeys]) -> R
         }
     }
     refusals.check()?;
-    for child in children {
+    for child in dropped {
         patience::execute(conn, &child.drop, &child.outside)?;
     }
     Ok(())
@@ -216,8 +249,8 @@ fn try_keys(conn: &mut Connection, plan: &LoadPlan, children: &[ChildKeys]) -> R
 
 /// Drops the indexes that can wait, as they are now: an index that a foreign key once brought with it is replaced by
 /// that of a key which was tried under another name.
-fn strip(conn: &mut Connection, staged: &TableName) -> Result<()> {
-    let indexes = definition(conn, staged)?.deferrable();
+fn strip(conn: &mut Connection, staged: &TableName, is_small: bool) -> Result<()> {
+    let indexes = waiting(&definition(conn, staged)?, is_small);
     if indexes.is_empty() {
         return Ok(());
     }

@@ -1,7 +1,8 @@
 //! Staging: the new tables, beside the old ones and invisible to the application until the swap.
 //!
 //! `Staging<Empty>` is built complete first, with every index, CHECK and foreign key, so that whatever the target
-//! refuses is refused before a byte is fetched; then what slows loading down is dropped again. Loaded, it becomes
+//! refuses is refused before a byte is fetched; then what slows loading down is dropped again, of tables that are not
+//! small. Loaded, it becomes
 //! `Staging<Indexed>`, counted, `Staging<Verified>`; only that can be swapped.
 
 use super::definition::{Definition, IndexDefinition};
@@ -19,7 +20,7 @@ use crate::schema::Flavour;
 use crate::sql::Ident;
 use crate::sql::ident::string_literal;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -73,17 +74,26 @@ pub(super) struct Built {
     pub(super) replaces: Option<String>,
     /// Indexes to be built when the rows are in.
     pub(super) deferred: Vec<IndexDefinition>,
+    /// How many could have been deferred and were not, since the table is small.
+    #[serde(default)]
+    pub(super) kept_indexes: u64,
+    /// Whether its foreign keys are there from the start.
+    #[serde(default)]
+    pub(super) has_keys: bool,
     /// CHECKs as (name, text) to be added after the swap: their names are taken until then.
     pub(super) late_checks: Vec<(String, String)>,
 }
 
 /// How staging is to be made.
 #[derive(Debug, Clone, Copy)]
-pub struct PrepareOptions {
+pub struct PrepareOptions<'a> {
     /// Connections to use.
     pub parallel: usize,
     /// Use tables with a prefix even if the account may create schemas.
     pub prefixed: bool,
+    /// Tables with so few rows that they are loaded as quickly with their indexes and keys: dropping and building those
+    /// costs the server more.
+    pub small: &'a BTreeSet<String>,
 }
 
 impl Staging<Empty> {
@@ -91,14 +101,14 @@ impl Staging<Empty> {
         site: Arc<Site>,
         keeper: &LockKeeper,
         plan: LoadPlan,
-        options: PrepareOptions,
+        options: PrepareOptions<'_>,
     ) -> Result<Self> {
         let mut conn = site.connect(Some(site.database()))?;
         let id = new_id(&mut conn)?;
         let lock = keeper.hold(&id.lock_name())?;
         let layout = place(&site, &mut conn, id, options.prefixed)?;
         phase("staging.created");
-        let built = rehearse::build(&site, &mut conn, &layout, &plan, options.parallel);
+        let built = rehearse::build(&site, &mut conn, &layout, &plan, options);
         let about = built.and_then(|built| {
             let about = About {
                 version: RECORD_VERSION,

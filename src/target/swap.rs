@@ -258,9 +258,10 @@ fn renames_locked(conn: &Connection) -> bool {
 /// Locks every table of the swap, on MySQL until its end, so that no row is written while its trigger is away. MariaDB
 /// does not rename locked tables: there the locks are given back when everything is merged. Without anything to merge
 /// they are only tried there, so that triggers are not dropped for a `RENAME` that would then have to wait.
-/// Without the right to lock it goes without.
+/// Without the right to lock it goes without. A swap that is nothing but its `RENAME` needs no locks, and thousands of
+/// them would take MySQL as long as the `RENAME` itself.
 fn lock_tables(conn: &mut Connection, journal: &Journal, merging: &Merging) -> Result<bool> {
-    let (renames, merges) = (renames_locked(conn), !journal.is_merged());
+    let (renames, merges) = (renames_locked(conn) && !journal.is_rename_only(), !journal.is_merged());
     if !renames && !merges && journal.triggers.is_empty() {
         return Ok(false);
     }

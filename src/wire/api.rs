@@ -168,7 +168,7 @@ pub struct RunStatus {
     pub version: u64,
     /// The whole run.
     pub phase: RunPhase,
-    /// Each table, in the run's order.
+    /// Each table, in the run's order; with `tables=changed` those that have changed since the version that was seen.
     pub tables: Vec<TableStatus>,
     /// Why the run failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

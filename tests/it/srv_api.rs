@@ -77,6 +77,7 @@ fn errors_have_their_codes(site: &Site<'_>) {
         (&format!("dump/orders?run={run}"), Code::TableUnknown),
         (&format!("runs/{run}?wait=soon"), Code::BadRequest),
         (&format!("runs/{run}?seen=-1"), Code::BadRequest),
+        (&format!("runs/{run}?tables=few"), Code::BadRequest),
     ] {
         let answer = http.get(path);
         assert_eq!(answer.code(), code, "{path}: {}", answer.text());
@@ -313,6 +314,12 @@ fn control_requests_answer_while_streams_stall(site: &Site<'_>) {
         wait_for("a place for a stream", || http.get(&format!("dump/large?run={run}&chunk=0")).status == 200);
         let later = poll.join().unwrap();
         assert!(later.version > status.version, "{later:?}");
+        // Who has seen the last change is told about no table.
+        let tables = |query: &str| {
+            let answer = http.get(&format!("runs/{run}?tables=changed&{query}"));
+            serde_json::from_slice::<RunStatus>(&answer.body).unwrap().tables.len()
+        };
+        assert_eq!((tables("seen=0"), tables("seen=1000000")), (1, 0));
     });
     assert_eq!(http.delete(&format!("runs/{run}")).status, 204);
     assert_eq!(http.get(&format!("runs/{run}")).code(), Code::RunGone);

@@ -13,7 +13,7 @@ use backfill::target::staging::PrepareOptions;
 use backfill::target::swap::SwapReport;
 use backfill::target::{Claimed, Target};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -110,7 +110,10 @@ impl Job {
             way: if table.merge { Way::Merge } else { Way::Swap },
         });
         let plan = target.plan(&schema, wanted.collect(), &[])?;
-        let staging = claimed.prepare(plan, PrepareOptions { parallel: 2, prefixed: self.prefixed })?;
+        let staging = claimed.prepare(
+            plan,
+            PrepareOptions { parallel: 2, prefixed: self.prefixed, small: &BTreeSet::new() },
+        )?;
         let mut loader = staging.load_pool(BinlogMode::Auto, &Origins::new())?.loader()?;
         for table in self.tables.iter().filter(|table| !table.rows.is_empty()) {
             assert_eq!(loader.begin_chunk(&table.name, 0)?, Begun::New);

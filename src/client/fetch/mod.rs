@@ -17,7 +17,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::sql::insert::Verb;
 use crate::sql::scan::Expected;
 use crate::target::load::Removal;
-use crate::wire::api::{RunPhase, RunStatus, TablePhase};
+use crate::wire::api::{RunPhase, RunStatus};
 use crate::wire::moment::Moment;
 pub use schedule::Loaded;
 use schedule::{Job, Schedule};
@@ -341,7 +341,6 @@ impl Shared<'_> {
         if status.phase == RunPhase::Failed {
             return Err(failure::run_failed(status.error.as_ref()));
         }
-        self.fetch.progress.server(&doing(status));
         if let Some(snapshot) = &status.snapshot {
             // The same in every status.
             let _ = self.fetch.snapshot.set(snapshot.clone());
@@ -354,8 +353,9 @@ impl Shared<'_> {
             }
             state.complete = true;
         }
-        let complete = state.complete;
+        let (complete, doing) = (state.complete, state.schedule.server());
         drop(state);
+        self.fetch.progress.server(&doing);
         self.changed.notify_all();
         for (at, rows) in ended {
             self.fetch.progress.table_done(&self.fetch.tables[at].name, rows);
@@ -514,22 +514,4 @@ fn signed(rows: u64) -> i64 {
 /// Ends a worker's chunk because somebody else failed; that one's error is the one that is told.
 fn stopped() -> Error {
     Error::new(Kind::Remote, "stopped because something else failed")
-}
-
-/// What the server is busy with, in a line.
-fn doing(status: &RunStatus) -> String {
-    let names = |phase: TablePhase| {
-        let names: Vec<&str> =
-            status.tables.iter().filter(|t| t.phase == phase).map(|t| t.name.as_str()).collect();
-        names
-    };
-    let (copy, dump) = (names(TablePhase::Copy), names(TablePhase::Dump));
-    let checks = status.tables.iter().any(|table| table.phase == TablePhase::Check);
-    match (copy.is_empty(), dump.is_empty()) {
-        (true, true) if checks => "server looks for rows without parents".to_owned(),
-        (true, true) => String::new(),
-        (false, true) => format!("server copies {}", copy.join(", ")),
-        (true, false) => format!("server reads {}", dump.join(", ")),
-        (false, false) => format!("server copies {}, reads {}", copy.join(", "), dump.join(", ")),
-    }
 }

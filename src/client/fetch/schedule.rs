@@ -9,6 +9,9 @@ use crate::wire::api::{RunStatus, TablePhase};
 use crate::wire::moment::Moment;
 use std::collections::HashMap;
 
+/// Most tables that are named as those that the server is busy with: limits concern all of them at once.
+const NAMES_MAX: usize = 8;
+
 /// One chunk to fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Job {
@@ -31,6 +34,8 @@ pub struct Loaded {
 struct Entry {
     name: String,
     bytes_estimate: u64,
+    /// What the server does with it.
+    phase: TablePhase,
     /// Chunks `0..announced` can be fetched.
     announced: u32,
     /// Chunks `0..loaded` are loaded.
@@ -73,6 +78,7 @@ impl Schedule {
             .map(|(name, bytes_estimate)| Entry {
                 name,
                 bytes_estimate,
+                phase: TablePhase::Waiting,
                 announced: 0,
                 loaded: 0,
                 taken: false,
@@ -128,6 +134,7 @@ impl Schedule {
                 )));
             }
             entry.announced = table.chunks;
+            entry.phase = table.phase;
             if table.phase == TablePhase::Done {
                 entry.announced_end = Some(all);
                 entry.checkpoint = table.checkpoint;
@@ -137,6 +144,27 @@ impl Schedule {
             }
         }
         Ok(ended)
+    }
+
+    /// What the server is busy with, in a line.
+    pub(super) fn server(&self) -> String {
+        let names = |phase: TablePhase| {
+            let mut names = self.entries.iter().filter(|e| e.phase == phase).map(|e| e.name.as_str());
+            let shown: Vec<&str> = names.by_ref().take(NAMES_MAX).collect();
+            match names.count() {
+                0 => shown.join(", "),
+                more => format!("{} and {more} more", shown.join(", ")),
+            }
+        };
+        let (copy, dump) = (names(TablePhase::Copy), names(TablePhase::Dump));
+        let checks = self.entries.iter().any(|entry| entry.phase == TablePhase::Check);
+        match (copy.is_empty(), dump.is_empty()) {
+            (true, true) if checks => "server looks for rows without parents".to_owned(),
+            (true, true) => String::new(),
+            (false, true) => format!("server copies {copy}"),
+            (true, false) => format!("server reads {dump}"),
+            (false, false) => format!("server copies {copy}, reads {dump}"),
+        }
     }
 
     /// The next chunk to load, if one is there now; it is the caller's until [`Schedule::loaded`].
@@ -271,6 +299,22 @@ mod tests {
         let job = early.take().unwrap();
         assert_eq!(early.loaded(job, rows(7)), Some(7));
         assert_eq!(early.announce(&done).unwrap(), []);
+    }
+
+    #[test]
+    fn what_the_server_does_is_told_in_a_line_however_many_tables_there_are() {
+        let names: Vec<String> = (0..2000).map(|n| format!("t{n}")).collect();
+        let mut many = schedule(&names.iter().map(|name| (name.as_str(), 1)).collect::<Vec<_>>());
+        assert_eq!(many.server(), "");
+        let copied: Vec<_> = names.iter().map(|name| (name.as_str(), TablePhase::Copy, 0, 0)).collect();
+        many.announce(&status(&copied)).unwrap();
+        assert_eq!(many.server(), "server copies t0, t1, t2, t3, t4, t5, t6, t7 and 1992 more");
+        // A status may tell only what is new.
+        let rest: Vec<_> = names[1..].iter().map(|name| (name.as_str(), TablePhase::Done, 0, 0)).collect();
+        many.announce(&status(&rest)).unwrap();
+        assert_eq!(many.server(), "server copies t0");
+        many.announce(&status(&[("t0", TablePhase::Dump, 0, 0)])).unwrap();
+        assert_eq!(many.server(), "server reads t0");
     }
 
     #[test]

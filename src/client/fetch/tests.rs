@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::Interrupt;
 use crate::client::retry::DAMAGED_MAX;
-use crate::wire::api::{Code, ErrorBody, TableStatus};
+use crate::wire::api::{Code, ErrorBody, TablePhase, TableStatus};
 use crate::wire::frame::{FrameId, Packer, Removes, Totals};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -13,7 +13,9 @@ use crate::server::checkpoint::Begun;
 use crate::server::copies;
 use crate::server::dumpable::Dumpable;
 use crate::server::order::{Job, Jobs};
+use crate::server::permits::Permit;
 use crate::server::run::{Run, RunSubset};
+use crate::source::reader::Reader;
 use crate::source::watch;
 use crate::source::workspace::subset::{self, KeyTables};
 use crate::source::workspace::{Home, Logging, Sanitized, Workspace, Writer, copy_table, read_hint};
@@ -72,20 +74,36 @@ fn run_workers(shared: &Shared, home: &Home, run: &Arc<Run>, mut workspace: Opti
     check_references(shared, run)
 }
 
+/// What a worker keeps from one table to the next unless somebody else wants it: its permit, and the connection that it
+/// reads the source with. A schema of thousands of small tables would spend more on connections than on rows.
+struct Seat<'a> {
+    // Closed before the permit is given back.
+    reader: Option<Reader>,
+    _permit: Permit<'a>,
+}
+
 fn work_off(shared: &Shared, home: &Home, run: &Arc<Run>, places: &Places, jobs: &Jobs) -> Result<()> {
-    while let Some(job) = jobs.next(|| run.is_cancelled()) {
-        let Some(_permit) = shared.permits.acquire(|| run.is_cancelled()) else { break };
+    let mut seat = None;
+    while let Some(job) = next_job(shared, run, jobs, &mut seat) {
+        let seat = match &mut seat {
+            Some(seat) => seat,
+            None => match shared.permits.acquire(|| run.is_cancelled()) {
+                Some(permit) => seat.insert(Seat { reader: None, _permit: permit }),
+                None => break,
+            },
+        };
         if run.is_cancelled() {
             return Err(Run::cancelled_error());
         }
         match job {
             Job::Subset => {
+                seat.reader = None;
                 find_kept_rows(shared, run, places).map_err(|error| home.hint(error))?;
                 jobs.subset_done();
             }
             Job::Table(table) => {
                 let plan = &run.tables[table];
-                work_on(shared, home, run, places, table)
+                work_on(shared, home, run, places, (table, &mut seat.reader))
                     .map_err(|error| hint(shared, home, plan, error))
                     .context(|| format!("table `{}`", plan.table.name))?;
                 table_read(run, table);
@@ -93,6 +111,18 @@ fn work_off(shared: &Shared, home: &Home, run: &Arc<Run>, places: &Places, jobs:
         }
     }
     Ok(())
+}
+
+/// The next job. A worker that has to wait for one, or whose permit is wanted elsewhere, leaves its seat.
+fn next_job(shared: &Shared, run: &Run, jobs: &Jobs, seat: &mut Option<Seat<'_>>) -> Option<Job> {
+    let mut waits = false;
+    jobs.next(|| {
+        if waits || shared.permits.is_wanted() {
+            *seat = None;
+        }
+        waits = true;
+        run.is_cancelled()
+    })
 }
 
 /// Finds out which rows the restricted tables keep.
@@ -137,10 +167,19 @@ fn hint(shared: &Shared, home: &Home, plan: &TablePlan, error: Error) -> Error {
     }
 }
 
-fn work_on(shared: &Shared, home: &Home, run: &Arc<Run>, places: &Places, at: usize) -> Result<()> {
+/// Works on a table; `reader` is the worker's connection to the source, if it has one.
+fn work_on(
+    shared: &Shared,
+    home: &Home,
+    run: &Arc<Run>,
+    places: &Places,
+    (at, reader): (usize, &mut Option<Reader>),
+) -> Result<()> {
     let plan = &run.tables[at];
     match (plan.route, &places.workspace, places.by_table.get(&at)) {
         (Route::Copy(_), Some(workspace), Some(place)) => {
+            // Copying takes a connection of its own kind, and a permit is for one.
+            *reader = None;
             run.enter(at, TablePhase::Copy);
             let (sanitized, begun) = copy(shared, run, workspace, place, places.kept.get(), at)?;
             phase("table.sanitized");
@@ -155,7 +194,10 @@ fn work_on(shared: &Shared, home: &Home, run: &Arc<Run>, places: &Places, at: us
             let unruled = plan
                 .unruled()
                 .ok_or_else(|| Error::internal("a ruled table was planned to be read directly"))?;
-            let mut reader = open_reader(shared, run)?;
+            let reader = match reader {
+                Some(reader) => reader,
+                None => reader.insert(open_reader(shared, run)?),
+            };
             // Before the snapshot.
             let mut begun = Begun::new(&reader.clock(&shared.clocks)?)?;
             if is_transactional(&plan.table.engine) {
@@ -172,9 +214,9 @@ fn work_on(shared: &Shared, home: &Home, run: &Arc<Run>, places: &Places, at: us
                 }
             }
             let from = TableName::qualified(shared.endpoint.database.as_str(), plan.table.name.as_str());
-            shared.encoder.dump(&mut reader, &Dumpable::Direct(unruled, from), run, at, begun)?;
+            shared.encoder.dump(reader, &Dumpable::Direct(unruled, from), run, at, begun)?;
             reader.close_snapshot()?;
-            check_definition(shared, &mut reader, plan)
+            check_definition(shared, reader, plan)
         }
         (Route::Copy(_) | Route::Masked, _, _) => {
             Err(Error::internal("a copy was planned without a workspace"))

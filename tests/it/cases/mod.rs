@@ -8,7 +8,7 @@ mod proof;
 use crate::cli_common::{self, Out, leftovers};
 use crate::harness::{Account, Add, Serve, Servers, Site, exec};
 use crate::oracle::{self, Contents, Json};
-use backfill::fault::FIRST_STEP;
+use backfill::fault::{FIRST_STEP, SMALL_BYTES};
 use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
 use case::{Case, Direction, Expectation, Holds};
@@ -164,7 +164,12 @@ fn pull(site: &Site<'_>, serve: &Serve, case: &Case, more: &[&str]) -> Out {
     let mut arguments = vec!["--yes"];
     arguments.extend(case.arguments.iter().map(String::as_str));
     arguments.extend(more);
-    cli_common::pull(site, &serve.url, &arguments)
+    let mut pull = site.pull_command(&serve.url, &arguments);
+    if !more.is_empty() {
+        // As large tables are: without their indexes and keys, which are built when the rows are in.
+        pull.env(SMALL_BYTES, "0");
+    }
+    cli_common::run(&mut pull)
 }
 
 /// The pull was refused with all the texts, and the target is what it was.
