@@ -17,7 +17,7 @@ test: servers ## Run every test against a real MariaDB and a real MySQL
 	cargo test --lib --bins --tests
 
 test-full: servers ## Every test at its full size: thousands of tables, hundreds of pulls (hours)
-	BACKFILL_TEST_TABLES=2000 BACKFILL_SOAK_PULLS=500 cargo test --lib --bins --tests
+	BACKFILL_TEST_FULL=1 BACKFILL_TEST_TABLES=2000 BACKFILL_SOAK_PULLS=500 cargo test --lib --bins --tests
 
 N ?= 500
 
