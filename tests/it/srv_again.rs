@@ -2,7 +2,7 @@
 //! (1213) while others create and drop tables beside. No run ends for that.
 
 use crate::between::Between;
-use crate::harness::{Add, FLAVOURS, Site, exec, short};
+use crate::harness::{Add, FLAVOURS, Site, exec, short, wait_for};
 use crate::srv_http::Http;
 use backfill::wire::api::{Code, RunPhase};
 use std::collections::BTreeSet;
@@ -81,8 +81,11 @@ fn a_deadlock_ends_no_run(site: &Site<'_>) {
     }
     for kind in &kinds {
         between.refuse(kind, DEADLOCK, 1);
-        assert_eq!(rows(kind), expected, "{kind}");
-        assert_eq!(between.left(), 0, "no such statement: {kind}");
+        // A look at the clock serves for a second.
+        wait_for(&format!("the statement {kind}"), || {
+            assert_eq!(rows(kind), expected, "{kind}");
+            between.left() == 0
+        });
     }
     // One that refuses for ever ends the run, and the log says by which statement.
     let lookup = kinds.iter().find(|kind| kind.contains("`nodes` AS c")).unwrap();

@@ -4,6 +4,7 @@ use crate::harness::{Add, FLAVOURS, Site, connect, exec, short, wait_for};
 use crate::oracle;
 use crate::srv_delta::begin;
 use crate::srv_http::{Http, load};
+use backfill::sandbox::{Options, Server};
 use backfill::schema::Flavour;
 use backfill::wire::moment::Moment;
 use mysql::Conn;
@@ -129,8 +130,10 @@ fn values_prove_it(site: &Site<'_>) {
     }
 }
 
-/// One after the other: what hides transactions does so for everybody on the server.
-fn open_transactions(site: &Site<'_>) {
+/// One after the other, on a source of their own: what hides transactions does so for everybody on the server.
+fn open_transactions(shared: &Site<'_>) {
+    let source = Server::start(shared.source.flavour(), &Options::default()).unwrap();
+    let site = &Site::between(&source, shared.target);
     hold_it_back(site);
     in_a_list_that_others_read(site);
     that_cannot_be_shown(site);
