@@ -77,15 +77,16 @@ fn prepare(conn: &mut Conn) {
     exec(conn, "SET FOREIGN_KEY_CHECKS = 1");
 }
 
-/// Parents come, change and go while their children are not read yet.
+/// Parents come, change and go while their children are not read yet. Two seconds ago: a look at the clock serves for
+/// one, and what is younger than it proves nothing.
 const MEANWHILE: &[&str] = &[
-    "INSERT INTO g_parents VALUES (10, 'n', UTC_TIMESTAMP(), UTC_TIMESTAMP())",
-    "INSERT INTO b_children VALUES (10, 10, UTC_TIMESTAMP(), UTC_TIMESTAMP())",
+    "INSERT INTO g_parents VALUES (10, 'n', UTC_TIMESTAMP() - INTERVAL 2 SECOND, UTC_TIMESTAMP() - INTERVAL 2 SECOND)",
+    "INSERT INTO b_children VALUES (10, 10, UTC_TIMESTAMP() - INTERVAL 2 SECOND, UTC_TIMESTAMP() - INTERVAL 2 SECOND)",
     "INSERT INTO a_labels VALUES (10, 10)",
     // An old parent that the delta would have had.
-    "UPDATE g_parents SET updated_at = UTC_TIMESTAMP() WHERE id = 3",
-    "INSERT INTO h_products VALUES (1, 'born', UTC_TIMESTAMP(), UTC_TIMESTAMP())",
-    "INSERT INTO c_items VALUES ('z', 1, 'born', UTC_TIMESTAMP(), UTC_TIMESTAMP())",
+    "UPDATE g_parents SET updated_at = UTC_TIMESTAMP() - INTERVAL 2 SECOND WHERE id = 3",
+    "INSERT INTO h_products VALUES (1, 'born', UTC_TIMESTAMP() - INTERVAL 2 SECOND, UTC_TIMESTAMP() - INTERVAL 2 SECOND)",
+    "INSERT INTO c_items VALUES ('z', 1, 'born', UTC_TIMESTAMP() - INTERVAL 2 SECOND, UTC_TIMESTAMP() - INTERVAL 2 SECOND)",
 ];
 
 fn old_and_new_parents(site: &Site<'_>, rules: &str) {
