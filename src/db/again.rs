@@ -10,7 +10,7 @@ use std::time::Duration;
 const DEADLOCK: u16 = 1213;
 /// How often a look is tried.
 const ATTEMPTS: u32 = 5;
-/// Shortest pause between two looks; up to twice as long by chance, so that two who met do not meet again.
+/// Shortest pause between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Does `look`, again after a deadlock. It must be harmless to repeat, and outside any transaction, unless its caller finds
@@ -32,13 +32,18 @@ pub fn unless_met<T>(passing: u16, mut look: impl FnMut() -> Result<T>) -> Resul
         match look() {
             Err(error) if server_code(&error) == Some(passing) && attempt < ATTEMPTS => {
                 tracing::debug!(%error, attempt, "looking again");
-                let chance = getrandom::u32().unwrap_or_default() % 1024;
-                std::thread::sleep(PAUSE + PAUSE * chance / 1024);
+                pause(PAUSE);
                 attempt += 1;
             }
             other => return other,
         }
     }
+}
+
+/// Waits for `least`, and up to twice as long by chance, so that two who met do not meet again.
+pub fn pause(least: Duration) {
+    let chance = getrandom::u32().unwrap_or_default() % 1024;
+    std::thread::sleep(least + least * chance / 1024);
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod rows;
 mod session;
 pub mod sessions;
 
-pub use again::{unless_deadlocked, unless_met};
+pub use again::{pause, unless_deadlocked, unless_met};
 pub use connect::{Connection, Done, Warning};
 pub use endpoint::{Account, Endpoint, Tls, TlsMode};
 pub use rows::{RowCells, Rows};

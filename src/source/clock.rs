@@ -2,7 +2,7 @@
 
 use crate::db::error::server_code;
 use crate::db::sessions::UNREADABLE;
-use crate::db::{Connection, unless_deadlocked, unless_met};
+use crate::db::{Connection, pause, unless_deadlocked, unless_met};
 use crate::error::{Error, Result};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -100,8 +100,8 @@ fn look_at_transactions(conn: &mut Connection) -> Result<Option<Duration>> {
 
 fn look_until_fresh(conn: &mut Connection) -> Result<Option<Duration>> {
     for _ in 0..LOOKS {
-        let chance = getrandom::u64().unwrap_or_default();
-        let mark = format!("'look {chance:016x}'");
+        let number = getrandom::u64().unwrap_or_default();
+        let mark = format!("'look {number:016x}'");
         let (is_fresh, age): (Option<u8>, Option<i64>) = conn.query_one(&format!(
             "SELECT MAX(session = CONNECTION_ID() AND query LIKE CONCAT('%', {mark}, '%')), {OLDEST_OPEN}"
         ))?;
@@ -109,7 +109,7 @@ fn look_until_fresh(conn: &mut Connection) -> Result<Option<Duration>> {
             let age = age.and_then(|age| u64::try_from(age).ok());
             return Ok(Some(age.map_or(Duration::ZERO, Duration::from_micros)));
         }
-        std::thread::sleep(COPY_KEPT + COPY_KEPT * u32::from(chance as u8) / 256);
+        pause(COPY_KEPT);
     }
     Ok(None)
 }

@@ -3,6 +3,7 @@
 //!
 //! `BACKFILL_TEST_TABLES=2000` says how many; `make test-full` does.
 
+use crate::extent::number;
 use crate::harness::{Add, FLAVOURS, Servers, Site, exec, short};
 use crate::oracle;
 use backfill::schema::Flavour;
@@ -24,8 +25,7 @@ pub fn tests(add: &mut Add<'_>) {
 }
 
 fn arrive(servers: &Servers, flavour: Flavour) {
-    let number = std::env::var("BACKFILL_TEST_TABLES").ok().and_then(|text| text.parse().ok());
-    let tables: usize = number.unwrap_or(TABLES);
+    let tables: usize = number("BACKFILL_TEST_TABLES").unwrap_or(TABLES);
     let site = Site::new(servers, flavour, flavour);
     let mut conn = site.source_conn();
     for n in 0..tables {
