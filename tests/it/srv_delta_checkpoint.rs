@@ -193,15 +193,17 @@ fn in_a_list_that_others_read(site: &Site<'_>) {
     let http = Http::new(&serve);
     let mut writer = connect(site.source, &site.source_db);
     let mut watch = site.source_conn();
-    let is_over = AtomicBool::new(false);
+    let (is_watched, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
     let (started, told) = std::thread::scope(|scope| {
         let _over = Over(&is_over);
         scope.spawn(|| {
             while !is_over.load(Ordering::Acquire) {
                 // It is refused while somebody else's emoji is in the list.
                 let _ = watch.query_drop("SELECT 1 FROM information_schema.INNODB_TRX");
+                is_watched.store(true, Ordering::Release);
             }
         });
+        wait_for("the watch", || is_watched.load(Ordering::Acquire));
         exec(&mut writer, "BEGIN");
         exec(&mut writer, "INSERT INTO watched (created_at) VALUES (UTC_TIMESTAMP(6))");
         let started = now(&mut conn, "");
